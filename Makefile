@@ -1,0 +1,108 @@
+# keelson: one Makefile. CONFIG=release|san|tsan picks the compiler flags and build/<config>/; `make help` lists the targets.
+CONFIG ?= release
+CC ?= gcc
+T ?=
+SEED ?= 1
+
+B := build/$(CONFIG)
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+CFLAGS_release := -O2 -g
+CFLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DKEELSON_SLOW_CHECKS
+CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS_$(CONFIG)) $(EXTRA_CFLAGS)
+MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpackc)
+LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lpthread -lm
+
+COMPONENTS := raftstore apiserver controllers scheduler nodeagent
+FOLDERS := common $(COMPONENTS) netproxy
+sources = $(filter-out %/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+LIBS := $(foreach f,$(FOLDERS),$(if $(call sources,$(f)),$(B)/lib$(f).a))
+SIM_OBJECTS := $(call objects,$(wildcard tests/sim/*.c))
+LINK = $(CC) $(CFLAGS) -rdynamic -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+BINARIES := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/main.c),$(B)/bin/$(c)))
+TOOLS := $(foreach t,rsctl keelson bench walcat,$(if $(wildcard tools/$(t).c),$(B)/bin/$(t)))
+UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+
+.PHONY: help deps all build test unit sim up down bench lint fmt check-all clean images
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+deps: ## install what build and tests need (Debian 12 or 13)
+	@tools/deps.sh
+
+all: ## build everything into build/bin
+	@$(MAKE) --no-print-directory build
+	@ln -sfn release/bin build/bin
+
+build: $(BINARIES) $(TOOLS)
+
+test: ## lint, units and simulation under sanitizers, end-to-end stories; T=name runs the cases that match
+	@tests/run $(if $(T),"$(T)")
+
+unit: $(UNITS)
+
+sim: ## SEED=n: one simulated cluster history; prints its trace hash
+	@$(MAKE) --no-print-directory CONFIG=san build/san/sim
+	@build/san/sim --seed $(SEED)
+
+up: deps all images ## MASTERS=3 NODES=2: start a cluster under .cluster and wait until it is Ready
+	@build/bin/keelson up --masters $(or $(MASTERS),3) --nodes $(or $(NODES),2) $(if $(CLUSTER_DIR),--dir $(CLUSTER_DIR))
+
+down: ## end it and leave nothing behind
+	@build/bin/keelson down $(if $(CLUSTER_DIR),--dir $(CLUSTER_DIR))
+
+images: all ## make the demo images from busybox
+	@tools/images.sh build/images
+
+bench: all ## figures of docs/benchmarks.md
+	@tests/bench/run
+
+lint: ## include direction, banned functions, names of hosts and paths
+	@tools/lint.sh
+
+fmt: ## clang-format every source
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+check-all: ## clang, thread sanitizer, more seeds (long)
+	@tests/check-all
+
+clean: ## remove build/
+	rm -rf build
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC $<";) $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define library
+$(B)/lib$(1).a: $(call objects,$(call sources,$(1)))
+	@rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call library,$(f))))
+
+$(B)/bin/raftstore: $(B)/raftstore/main.o $(B)/libraftstore.a $(B)/libcommon.a
+$(B)/bin/apiserver: $(B)/apiserver/main.o $(B)/libapiserver.a $(B)/libraftstore.a $(B)/libcommon.a
+$(B)/bin/controllers: $(B)/controllers/main.o $(B)/libcontrollers.a $(B)/libcommon.a
+$(B)/bin/scheduler: $(B)/scheduler/main.o $(B)/libscheduler.a $(B)/libcommon.a
+$(B)/bin/nodeagent: $(B)/nodeagent/main.o $(B)/libnodeagent.a $(B)/libcommon.a
+$(B)/bin/rsctl: $(call objects,$(wildcard tools/rsctl.c tools/rsctl_*.c)) $(B)/libraftstore.a $(B)/libcommon.a
+$(B)/bin/keelson: $(call objects,$(wildcard tools/keelson.c tools/keelson_*.c)) $(B)/libcommon.a
+$(B)/bin/bench: $(call objects,$(wildcard tools/bench.c tools/bench_*.c)) $(B)/libraftstore.a $(B)/libcommon.a
+$(B)/bin/walcat: $(B)/tools/walcat.o $(B)/libraftstore.a $(B)/libcommon.a
+$(BINARIES) $(TOOLS):
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS)) $(LIBS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
+
+$(B)/sim: $(SIM_OBJECTS) $(LIBS)
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
+-include $(shell find build/$(CONFIG) -name '*.d' 2>/dev/null)

@@ -1,0 +1,89 @@
+/* A kind is a table. One engine (schema.h) reads it for decoding, unknown fields, defaults, validation, patches, canonical
+ * bytes, discovery and columns. Adding a kind is one file under kinds/ and one row in kinds/kinds.c.
+ * Facts: the Kubernetes 1.32 API; field numbers are those of its protobuf messages. */
+#ifndef APISERVER_KIND_H
+#define APISERVER_KIND_H
+
+#include "common/base.h"
+#include "common/json.h"
+
+enum field_type {
+    FIELD_STRING, FIELD_BOOL, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_BYTES, /* base64 in JSON */
+    FIELD_OBJECT,        /* `object` says which */
+    FIELD_QUANTITY, FIELD_INT_OR_STRING, FIELD_TIME, FIELD_MICRO_TIME, FIELD_DURATION,
+    FIELD_RAW,           /* any JSON: RawExtension, FieldsV1 */
+};
+enum field_shape { FIELD_ONE, FIELD_LIST, FIELD_MAP /* of string to type */ };
+enum list_kind { LIST_ATOMIC, LIST_SET, LIST_MAP };
+enum patch_strategy { PATCH_REPLACE = 0, PATCH_MERGE = 1, PATCH_RETAIN_KEYS = 2 };
+
+enum field_flags {
+    FIELD_REQUIRED = 1,    /* absent or empty is an error */
+    FIELD_ALWAYS = 2,      /* printed even when empty (`status: {}`, `resources: {}`) */
+    FIELD_INLINE = 4,      /* its members stand in the parent in JSON, in a nested message in protobuf */
+    FIELD_POINTER = 8,     /* an explicit zero differs from absent: kept when it arrives by protobuf */
+    FIELD_IMMUTABLE = 16,
+};
+
+struct check; /* what a validation hook gets: where it is and where errors go; schema.h */
+
+struct field {
+    const char *name;            /* in JSON */
+    enum field_type type;
+    enum field_shape shape;
+    const struct type *object;   /* FIELD_OBJECT */
+    uint16_t proto;              /* field number */
+    uint16_t flags;              /* of enum field_flags */
+    const char *fallback;        /* default, as JSON text; NULL: none */
+    void (*check)(struct check *check, const struct json *value); /* beyond the type; NULL: nothing */
+    const char *const *one_of;   /* allowed strings, NULL-terminated */
+    enum list_kind list;
+    const char *list_keys;       /* of LIST_MAP: "containerPort,protocol" */
+    uint8_t patch;               /* of enum patch_strategy */
+    const char *merge_key;       /* of PATCH_MERGE on lists of objects */
+    const char *doc;             /* one line in our own words */
+};
+
+struct type {
+    const char *name;            /* "PodSpec" */
+    const struct field *fields;  /* in canonical (storage) order; ends with a NULL name */
+    void (*fill)(struct json_doc *d, struct json *value);         /* defaults that depend on other fields */
+    void (*check)(struct check *check, const struct json *value); /* rules across fields */
+};
+
+struct column {
+    const char *name, *type, *format, *doc;
+    int priority; /* 0: always, 1: only in wide output */
+};
+
+struct cells;      /* what a row hook fills in; columns.h */
+struct column_now; /* the time ages are counted to */
+
+struct subresource {
+    const char *name;          /* "status", "scale", "binding", "log" */
+    const char *group, *version, *kind; /* of its body: autoscaling/v1 Scale */
+    const char *verbs;         /* "get,patch,update" */
+};
+
+struct kind {
+    const char *group, *version, *name, *plural, *singular; /* "" is the core group */
+    const char *const *short_names, *const *categories;      /* NULL-terminated, or NULL */
+    bool namespaced;
+    const char *storage_prefix;     /* below /registry: "pods", "minions", "services/specs" */
+    const char *verbs;              /* "create,delete,deletecollection,get,list,patch,update,watch" */
+    const struct type *type;
+    const struct subresource *subresources; /* ends with a NULL name */
+    const char *const *selectable;  /* field labels beyond metadata.name and metadata.namespace: "spec.nodeName" */
+    const struct column *columns;   /* ends with a NULL name */
+    void (*row)(const struct json *object, const struct column_now *now, struct cells *out);
+    bool (*valid_name)(struct slice name); /* NULL: DNS-1123 subdomain */
+    /* Hooks; each may be NULL. */
+    void (*prepare_create)(struct json_doc *d, struct json *object);
+    void (*prepare_update)(struct json_doc *d, struct json *object, const struct json *old);
+    void (*check_update)(struct check *check, const struct json *object, const struct json *old);
+    bool update_needs_version;      /* an update without resourceVersion is refused */
+    bool update_creates;            /* PUT on a missing object makes it */
+    bool no_generation;             /* kinds without metadata.generation */
+};
+
+#endif

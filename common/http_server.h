@@ -1,0 +1,31 @@
+/* The HTTP/1.1 server over libmicrohttpd, its only home. Hands each complete request (body within the limit) to a core
+ * as a `struct http_exchange` (http.h). An HTTP/2 front can join it behind the same header. */
+#ifndef COMMON_HTTP_SERVER_H
+#define COMMON_HTTP_SERVER_H
+
+#include "common/base.h"
+#include "common/err.h"
+#include "common/http.h"
+
+struct http_server;
+struct uv_env;
+struct tls;
+
+struct http_server_options {
+    const char *address;     /* numeric "host:port"; port 0 picks one */
+    struct tls *tls;         /* server certificate; client certificates are asked for and verified against its CA,
+                                a caller without one arrives with peer == NULL, one with a bad one is refused with 401.
+                                NULL serves plain HTTP */
+    size_t body_bytes_max;   /* 413 above; 0 means 3 MiB */
+    size_t connections_max;  /* 0 means 16384 */
+    void (*on_request)(void *core, struct http_exchange *x); /* must answer it, now or later */
+    void *core;
+};
+
+/* ERR_ADDRESS_IN_USE, ERR_PERMISSION, ERR_TLS; the message names the address. */
+int http_server_new(struct uv_env *uv, const struct http_server_options *o, struct http_server **ret, struct err *reterr);
+int http_server_port(const struct http_server *s);
+/* Stops accepting, calls `gone` of every open exchange, then `closed`; the server is freed before it. */
+void http_server_close(struct http_server *s, void (*closed)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,93 @@
+/* The stream seam: TLS or plain byte streams over TCP. One connection is one struct embedded in the caller's.
+ *
+ *   connect ──▶ opening ──▶ open ──▶ closing ──▶ closed (on_close, exactly once; then the memory is the caller's)
+ *
+ * Writes complete in order. Reading is on from the start and may be paused as back-pressure. */
+#ifndef COMMON_NET_H
+#define COMMON_NET_H
+
+#include "common/base.h"
+#include "common/err.h"
+#include "common/list.h"
+
+struct net_conn;
+struct tls; /* common/tls.h: a certificate, its key and the CA that peers must chain to; NULL means plain TCP */
+
+struct net_conn_callbacks {
+    void (*on_open)(struct net_conn *c);                        /* connected and, with TLS, verified */
+    void (*on_read)(struct net_conn *c, struct slice bytes);    /* borrowed for the call */
+    void (*on_close)(struct net_conn *c, const struct err *why); /* why->code: ERR_EOF, ERR_CONNECT, ERR_TLS, ERR_CANCELED */
+};
+
+#define NET_PEER_NAME_MAX 256
+#define NET_PEER_GROUPS_MAX 8
+
+/* Who the other side's certificate says it is; empty without TLS. */
+struct net_peer {
+    char common_name[NET_PEER_NAME_MAX];
+    char organizations[NET_PEER_GROUPS_MAX][NET_PEER_NAME_MAX];
+    size_t organization_count;
+    char address[64]; /* numeric host:port */
+};
+
+struct net_conn {
+    const struct net_conn_callbacks *callbacks;
+    void *impl; /* of the seam */
+    void *data; /* of the caller */
+    struct net_peer peer;
+    size_t write_bytes_pending; /* accepted and not yet handed to the kernel: the caller's measure for back-pressure */
+};
+
+struct net_listener {
+    /* A new connection: return the struct to use for it, callbacks set, or NULL to refuse. */
+    struct net_conn *(*on_accept)(struct net_listener *l);
+    void (*on_close)(struct net_listener *l);
+    void *impl;
+    void *data;
+};
+
+struct net_listen_options {
+    const char *address; /* numeric "host:port"; port 0 picks one, see net_listener_port */
+    struct tls *tls;     /* borrowed while listening; NULL for plain TCP */
+};
+
+struct net_connect_options {
+    const char *address;     /* numeric "host:port" */
+    struct tls *tls;         /* borrowed until on_close; NULL for plain TCP */
+    const char *server_name; /* name the certificate must carry; NULL: the host part of address */
+    unsigned timeout_ms;     /* until on_open; 0 means 5000 */
+};
+
+struct net_ops {
+    int (*listen)(void *impl, struct net_listener *l, const struct net_listen_options *o, struct err *reterr);
+    int (*port)(struct net_listener *l);
+    void (*listener_close)(struct net_listener *l);
+    void (*connect)(void *impl, struct net_conn *c, const struct net_connect_options *o);
+    void (*write)(struct net_conn *c, const struct slice *parts, size_t n); /* copies what it cannot send at once */
+    void (*read_pause)(struct net_conn *c, bool paused);
+    void (*close)(struct net_conn *c, bool flush); /* flush: after what was written; on_close follows either way */
+};
+
+struct net {
+    const struct net_ops *ops;
+    void *impl;
+};
+
+static inline int net_listen(struct net *n, struct net_listener *l, const struct net_listen_options *o, struct err *e)
+{
+    return n->ops->listen(n->impl, l, o, e);
+}
+static inline int net_listener_port(struct net *n, struct net_listener *l) { return n->ops->port(l); }
+static inline void net_listener_close(struct net *n, struct net_listener *l) { n->ops->listener_close(l); }
+static inline void net_connect(struct net *n, struct net_conn *c, const struct net_connect_options *o)
+{
+    n->ops->connect(n->impl, c, o);
+}
+static inline void net_write(struct net *n, struct net_conn *c, const struct slice *parts, size_t count)
+{
+    n->ops->write(c, parts, count);
+}
+static inline void net_read_pause(struct net *n, struct net_conn *c, bool paused) { n->ops->read_pause(c, paused); }
+static inline void net_close(struct net *n, struct net_conn *c, bool flush) { n->ops->close(c, flush); }
+
+#endif

@@ -1,0 +1,81 @@
+/* The store's client library: the one header of this folder that apiserver and tools include.
+ *
+ * Keeps one connection, to one of the endpoints; fails over, resumes watches after the last revision seen, and sends a
+ * write again only under the (client id, sequence) it first carried, so that it is executed once (DESIGN "Exactly once").
+ * All callbacks run on the loop, never inside the call that started them. */
+#ifndef RAFTSTORE_CLIENT_H
+#define RAFTSTORE_CLIENT_H
+
+#include "common/base.h"
+#include "common/env.h"
+#include "common/err.h"
+#include "common/mem.h"
+#include "raftstore/kv.h"
+
+struct store_client;
+struct tls;
+
+#define STORE_ENDPOINTS_MAX 9
+
+struct store_client_options {
+    const char *const *endpoints; /* numeric "host:port"; tried in turn, from a random one on unless `pinned` */
+    size_t endpoint_count;
+    bool pinned;                  /* stay with the first one (rsctl endpoint status, tests) */
+    struct tls *tls;              /* a reference is taken; NULL: plain TCP (tests) */
+    size_t calls_max;             /* in flight; ERR_BUSY above; 0 means 4096 */
+};
+
+/* `env` must outlive it. */
+struct store_client *store_client_new(struct env *env, const struct store_client_options *o);
+/* Every open call ends with ERR_CANCELED and every watch closes, then `closed` is called and the memory is gone. */
+void store_client_close(struct store_client *c, void (*closed)(void *arg), void *arg);
+
+/* A call in flight; embedded in the caller's struct, which stays until `done`. */
+struct store_call {
+    /* status: 0; ERR_TIMEOUT (a read: nothing happened; a write: see `why`), ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE,
+     * ERR_COMPACTED, ERR_FUTURE_REVISION, ERR_INVALID, ERR_TOO_LARGE, ERR_NO_SPACE, ERR_BUSY, ERR_CANCELED */
+    void (*done)(struct store_call *call, int status, const struct err *why);
+    void *data; /* of the caller */
+
+    struct kv_header header; /* valid in done, status 0 */
+    union {
+        struct kv_range_result range;
+        struct kv_txn_result txn;
+    };                   /* valid in done, borrowed from `arena` */
+    struct arena arena;  /* released by the library after done; copy what must stay */
+    void *impl;          /* of the library */
+};
+
+/* Requests are copied. `timeout_ms` covers fail-over and waiting for a leader; 0 means 10 000. */
+void store_range(struct store_client *c, struct store_call *call, const struct kv_range *range, unsigned timeout_ms);
+void store_txn(struct store_client *c, struct store_call *call, const struct kv_txn *txn, unsigned timeout_ms);
+void store_compact(struct store_client *c, struct store_call *call, int64_t revision, unsigned timeout_ms);
+/* Gives up a call: done follows with ERR_CANCELED; a write may or may not have happened. */
+void store_cancel(struct store_client *c, struct store_call *call);
+
+struct store_watch_options {
+    struct kv_span span;
+    int64_t start_revision; /* first revision wanted; 0: from the next one on */
+    bool prev_kv;
+    unsigned progress_ms;   /* ask for `on_progress` at least so often when quiet; 0: never */
+};
+
+/* A watch; embedded, stays until on_closed. It survives reconnects: the library resumes it, no event is lost, repeated or
+ * out of order. */
+struct store_watch {
+    /* All events of one revision, in order (sub order); borrowed for the call. */
+    void (*on_events)(struct store_watch *w, int64_t revision, const struct kv_event *events, size_t n);
+    /* Every event up to `revision` has been delivered. Called first when the watch has caught up. May be NULL. */
+    void (*on_progress)(struct store_watch *w, int64_t revision);
+    /* ERR_COMPACTED (with compact_revision: the oldest readable one), ERR_CANCELED. */
+    void (*on_closed)(struct store_watch *w, int status, int64_t compact_revision, const struct err *why);
+    void *data;
+    void *impl;
+};
+
+void store_watch_start(struct store_client *c, struct store_watch *w, const struct store_watch_options *o);
+void store_watch_stop(struct store_client *c, struct store_watch *w); /* on_closed follows with ERR_CANCELED */
+/* Asks for on_progress now, with a revision not older than any state acknowledged before this call: one answer per call. */
+void store_watch_progress(struct store_client *c, struct store_watch *w);
+
+#endif

@@ -1,0 +1,78 @@
+/* Drives consensus: feeds events in, carries updates out in the durable order (term and vote before messages, entries
+ * before they count, commit before apply), batches proposals of a loop turn, applies committed entries to the machine,
+ * takes and installs snapshots, and answers linearizable reads by read-index rounds (docs/architecture.md). */
+#ifndef RAFTSTORE_DRIVER_H
+#define RAFTSTORE_DRIVER_H
+
+#include "common/base.h"
+#include "common/env.h"
+#include "raftstore/consensus.h"
+#include "raftstore/machine.h"
+
+struct driver;
+
+/* How members reach each other. Real: peer.c, mTLS connections. Simulated: messages with faults. Messages may be lost,
+ * late, doubled or out of order; `message` bytes are what peer_wire.h encodes. */
+struct transport_ops {
+    /* Best effort. `bulk`: snapshot pieces, which must not hold up the rest. */
+    void (*send)(void *impl, uint64_t to, struct slice message, bool bulk);
+    size_t (*window)(void *impl, uint64_t to, bool bulk); /* bytes that may be sent now; 0: not connected or full */
+};
+
+struct transport {
+    const struct transport_ops *ops;
+    void *impl;
+};
+
+struct driver_options {
+    uint8_t cluster_id[16];
+    uint64_t member_id;
+    struct configuration bootstrap;  /* of a fresh cluster; ids of all members */
+    unsigned heartbeat_ms, election_timeout_ms; /* 0: 50, 300 */
+    uint64_t snapshot_log_bytes;     /* take one when the log since the last is longer; 0: max(64 MiB, half the state) */
+    uint64_t trailing_bytes;         /* kept behind a snapshot for slow followers; 0: 16 MiB */
+    uint64_t segment_bytes;          /* of the log; 0: 64 MiB */
+    void (*failed)(void *arg, const struct err *why); /* the log failed: stop the process, acknowledge nothing more */
+    void (*changed)(void *arg);      /* role, leader or term changed */
+    void *arg;
+};
+
+/* Opens the log, restores snapshot and state. Errors as wal_open. */
+int driver_new(struct env *env, const struct driver_options *o, struct machine machine, struct transport transport,
+               struct driver **ret, struct err *reterr);
+void driver_close(struct driver *d, void (*closed)(void *arg), void *arg);
+
+/* A message that arrived from a peer whose identity the transport has verified. Garbage is refused: ERR_CORRUPT, ERR_FORMAT. */
+int driver_receive(struct driver *d, uint64_t from, struct slice message, struct err *reterr);
+
+/* Proposes one entry; embedded in the caller's struct, which stays until done. Leader only: ERR_NOT_LEADER at once.
+ * done(0, index): committed and applied here (its effect is in the machine). ERR_OUTCOME_UNKNOWN: leadership was lost; the
+ * entry may or may not have happened. ERR_NOT_LEADER: it was certainly not appended. */
+struct proposal {
+    struct bytes *data; /* the driver takes a reference until done */
+    void (*done)(struct proposal *p, int status, uint64_t index);
+    void *data_of_caller;
+    struct list link;
+    uint64_t index, term; /* of the driver */
+};
+void driver_propose(struct driver *d, struct proposal *p);
+
+/* Linearizable read: done(0) once a round proved leadership and the machine has applied the round's commit index. On a
+ * follower the leader is asked. ERR_NOT_LEADER, ERR_TIMEOUT: nothing was proved. */
+struct read_index {
+    void (*done)(struct read_index *r, int status);
+    struct list link;
+    uint64_t index, round; /* of the driver */
+    void *data;
+};
+void driver_read_index(struct driver *d, struct read_index *r);
+
+struct driver_status {
+    uint64_t member_id, leader, term, commit_index, applied_index, last_index, first_index, snapshot_index;
+    enum role role;
+    uint64_t log_bytes;
+};
+void driver_status(const struct driver *d, struct driver_status *ret);
+bool driver_leads(const struct driver *d); /* and may read: its own term has committed */
+
+#endif

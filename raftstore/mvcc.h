@@ -1,0 +1,46 @@
+/* The multi-version store: a copy-on-write B+tree of the newest version of each key with subtree counts, and per-key
+ * version chains behind it. Pure and deterministic: reads no clock, no randomness, no address order.
+ *
+ * Revisions begin at 1 (the empty store) and grow by one per transaction that changed something. A root can be pinned in
+ * O(1) and read while writing goes on; only the owner's thread changes or releases nodes. */
+#ifndef RAFTSTORE_MVCC_H
+#define RAFTSTORE_MVCC_H
+
+#include "common/base.h"
+#include "common/err.h"
+#include "common/mem.h"
+#include "raftstore/kv.h"
+
+struct mvcc;
+
+struct mvcc *mvcc_new(void);
+void mvcc_free(struct mvcc *m);
+
+int64_t mvcc_revision(const struct mvcc *m);
+int64_t mvcc_compact_revision(const struct mvcc *m); /* the oldest readable one; 0 before any compaction */
+uint64_t mvcc_bytes(const struct mvcc *m);           /* live data and retained history */
+
+/* ERR_COMPACTED, ERR_FUTURE_REVISION, ERR_INVALID. The result borrows from the store until its next change, and from `arena`. */
+int mvcc_range(struct mvcc *m, const struct kv_range *range, struct arena *arena, struct kv_range_result *ret, struct err *reterr);
+
+/* Checks a request without touching the store: too many operations, one key put twice, empty keys, sort and revision
+ * bounds. ERR_INVALID, ERR_TOO_LARGE. Called before SUBMIT and again at apply. */
+int mvcc_check(const struct kv_txn *txn, struct err *reterr);
+
+/* Applies one transaction; *ret_events are its changes, borrowed until the next one. On an error nothing has changed. */
+int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, struct kv_txn_result *ret,
+               const struct kv_event **ret_events, size_t *ret_event_count, struct err *reterr);
+
+/* ERR_COMPACTED, ERR_FUTURE_REVISION. Marks at once; the memory goes in bounded steps. */
+int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr);
+bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing is left to do */
+
+/* Events of [from, to] within `span`, oldest first, at whole revisions, at most about `bytes_max`; *ret_next is where to go
+ * on. For watches that catch up. ERR_COMPACTED. */
+int mvcc_events(struct mvcc *m, const struct kv_span *span, int64_t from, int64_t to, size_t bytes_max, struct arena *arena,
+                struct kv_event **ret, size_t *ret_count, int64_t *ret_next, struct err *reterr);
+
+/* Order-independent sum over live versions plus a chain over events, kept at apply: equal on all members at a revision. */
+uint64_t mvcc_hash(const struct mvcc *m);
+
+#endif
