@@ -42,6 +42,14 @@ int err_set(struct err *reterr, int code, const char *format, ...)
     return code;
 }
 
+/* Appends what fits; the rest is cut. */
+static void append_cut(char *text, size_t size, size_t used, const char *more)
+{
+    size_t n = MIN(strlen(more), size - used - 1);
+    memcpy(text + used, more, n);
+    text[used + n] = '\0';
+}
+
 int err_wrap(struct err *reterr, int code, const char *format, ...)
 {
     if (reterr == NULL)
@@ -52,8 +60,9 @@ int err_wrap(struct err *reterr, int code, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(reterr->message, sizeof reterr->message, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof reterr->message)
-        snprintf(reterr->message + n, sizeof reterr->message - (size_t)n, ": %s", inner);
+    size_t used = MIN((size_t)MAX(n, 0), sizeof reterr->message - 1);
+    append_cut(reterr->message, sizeof reterr->message, used, ": ");
+    append_cut(reterr->message, sizeof reterr->message, strlen(reterr->message), inner);
     return reterr->code;
 }
 
