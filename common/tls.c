@@ -49,7 +49,7 @@ static int load_own(SSL_CTX *context, const struct tls_options *o, struct err *r
         return openssl_error(reterr, "no usable certificate in", o->certificate_file);
     if (SSL_CTX_use_PrivateKey_file(context, o->key_file, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1)
-        return openssl_error(reterr, "no key for the certificate in", o->key_file);
+        return openssl_error(reterr, "no key that fits the certificate in", o->key_file);
     return 0;
 }
 

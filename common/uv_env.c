@@ -1,16 +1,15 @@
 #include "common/base.h"
 
 #include "common/mem.h"
-#include "common/uv_disk.h"
 #include "common/uv_env.h"
-#include "common/uv_http.h"
 #include "common/uv_net.h"
-#include "common/uv_proc.h"
 
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#define UV_ENV_ADDED_MAX 4
 
 struct uv_env {
     struct env env;
@@ -26,9 +25,11 @@ struct uv_env {
     void (*on_signal)(void *arg);
     void *signal_arg;
     struct uv_net *net;
-    struct uv_disk *disk;
-    struct uv_proc *proc;
-    struct uv_http *http;
+    struct {
+        void (*close)(void *seam);
+        void *seam;
+    } added[UV_ENV_ADDED_MAX];
+    size_t added_count;
 };
 
 static bool earlier(const struct heap_node *a, const struct heap_node *b)
@@ -180,30 +181,27 @@ static void init_handles(struct uv_env *uv)
     uv_unref((uv_handle_t *)&uv->interrupt);
 }
 
-int uv_env_new(const struct uv_env_options *o, struct uv_env **ret, struct err *reterr)
+struct uv_env *uv_env_new(const char *component, enum log_level level)
 {
     struct uv_env *uv = NEW(struct uv_env);
     heap_init(&uv->timers, earlier);
     list_init(&uv->queue);
     init_handles(uv);
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that left is an error of the write, not a signal */
-    uv->log = (struct log){o->component, o->level, wall_ms, write_line, uv};
+    uv->log = (struct log){component, level, wall_ms, write_line, uv};
     uv->env.log = &uv->log;
     uv->env.loop = (struct loop){&loop_ops, uv};
     uv->env.clock = (struct clock){&clock_ops, uv};
     uv->env.random = (struct random){&random_ops, uv};
     uv->net = uv_net_new(&uv->loop, &uv->env.loop, &uv->env.net);
-    uv->http = uv_http_new(&uv->loop, &uv->env, &uv->env.http);
-    uv_proc_new(&uv->loop, &uv->env.proc, &uv->proc);
-    if (o->data_folder != NULL) {
-        int rv = uv_disk_new(&uv->loop, o->data_folder, &uv->env.disk, &uv->disk, reterr);
-        if (rv != 0) {
-            uv_env_free(uv);
-            return rv;
-        }
-    }
-    *ret = uv;
-    return 0;
+    return uv;
+}
+
+void uv_env_add(struct uv_env *uv, void (*close)(void *seam), void *seam)
+{
+    ASSERT(uv->added_count < UV_ENV_ADDED_MAX);
+    uv->added[uv->added_count].close = close;
+    uv->added[uv->added_count++].seam = seam;
 }
 
 struct env *uv_env_env(struct uv_env *uv) { return &uv->env; }
@@ -226,10 +224,10 @@ void uv_env_free(struct uv_env *uv)
 {
     if (uv == NULL)
         return;
-    uv_http_close(uv->http);
-    if (uv->disk != NULL)
-        uv_disk_close(uv->disk);
-    uv_proc_close(uv->proc);
+    while (uv->added_count > 0) {
+        uv->added_count--;
+        uv->added[uv->added_count].close(uv->added[uv->added_count].seam);
+    }
     uv_close((uv_handle_t *)&uv->timer, NULL);
     uv_close((uv_handle_t *)&uv->check, NULL);
     uv_close((uv_handle_t *)&uv->idle, NULL);
