@@ -142,6 +142,8 @@ static void transfer_free(struct transfer *t)
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
     list_remove(&t->link);
+    if (list_empty(&t->http->transfers))
+        uv_unref((uv_handle_t *)&t->http->timer);
     t->call->impl = NULL;
     mem_free(t);
 }
@@ -309,6 +311,7 @@ static void start(void *impl, struct http_call *c)
         PANIC("out of memory for an HTTP request");
     deferred_init(&t->turn, take_turn);
     timer_init(&t->silence, too_silent);
+    uv_ref((uv_handle_t *)&h->timer); /* an open call keeps the loop alive */
     list_push_back(&h->transfers, &t->link);
     c->impl = t;
     c->http_status = 0;

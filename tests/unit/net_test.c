@@ -1,19 +1,17 @@
 #include "tests/test.h"
 
 #include "common/mem.h"
-#include "common/pki.h"
 #include "common/tls.h"
 #include "common/uv_env.h"
+#include "tests/support/pki_fixture.h"
 
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
 
 /* One server and one client in a loop; what is received comes back. */
 struct fixture {
     struct uv_env *uv;
     struct env *env;
-    char folder[64];
+    struct pki_fixture pki;
     struct tls *server_tls, *client_tls;
     struct net_listener listener;
     struct net_conn server, client;
@@ -23,45 +21,12 @@ struct fixture {
     int client_closed, server_closed; /* error codes, 1 while open */
 };
 
-static const char *path(struct fixture *f, const char *name)
-{
-    static char text[4][128];
-    static int next;
-    char *at = text[next++ % 4];
-    snprintf(at, sizeof text[0], "%s/%s", f->folder, name);
-    return at;
-}
-
-static struct tls *make_tls(struct fixture *f, const char *ca, const char *name, bool server)
-{
-    char ca_crt[128], ca_key[140], crt[128], key[128];
-    snprintf(ca_crt, sizeof ca_crt, "%s", path(f, ca));
-    snprintf(ca_key, sizeof ca_key, "%s.key", ca_crt);
-    snprintf(crt, sizeof crt, "%s.crt", path(f, name));
-    snprintf(key, sizeof key, "%s.key", path(f, name));
-    const char *const organizations[] = {"group-a", "group-b", NULL}, *const addresses[] = {"127.0.0.1", NULL};
-    struct pki_request r = {
-        .ca_certificate_file = ca_crt, .ca_key_file = ca_key, .common_name = name, .organizations = organizations,
-        .addresses = addresses, .server = server, .client = !server, .now_s = time(NULL), .days = 1,
-        .certificate_file = crt, .key_file = key,
-    };
-    struct err err;
-    if (access(ca_crt, R_OK) != 0)
-        assert_ok(pki_make_ca(ca, r.now_s, 1, ca_crt, ca_key, &err));
-    assert_ok(pki_issue(&r, &err));
-    struct tls_options o = {.certificate_file = crt, .key_file = key, .ca_file = path(f, "ca")};
-    struct tls *t = NULL;
-    assert_ok(tls_new(&o, &t, &err));
-    return t;
-}
-
 static int setup(void **state)
 {
     struct fixture *f = NEW(struct fixture);
     f->uv = uv_env_new("net-test", LOG_WARN);
     f->env = uv_env_env(f->uv);
-    snprintf(f->folder, sizeof f->folder, "/tmp/keelson-net-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    pki_fixture_init(&f->pki);
     f->client_closed = f->server_closed = 1;
     *state = f;
     return 0;
@@ -74,10 +39,7 @@ static int teardown(void **state)
     tls_unref(f->server_tls);
     tls_unref(f->client_tls);
     buf_release(&f->echoed);
-    const char *const names[] = {"ca", "ca.key", "other", "other.key", "server.crt", "server.key", "client.crt", "client.key"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        (void)unlink(path(f, names[i]));
-    assert_ok(rmdir(f->folder));
+    pki_fixture_release(&f->pki);
     mem_free(f);
     return 0;
 }
@@ -164,8 +126,8 @@ static void plain_echo(void **state) { echo(*state); }
 static void tls_echo_with_names(void **state)
 {
     struct fixture *f = *state;
-    f->server_tls = make_tls(f, "ca", "server", true);
-    f->client_tls = make_tls(f, "ca", "client", false);
+    f->server_tls = pki_fixture_tls(&f->pki, "ca", "server", true);
+    f->client_tls = pki_fixture_tls(&f->pki, "ca", "client", false);
     echo(f);
     assert_string_equal(f->server.peer.common_name, "client");
     assert_int_equal(f->server.peer.organization_count, 2);
@@ -176,8 +138,8 @@ static void tls_echo_with_names(void **state)
 static void foreign_authority_is_refused(void **state)
 {
     struct fixture *f = *state;
-    f->server_tls = make_tls(f, "ca", "server", true);
-    f->client_tls = make_tls(f, "other", "client", false);
+    f->server_tls = pki_fixture_tls(&f->pki, "ca", "server", true);
+    f->client_tls = pki_fixture_tls(&f->pki, "other", "client", false);
     f->expected = 1000;
     listen_here(f);
     connect_to(f, net_listener_port(&f->env->net, &f->listener));
@@ -219,18 +181,20 @@ static void taken_and_bad_addresses(void **state)
 static void files_are_checked(void **state)
 {
     struct fixture *f = *state;
-    f->server_tls = make_tls(f, "ca", "server", true);
-    f->client_tls = make_tls(f, "ca", "client", false);
+    f->server_tls = pki_fixture_tls(&f->pki, "ca", "server", true);
+    f->client_tls = pki_fixture_tls(&f->pki, "ca", "client", false);
     struct tls *t;
     struct err err;
-    struct tls_options missing = {.ca_file = path(f, "none")};
-    assert_int_equal(tls_new(&missing, &t, &err), ERR_NOT_FOUND);
-    assert_non_null(strstr(err.message, "none"));
-    struct tls_options crossed = {.certificate_file = path(f, "server.crt"), .key_file = path(f, "client.key")};
+    char missing[160], server[160], key[160];
+    pki_fixture_path(&f->pki, "none", ".crt", missing);
+    pki_fixture_path(&f->pki, "server", ".crt", server);
+    pki_fixture_path(&f->pki, "client", ".key", key);
+    assert_int_equal(tls_new(&(struct tls_options){.ca_file = missing}, &t, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "none.crt"));
+    struct tls_options crossed = {.certificate_file = server, .key_file = key};
     assert_int_equal(tls_new(&crossed, &t, &err), ERR_TLS);
     assert_non_null(strstr(err.message, "client.key"));
-    struct tls_options no_pem = {.ca_file = path(f, "ca.key")};
-    assert_int_equal(tls_new(&no_pem, &t, &err), ERR_TLS);
+    assert_int_equal(tls_new(&(struct tls_options){.ca_file = key}, &t, &err), ERR_TLS);
 }
 
 int main(void)
