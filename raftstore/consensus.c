@@ -301,9 +301,8 @@ static int code_of_raft(int rv)
     case RAFT_CANTCHANGE:
     case RAFT_BUSY: return ERR_BUSY;
     case RAFT_NOSPACE: return ERR_NO_SPACE;
-    case RAFT_SHUTDOWN: /* a committed entry would be replaced */
     case RAFT_MALFORMED: return ERR_CORRUPT;
-    default: return ERR_INTERNAL;
+    default: return ERR_INTERNAL; /* RAFT_SHUTDOWN: a committed entry would be replaced */
     }
 }
 

@@ -59,6 +59,7 @@ struct wal {
     uint32_t crc;                   /* of the last batch */
     uint64_t term, vote;            /* as on disk */
     uint64_t written_index, written_term; /* last entry in batches begun */
+    uint64_t pending_index;         /* last entry of the batch under way that still stands */
     uint64_t durable_index;
 
     enum wal_writer writer;
