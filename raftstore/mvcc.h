@@ -36,6 +36,8 @@ int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, st
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr);
 bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing can be done now (see mvcc_hold, mvcc_pin) */
 
+bool mvcc_compact_pending(const struct mvcc *m);
+
 /* A revision held readable across compactions, for an answer that is made piece by piece. At most MVCC_HOLDS_MAX at a
  * time: false above. mvcc_range_held reads at the held revision, whatever range->revision says. */
 #define MVCC_HOLDS_MAX 256
@@ -58,7 +60,8 @@ int mvcc_events(struct mvcc *m, const struct kv_span *span, int64_t from, int64_
 struct mvcc_pin;
 struct mvcc_pin *mvcc_pin(struct mvcc *m);
 void mvcc_pin_read(struct mvcc_pin *pin, size_t bytes_max, struct buf *out, bool *ret_last);
-void mvcc_unpin(struct mvcc *m, struct mvcc_pin *pin); /* of a store that is closing, too */
+void mvcc_unpin(struct mvcc *m, struct mvcc_pin *pin); 
+bool mvcc_pinned(const struct mvcc *m);
 /* Builds a store from the pieces of a pin, in order. ERR_CORRUPT; then the store is to be freed. */
 int mvcc_restore(struct mvcc *m, struct slice piece, struct err *reterr);
 int mvcc_restore_end(struct mvcc *m, struct err *reterr); /* ERR_CORRUPT when pieces are missing or the hash is wrong */

@@ -48,6 +48,8 @@ void mvcc_unpin(struct mvcc *m, struct mvcc_pin *pin)
     mem_free(pin);
 }
 
+bool mvcc_pinned(const struct mvcc *m) { return m->tree.pin_count > 0; }
+
 /* The version that a reader at the compact revision sees and that is no part of the retained history. */
 static const struct version *base_version(const struct mvcc_pin *p, const struct tree_entry *e)
 {
