@@ -18,6 +18,7 @@ FOLDERS := common $(COMPONENTS) netproxy
 sources = $(filter-out %/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 LIBS := $(foreach f,$(FOLDERS),$(if $(call sources,$(f)),$(B)/lib$(f).a))
+SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 SIM_OBJECTS := $(call objects,$(wildcard tests/sim/*.c))
 LINK = $(CC) $(CFLAGS) -rdynamic -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
@@ -98,7 +99,7 @@ $(BINARIES) $(TOOLS):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS)) $(LIBS)
+$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS)) $(LIBS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
 

@@ -41,16 +41,17 @@ bool json_bool_at(const struct json *v, const char *path, bool fallback);
 /* Iteration over arrays (key empty) and objects, in order:
  *   struct json_iterator i = json_iterate(v);
  *   while (json_next(&i)) use(i.key, i.value);
- * The value just returned may be replaced or removed through json_iterator_remove. */
+ * The value just returned may be removed through json_iterator_remove; anything else that changes the container ends it. */
 struct json_iterator {
     struct slice key;
     struct json *value;
     struct json *container;
-    void *state[3];
-    size_t index; /* of `value`, from 0 */
+    void *current, *previous;
+    size_t position, limit; /* `position` is 1 at the first value */
 };
 struct json_iterator json_iterate(const struct json *v);
 bool json_next(struct json_iterator *i);
+void json_iterator_remove(struct json_iterator *i);
 struct json *json_element(const struct json *array, size_t index); /* NULL past the end */
 
 /* Builders; strings are copied into the doc. */
@@ -78,6 +79,7 @@ bool json_remove_slice(struct json *object, struct slice key);
 void json_append(struct json *array, struct json *value);
 void json_insert(struct json *array, size_t index, struct json *value); /* index at most the size */
 void json_remove_element(struct json *array, size_t index);
+void json_replace_element(struct json *array, size_t index, struct json *value);
 
 /* Equal as JSON: objects without regard to order, numbers by value when both are integers, else by text. */
 bool json_equal(const struct json *a, const struct json *b);

@@ -17,6 +17,7 @@ struct net_conn_callbacks {
     void (*on_open)(struct net_conn *c);                        /* connected and, with TLS, verified */
     void (*on_read)(struct net_conn *c, struct slice bytes);    /* borrowed for the call */
     void (*on_close)(struct net_conn *c, const struct err *why); /* why->code: ERR_EOF, ERR_CONNECT, ERR_TLS, ERR_CANCELED */
+    void (*on_drain)(struct net_conn *c);                       /* write_bytes_pending fell to 0; may be NULL */
 };
 
 #define NET_PEER_NAME_MAX 256

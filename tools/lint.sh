@@ -3,14 +3,13 @@
 # and names that must not stand in the repository.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-bad=0
-complain() { # message, lines on standard input
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+complain() { # message, lines on standard input; runs at the end of pipes, so it reports through a file
     local lines
     lines=$(cat)
     [ -z "$lines" ] && return
-    echo "lint: $1"
-    sed 's/^/    /' <<<"$lines"
-    bad=1
+    { echo "lint: $1"; sed 's/^/    /' <<<"$lines"; } >>"$found"
 }
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r f; do [ -e "$f" ] && echo "$f"; done; }
 code=$(sources '*.c' '*.h')
@@ -45,10 +44,13 @@ xargs -r grep -nE '(^|[^a-zA-Z_>."])(strcpy|strcat|sprintf|vsprintf|strtok|gets|
 # The outside world is reached through the seams.
 xargs -r grep -nE '^#include <(sys/socket|netinet/in|sys/wait|sys/mount|sched|pthread)\.h>' <<<"$code" |
     grep -vE '^(common/uv_|common/http_|nodeagent/host_linux|tools/|tests/)' | complain "system header outside a seam"
-xargs -r grep -nE 'TODO|FIXME|XXX' <<<"$code" | complain "unfinished"
+xargs -r grep -nwE 'TODO|FIXME|XXX' <<<"$code" | complain "unfinished"
 sources | xargs -r grep -nIE '/(work|farm)/|deb[i]an\.org|npm[j]s\.' | grep -v '^LICENSE:' | complain "path of one machine or a registry's host"
 if command -v clang-format >/dev/null && [ "${LINT_FORMAT:-0}" = 1 ]; then
     xargs -r clang-format --dry-run --Werror <<<"$code" 2>&1 | head -n 20 | complain "formatting: run make fmt"
 fi
-[ "$bad" = 0 ] && echo "lint: clean"
-exit "$bad"
+if [ -s "$found" ]; then
+    cat "$found"
+    exit 1
+fi
+echo "lint: clean"

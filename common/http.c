@@ -1,0 +1,73 @@
+#include "common/base.h"
+
+#include "common/err.h"
+#include "common/http.h"
+
+#include <strings.h>
+
+struct slice http_header_get(const struct http_header *headers, size_t count, const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].name.size == size && strncasecmp(headers[i].name.data, name, size) == 0)
+            return headers[i].value;
+    return (struct slice){0};
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int http_percent_decode(struct slice s, bool plus_is_space, struct buf *out)
+{
+    for (size_t i = 0; i < s.size; i++) {
+        char c = s.data[i];
+        if (c == '+' && plus_is_space)
+            c = ' ';
+        if (c == '%') {
+            int high = i + 2 < s.size ? hex_digit(s.data[i + 1]) : -1;
+            int low = i + 2 < s.size ? hex_digit(s.data[i + 2]) : -1;
+            if (high < 0 || low < 0 || (high == 0 && low == 0))
+                return ERR_BAD_REQUEST;
+            c = (char)(uint8_t)(high << 4 | low);
+            i += 2;
+        }
+        buf_append_char(out, c);
+    }
+    return 0;
+}
+
+void http_percent_encode(struct slice s, struct buf *out)
+{
+    for (size_t i = 0; i < s.size; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                          c == '.' || c == '_' || c == '~';
+        if (unreserved)
+            buf_append_char(out, (char)c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+bool http_query_get(struct slice query, const char *name, struct buf *scratch, struct slice *ret)
+{
+    while (query.data != NULL && query.size > 0) {
+        struct slice value = slice_cut(&query, '&');
+        struct slice key = slice_cut(&value, '=');
+        if (!slice_is(key, name))
+            continue;
+        buf_reset(scratch);
+        buf_reserve(scratch, value.size);
+        scratch->data[0] = '\0';
+        if (value.data != NULL && http_percent_decode(value, true, scratch) != 0)
+            return false;
+        *ret = buf_slice(scratch);
+        return true;
+    }
+    return false;
+}

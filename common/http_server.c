@@ -1,0 +1,637 @@
+#include "common/base.h"
+
+#include "common/http_server.h"
+#include "common/mem.h"
+#include "common/tls.h"
+#include "common/uv_env.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <uv.h>
+
+#define HTTP_SERVER_BODY_MAX (3 * 1024 * 1024)
+#define HTTP_SERVER_CONNECTIONS_MAX 16384
+#define HTTP_SERVER_IDLE_S 120
+#define HTTP_SERVER_BACKLOG 1024
+#define HTTP_SERVER_HEADERS_MAX 128
+#define HTTP_SERVER_STREAM_BLOCK (64 * 1024)
+#define HTTP_SERVER_CONNECTION_MEMORY (32 * 1024) /* request line and headers */
+
+struct http_server {
+    uv_loop_t *uv;
+    struct MHD_Daemon *daemon;
+    int listen_fd, port;
+    /* The daemon's epoll descriptor is edge-triggered: it is run before every poll, and the poll waits on it. */
+    uv_poll_t readable;
+    uv_prepare_t prepare;
+    uv_idle_t idle; /* active while the daemon has work that no descriptor announces */
+    uv_timer_t timer;
+    unsigned handles_open;
+    struct http_server_options options;
+    struct tls *tls;
+    char *certificate, *key, *ca; /* PEM; the daemon reads them while it lives */
+    struct list fronts;
+    struct deferred_close {
+        void (*closed)(void *arg);
+        void *arg;
+    } close;
+};
+
+/* What a connection's certificate said, checked once. */
+struct identity {
+    bool checked, present;
+    int status;
+    struct net_peer peer;
+};
+
+/*  reading ──▶ handed ──▶ answered (a whole response or a stream that has begun)
+ *                 └──────▶ gone (the client left) */
+enum front_state { FRONT_READING, FRONT_HANDED, FRONT_ANSWERED, FRONT_GONE };
+
+struct chunk {
+    struct bytes *bytes;
+    struct list link;
+};
+
+/* One request at the front; the core sees its exchange. */
+struct front {
+    struct http_exchange x;
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    enum front_state state;
+    bool suspended, in_handler, too_large, stream, ended, clean;
+    struct buf uri, path, body;
+    struct http_header headers[HTTP_SERVER_HEADERS_MAX];
+    size_t header_count;
+    struct MHD_Response *response;
+    unsigned status;
+    struct list chunks;
+    size_t chunk_offset; /* already sent of the first chunk */
+    uv_poll_t *hangup;   /* on a duplicate of the socket, while suspended: the daemon does not look then */
+    struct list link;
+    char remote[64];
+};
+
+static void front_hung_up(uv_poll_t *poll, int status, int events);
+
+static void hangup_closed(uv_handle_t *handle) { mem_free(handle); }
+
+/* A descriptor of our own for the connection's socket, so that its end is seen while the daemon is not looking. */
+static void watch_hangup(struct front *f)
+{
+    if (f->hangup != NULL)
+        return;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(f->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int fd = info == NULL ? -1 : fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return; /* out of descriptors: the write will notice */
+    uv_poll_t *poll = mem_zalloc(sizeof *poll);
+    if (uv_poll_init(f->server->uv, poll, fd) != 0) {
+        close(fd);
+        mem_free(poll);
+        return;
+    }
+    f->hangup = poll;
+    poll->data = f;
+    uv_poll_start(poll, UV_DISCONNECT, front_hung_up);
+}
+
+static void unwatch_hangup(struct front *f)
+{
+    if (f->hangup == NULL)
+        return;
+    uv_os_fd_t fd;
+    int rv = uv_fileno((uv_handle_t *)f->hangup, &fd);
+    uv_poll_stop(f->hangup);
+    uv_close((uv_handle_t *)f->hangup, hangup_closed);
+    if (rv == 0)
+        close(fd);
+    f->hangup = NULL;
+}
+
+static void front_suspend(struct front *f)
+{
+    ASSERT(!f->suspended);
+    f->suspended = true;
+    MHD_suspend_connection(f->connection);
+    watch_hangup(f);
+}
+
+static void front_resume(struct front *f)
+{
+    if (!f->suspended)
+        return;
+    f->suspended = false;
+    MHD_resume_connection(f->connection);
+}
+
+/* Tells the core, once, that nobody waits for this answer any more. */
+static void front_gone(struct front *f)
+{
+    if (f->state == FRONT_GONE || f->state == FRONT_READING || (f->state == FRONT_ANSWERED && (!f->stream || f->ended)))
+        return;
+    f->state = FRONT_GONE;
+    if (f->x.gone != NULL)
+        f->x.gone(&f->x);
+}
+
+static void front_hung_up(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct front *f = poll->data;
+    uv_poll_stop(poll);
+    front_gone(f);
+    front_resume(f);
+}
+
+static void drop_chunks(struct front *f)
+{
+    LIST_FOR_EACH(node, &f->chunks) {
+        struct chunk *c = container_of(node, struct chunk, link);
+        bytes_unref(c->bytes);
+        list_remove(node);
+        mem_free(c);
+    }
+}
+
+static void front_free(struct front *f)
+{
+    front_gone(f);
+    unwatch_hangup(f);
+    drop_chunks(f);
+    if (f->response != NULL)
+        MHD_destroy_response(f->response);
+    buf_release(&f->uri);
+    buf_release(&f->path);
+    buf_release(&f->body);
+    list_remove(&f->link);
+    mem_free(f);
+}
+
+static void add_headers(struct MHD_Response *response, const struct http_header *headers, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *name = mem_slice_dup(headers[i].name), *value = mem_slice_dup(headers[i].value);
+        if (MHD_add_response_header(response, name, value) != MHD_YES)
+            PANIC("header '%s: %s' cannot be sent", name, value);
+        mem_free(name);
+        mem_free(value);
+    }
+}
+
+static void unref_body(void *body) { bytes_unref(body); }
+
+static void answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n)
+{
+    ASSERT(f->state == FRONT_HANDED);
+    if (response == NULL)
+        PANIC("out of memory for a response");
+    add_headers(response, headers, n);
+    f->response = response;
+    f->status = (unsigned)status;
+    f->state = FRONT_ANSWERED;
+    front_resume(f);
+}
+
+static void exchange_respond(struct http_exchange *x, int status, const struct http_header *headers, size_t n,
+                             struct slice body, struct bytes *shared)
+{
+    struct front *f = container_of(x, struct front, x);
+    struct MHD_Response *response =
+        shared != NULL ? MHD_create_response_from_buffer_with_free_callback_cls(shared->size, shared->data, unref_body,
+                                                                                bytes_ref(shared))
+                       : MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
+    answer(f, status, response, headers, n);
+}
+
+static void consume(struct front *f, size_t size)
+{
+    f->x.pending_bytes -= size;
+    if (f->x.pending_bytes == 0 && f->x.drained != NULL && f->state == FRONT_ANSWERED && !f->ended)
+        f->x.drained(&f->x);
+}
+
+static ssize_t read_stream(void *arg, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    struct front *f = arg;
+    size_t size = 0;
+    if (f->state == FRONT_GONE)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    while (size < max && !list_empty(&f->chunks)) {
+        struct chunk *c = container_of(f->chunks.next, struct chunk, link);
+        size_t n = MIN(max - size, c->bytes->size - f->chunk_offset);
+        memcpy(out + size, c->bytes->data + f->chunk_offset, n);
+        size += n;
+        f->chunk_offset += n;
+        if (f->chunk_offset < c->bytes->size)
+            break;
+        f->chunk_offset = 0;
+        list_remove(&c->link);
+        bytes_unref(c->bytes);
+        mem_free(c);
+    }
+    if (size > 0) {
+        consume(f, size);
+        return (ssize_t)size;
+    }
+    if (f->ended)
+        return f->clean ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+    front_suspend(f);
+    return 0;
+}
+
+static void exchange_begin(struct http_exchange *x, int status, const struct http_header *headers, size_t n)
+{
+    struct front *f = container_of(x, struct front, x);
+    f->stream = true;
+    answer(f, status, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
+           headers, n);
+}
+
+static void exchange_write(struct http_exchange *x, struct bytes *bytes)
+{
+    struct front *f = container_of(x, struct front, x);
+    ASSERT(f->state == FRONT_ANSWERED && f->stream && !f->ended);
+    if (bytes->size == 0)
+        return;
+    struct chunk *c = NEW(struct chunk);
+    c->bytes = bytes_ref(bytes);
+    list_push_back(&f->chunks, &c->link);
+    x->pending_bytes += bytes->size;
+    front_resume(f);
+}
+
+static void exchange_end(struct http_exchange *x, bool clean)
+{
+    struct front *f = container_of(x, struct front, x);
+    ASSERT(f->state == FRONT_ANSWERED && f->stream && !f->ended);
+    f->ended = true;
+    f->clean = clean;
+    if (!clean)
+        drop_chunks(f);
+    front_resume(f);
+}
+
+static const struct http_exchange_ops exchange_ops = {exchange_respond, exchange_begin, exchange_write, exchange_end};
+
+/* Called with the raw request line's URI, before anything else: the start of a request. */
+static void *begin_request(void *arg, const char *uri, struct MHD_Connection *connection)
+{
+    struct front *f = NEW(struct front);
+    f->server = arg;
+    f->connection = connection;
+    f->x.ops = &exchange_ops;
+    list_init(&f->chunks);
+    list_push_back(&f->server->fronts, &f->link);
+    buf_append_str(&f->uri, uri);
+    return f;
+}
+
+static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct front *f = arg;
+    if (f->header_count == HTTP_SERVER_HEADERS_MAX)
+        return MHD_NO;
+    f->headers[f->header_count++] = (struct http_header){slice_str(name), slice_str(value)};
+    return MHD_YES;
+}
+
+static void check_identity(struct http_server *s, struct MHD_Connection *connection, struct identity *who)
+{
+    who->checked = true;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info == NULL)
+        return;
+    unsigned n = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(info->tls_session, &n);
+    if (chain == NULL || n == 0)
+        return;
+    struct slice der[8];
+    for (unsigned i = 0; i < n && i < ARRAY_LEN(der); i++)
+        der[i] = slice_of(chain[i].data, chain[i].size);
+    who->present = true;
+    who->status = tls_verify_client(s->tls, der, MIN((size_t)n, ARRAY_LEN(der)), &who->peer, NULL);
+}
+
+static struct identity *identity_of(struct http_server *s, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct identity *who = info == NULL ? NULL : info->socket_context;
+    if (s->tls == NULL || who == NULL)
+        return NULL;
+    if (!who->checked)
+        check_identity(s, connection, who);
+    return who->present ? who : NULL;
+}
+
+static void remote_address(struct MHD_Connection *connection, char text[64])
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char host[48] = "";
+    if (info == NULL || info->client_addr == NULL)
+        return;
+    if (info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)info->client_addr;
+        snprintf(text, 64, "%s:%d", inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host), ntohs(v4->sin_port));
+    } else if (info->client_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const void *)info->client_addr;
+        snprintf(text, 64, "[%s]:%d", inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host), ntohs(v6->sin6_port));
+    }
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL)
+        return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", "application/json");
+    enum MHD_Result rv = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return rv;
+}
+
+#define STATUS_TEXT(code, reason, message)                                                                       \
+    "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"" message \
+    "\",\"reason\":\"" reason "\",\"code\":" code "}\n"
+
+/* The whole request is here: hands it to the core. */
+static enum MHD_Result hand_over(struct front *f, const char *method)
+{
+    struct http_request *r = &f->x.request;
+    struct slice query = buf_slice(&f->uri), raw_path = slice_cut(&query, '?');
+    struct identity *who = identity_of(f->server, f->connection);
+    if (f->too_large)
+        return refuse(f->connection, 413, STATUS_TEXT("413", "RequestEntityTooLarge", "the request body is too large"));
+    if (who != NULL && who->status != 0)
+        return refuse(f->connection, 401, STATUS_TEXT("401", "Unauthorized", "Unauthorized"));
+    if (raw_path.size == 0 || raw_path.data[0] != '/' || http_percent_decode(raw_path, false, &f->path) != 0)
+        return refuse(f->connection, 400, STATUS_TEXT("400", "BadRequest", "malformed request path"));
+    MHD_get_connection_values(f->connection, MHD_HEADER_KIND, collect_header, f);
+    remote_address(f->connection, f->remote);
+    *r = (struct http_request){
+        .method = slice_str(method),
+        .path = buf_slice(&f->path),
+        .query = query,
+        .headers = f->headers,
+        .header_count = f->header_count,
+        .body = buf_slice(&f->body),
+        .peer = who == NULL ? NULL : &who->peer,
+        .remote_address = f->remote,
+    };
+    f->state = FRONT_HANDED;
+    f->server->options.on_request(f->server->options.core, &f->x);
+    if (f->state == FRONT_ANSWERED)
+        return MHD_queue_response(f->connection, f->status, f->response);
+    front_suspend(f);
+    return MHD_YES;
+}
+
+static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+                              const char *version, const char *upload, size_t *upload_size, void **context)
+{
+    (void)arg;
+    (void)url;
+    (void)version;
+    struct front *f = *context;
+    (void)connection;
+    switch (f->state) {
+    case FRONT_ANSWERED: return MHD_queue_response(f->connection, f->status, f->response);
+    case FRONT_HANDED: /* woken for nothing */ front_suspend(f); return MHD_YES;
+    case FRONT_GONE: return MHD_NO;
+    case FRONT_READING: break;
+    }
+    if (!f->in_handler) { /* first call: headers only, the body follows */
+        f->in_handler = true;
+        return MHD_YES;
+    }
+    if (*upload_size == 0)
+        return hand_over(f, method);
+    if (f->body.size + *upload_size > f->server->options.body_bytes_max)
+        f->too_large = true;
+    else
+        buf_append(&f->body, upload, *upload_size);
+    *upload_size = 0;
+    return MHD_YES;
+}
+
+static void completed(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode why)
+{
+    (void)arg;
+    (void)connection;
+    (void)why;
+    struct front *f = *context;
+    *context = NULL;
+    if (f != NULL)
+        front_free(f);
+}
+
+static void connection_changed(void *arg, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode what)
+{
+    (void)arg;
+    (void)connection;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = NEW(struct identity);
+    } else {
+        mem_free(*context);
+        *context = NULL;
+    }
+}
+
+static void stay_awake(uv_idle_t *idle) { (void)idle; }
+static void woken(uv_poll_t *poll, int status, int events)
+{
+    (void)poll;
+    (void)status;
+    (void)events; /* the prepare handle runs the daemon before the next poll */
+}
+static void timed_out(uv_timer_t *timer) { (void)timer; }
+
+static void run_daemon(uv_prepare_t *prepare)
+{
+    struct http_server *s = prepare->data;
+    MHD_run(s->daemon);
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    if (MHD_get_timeout(s->daemon, &timeout_ms) != MHD_YES) {
+        uv_idle_stop(&s->idle);
+        uv_timer_stop(&s->timer);
+    } else if (timeout_ms == 0) {
+        uv_idle_start(&s->idle, stay_awake);
+    } else {
+        uv_idle_stop(&s->idle);
+        uv_timer_start(&s->timer, timed_out, timeout_ms, 0);
+    }
+}
+
+static int read_file(const char *name, char **ret, struct err *reterr)
+{
+    FILE *f = fopen(name, "re");
+    if (f == NULL)
+        return err_set_errno(reterr, errno, "cannot read %s", name);
+    struct buf text = {0};
+    char block[4096];
+    size_t n;
+    while ((n = fread(block, 1, sizeof block, f)) > 0)
+        buf_append(&text, block, n);
+    bool failed = ferror(f) != 0;
+    (void)fclose(f); /* only read from */
+    if (failed) {
+        buf_release(&text);
+        return err_set(reterr, ERR_IO, "cannot read %s", name);
+    }
+    buf_append(&text, "", 0);
+    *ret = text.data;
+    return 0;
+}
+
+static int open_listener(const char *address, int *ret_fd, int *ret_port, struct err *reterr)
+{
+    const char *colon = strrchr(address, ':');
+    char host[64] = "", *end = NULL;
+    unsigned long port = colon == NULL ? 65536 : strtoul(colon + 1, &end, 10);
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    if (colon != NULL && (size_t)(colon - address) < sizeof host)
+        memcpy(host, address, (size_t)(colon - address));
+    if (port > UINT16_MAX || end == colon + 1 || *end != '\0' || inet_pton(AF_INET, host, &v4.sin_addr) != 1)
+        return err_set(reterr, ERR_BAD_REQUEST, "address '%s' is not a numeric host:port", address);
+    v4.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+    socklen_t size = sizeof v4;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        bind(fd, (struct sockaddr *)&v4, sizeof v4) != 0 || listen(fd, HTTP_SERVER_BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&v4, &size) != 0) {
+        int number = errno;
+        if (fd >= 0)
+            close(fd);
+        return err_set_errno(reterr, number, "cannot listen on %s", address);
+    }
+    *ret_fd = fd;
+    *ret_port = ntohs(v4.sin_port);
+    return 0;
+}
+
+static int load_credentials(struct http_server *s, struct err *reterr)
+{
+    if (s->options.tls == NULL)
+        return 0;
+    const struct tls_options *files = tls_files(s->options.tls);
+    int rv = read_file(files->certificate_file, &s->certificate, reterr);
+    if (rv == 0)
+        rv = read_file(files->key_file, &s->key, reterr);
+    if (rv == 0 && files->ca_file != NULL)
+        rv = read_file(files->ca_file, &s->ca, reterr);
+    if (rv == 0)
+        s->tls = tls_ref(s->options.tls);
+    return rv;
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s)
+{
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, s->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, s->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {s->ca == NULL ? MHD_OPTION_END : MHD_OPTION_HTTPS_MEM_TRUST, 0, s->ca},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (s->tls != NULL ? MHD_USE_TLS : 0);
+    return MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
+                            MHD_OPTION_ARRAY, s->tls != NULL ? tls : none, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
+                            MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_URI_LOG_CALLBACK,
+                            begin_request, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->options.connections_max,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_SERVER_IDLE_S,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_CONNECTION_MEMORY, MHD_OPTION_END);
+}
+
+static void server_free(struct http_server *s)
+{
+    tls_unref(s->tls);
+    mem_free(s->certificate);
+    mem_free(s->key);
+    mem_free(s->ca);
+    mem_free(s);
+}
+
+static void attach_to_loop(struct http_server *s)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    uv_poll_init(s->uv, &s->readable, info->epoll_fd);
+    uv_prepare_init(s->uv, &s->prepare);
+    uv_idle_init(s->uv, &s->idle);
+    uv_timer_init(s->uv, &s->timer);
+    s->readable.data = s->prepare.data = s->idle.data = s->timer.data = s;
+    s->handles_open = 4;
+    uv_poll_start(&s->readable, UV_READABLE, woken);
+    uv_prepare_start(&s->prepare, run_daemon);
+}
+
+int http_server_new(struct uv_env *uv, const struct http_server_options *o, struct http_server **ret, struct err *reterr)
+{
+    struct http_server *s = NEW(struct http_server);
+    s->uv = uv_env_loop(uv);
+    s->options = *o;
+    if (s->options.body_bytes_max == 0)
+        s->options.body_bytes_max = HTTP_SERVER_BODY_MAX;
+    if (s->options.connections_max == 0)
+        s->options.connections_max = HTTP_SERVER_CONNECTIONS_MAX;
+    list_init(&s->fronts);
+    int rv = load_credentials(s, reterr);
+    if (rv == 0)
+        rv = open_listener(o->address, &s->listen_fd, &s->port, reterr);
+    if (rv != 0) {
+        server_free(s);
+        return rv;
+    }
+    s->daemon = start_daemon(s);
+    if (s->daemon == NULL) {
+        close(s->listen_fd);
+        server_free(s);
+        return err_set(reterr, ERR_TLS, "cannot serve on %s: the certificate or key is not usable", o->address);
+    }
+    attach_to_loop(s);
+    *ret = s;
+    return 0;
+}
+
+int http_server_port(const struct http_server *s) { return s->port; }
+
+static void handle_closed(uv_handle_t *handle)
+{
+    struct http_server *s = handle->data;
+    if (--s->handles_open > 0)
+        return;
+    struct deferred_close after = s->close;
+    server_free(s);
+    after.closed(after.arg);
+}
+
+void http_server_close(struct http_server *s, void (*closed)(void *arg), void *arg)
+{
+    s->close.closed = closed;
+    s->close.arg = arg;
+    LIST_FOR_EACH(node, &s->fronts) {
+        struct front *f = container_of(node, struct front, link);
+        front_gone(f);
+        front_resume(f); /* the daemon must not be stopped with suspended connections */
+    }
+    uv_poll_stop(&s->readable);
+    MHD_stop_daemon(s->daemon); /* closes the listening socket and completes every request */
+    ASSERT(list_empty(&s->fronts));
+    uv_close((uv_handle_t *)&s->readable, handle_closed);
+    uv_close((uv_handle_t *)&s->prepare, handle_closed);
+    uv_close((uv_handle_t *)&s->idle, handle_closed);
+    uv_close((uv_handle_t *)&s->timer, handle_closed);
+}

@@ -1,0 +1,506 @@
+#include "common/base.h"
+
+#include "common/json.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <yyjson.h>
+
+/* `struct json` is yyjson's mutable value, never defined here; `struct json_doc` its document. Numbers are kept raw. */
+static yyjson_mut_val *val(const struct json *v) { return (yyjson_mut_val *)(uintptr_t)v; }
+static struct json *json(yyjson_mut_val *v) { return (struct json *)v; }
+static yyjson_mut_doc *doc(struct json_doc *d) { return (yyjson_mut_doc *)d; }
+
+static struct json *made(yyjson_mut_val *v)
+{
+    if (v == NULL)
+        PANIC("out of memory for a JSON value");
+    return json(v);
+}
+
+struct json_doc *json_doc_new(void)
+{
+    yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+    if (d == NULL)
+        PANIC("out of memory for a JSON document");
+    return (struct json_doc *)d;
+}
+
+void json_doc_free(struct json_doc *d) { yyjson_mut_doc_free(doc(d)); }
+
+/* Nesting is bounded before parsing, so that everything recursive over a value is bounded too. */
+static bool too_deep(struct slice text)
+{
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > JSON_DEPTH_MAX)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr)
+{
+    if (too_deep(text))
+        return err_set(reterr, ERR_BAD_REQUEST, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
+    yyjson_read_err why;
+    yyjson_doc *parsed = yyjson_read_opts((char *)(uintptr_t)text.data, text.size, YYJSON_READ_NUMBER_AS_RAW, NULL, &why);
+    if (parsed == NULL)
+        return err_set(reterr, ERR_BAD_REQUEST, "invalid JSON at byte %zu: %s", why.pos, why.msg);
+    yyjson_mut_val *v = yyjson_val_mut_copy(doc(d), yyjson_doc_get_root(parsed));
+    yyjson_doc_free(parsed);
+    *ret = made(v);
+    return 0;
+}
+
+enum json_type json_type(const struct json *v)
+{
+    switch (yyjson_mut_get_type(val(v))) {
+    case YYJSON_TYPE_NULL: return JSON_NULL;
+    case YYJSON_TYPE_BOOL: return JSON_BOOL;
+    case YYJSON_TYPE_RAW:
+    case YYJSON_TYPE_NUM: return JSON_NUMBER;
+    case YYJSON_TYPE_STR: return JSON_STRING;
+    case YYJSON_TYPE_ARR: return JSON_ARRAY;
+    case YYJSON_TYPE_OBJ: return JSON_OBJECT;
+    default: return JSON_NONE;
+    }
+}
+
+bool json_bool(const struct json *v, bool fallback)
+{
+    return yyjson_mut_is_bool(val(v)) ? yyjson_mut_get_bool(val(v)) : fallback;
+}
+
+struct slice json_string(const struct json *v)
+{
+    if (!yyjson_mut_is_str(val(v)))
+        return (struct slice){0};
+    return slice_of(yyjson_mut_get_str(val(v)), yyjson_mut_get_len(val(v)));
+}
+
+struct slice json_number_text(const struct json *v)
+{
+    if (!yyjson_mut_is_raw(val(v)))
+        return (struct slice){0};
+    return slice_of(yyjson_mut_get_raw(val(v)), yyjson_mut_get_len(val(v)));
+}
+
+#define NUMBER_DIGITS_MAX 400
+
+/* Shifts the decimal digits of number text by its exponent and reads them as an integer. */
+static bool number_to_int(struct slice text, int64_t *ret)
+{
+    char digits[NUMBER_DIGITS_MAX];
+    size_t count = 0, at = 0;
+    bool negative = text.size > 0 && text.data[0] == '-';
+    long point = -1, exponent = 0;
+    for (at = negative; at < text.size && text.data[at] != 'e' && text.data[at] != 'E'; at++) {
+        if (text.data[at] == '.')
+            point = (long)count;
+        else if (count == NUMBER_DIGITS_MAX)
+            return false;
+        else
+            digits[count++] = text.data[at];
+    }
+    if (point < 0)
+        point = (long)count;
+    if (at < text.size) {
+        char tail[24] = {0};
+        if (text.size - at - 1 >= sizeof tail)
+            return false;
+        memcpy(tail, text.data + at + 1, text.size - at - 1);
+        exponent = strtol(tail, NULL, 10);
+    }
+    bool zero = true;
+    for (size_t i = 0; i < count; i++)
+        zero = zero && digits[i] == '0';
+    if (zero) {
+        *ret = 0;
+        return true;
+    }
+    if (exponent > NUMBER_DIGITS_MAX || exponent < -NUMBER_DIGITS_MAX)
+        return false;
+    point += exponent;
+    int64_t v = 0;
+    for (long i = 0; i < MAX(point, (long)count); i++) {
+        int digit = i < (long)count ? digits[i] - '0' : 0;
+        if (i >= point) {
+            if (digit != 0)
+                return false;
+            continue;
+        }
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, digit, &v))
+            return false;
+    }
+    if (!negative && v == INT64_MIN)
+        return false;
+    *ret = negative ? v : -v;
+    return true;
+}
+
+bool json_int(const struct json *v, int64_t *ret)
+{
+    struct slice text = json_number_text(v);
+    return text.data != NULL && number_to_int(text, ret);
+}
+
+int64_t json_int_or(const struct json *v, int64_t fallback)
+{
+    int64_t i;
+    return json_int(v, &i) ? i : fallback;
+}
+
+size_t json_size(const struct json *v)
+{
+    return json_type(v) == JSON_ARRAY    ? yyjson_mut_arr_size(val(v))
+           : json_type(v) == JSON_OBJECT ? yyjson_mut_obj_size(val(v))
+                                         : 0;
+}
+
+struct json *json_get_slice(const struct json *object, struct slice key)
+{
+    return json(yyjson_mut_obj_getn(val(object), key.data, key.size));
+}
+
+struct json *json_get(const struct json *object, const char *key) { return json_get_slice(object, slice_str(key)); }
+
+struct json *json_at(const struct json *v, const char *path)
+{
+    struct slice rest = slice_str(path);
+    const struct json *at = v;
+    while (rest.data != NULL && at != NULL)
+        at = json_get_slice(at, slice_cut(&rest, '.'));
+    return json(val(at));
+}
+
+struct slice json_string_at(const struct json *v, const char *path) { return json_string(json_at(v, path)); }
+int64_t json_int_at(const struct json *v, const char *path, int64_t fallback) { return json_int_or(json_at(v, path), fallback); }
+bool json_bool_at(const struct json *v, const char *path, bool fallback) { return json_bool(json_at(v, path), fallback); }
+
+struct json_iterator json_iterate(const struct json *v)
+{
+    struct json_iterator i = {.container = json(val(v)), .limit = json_size(v)};
+    if (i.limit > 0)
+        i.current = val(v)->uni.ptr;
+    return i;
+}
+
+bool json_next(struct json_iterator *i)
+{
+    if (i->position >= i->limit)
+        return false;
+    i->position++;
+    if (json_type(i->container) == JSON_ARRAY) {
+        yyjson_mut_arr_iter it = {i->position - 1, i->limit, i->current, i->previous, val(i->container)};
+        i->value = json(yyjson_mut_arr_iter_next(&it));
+        i->current = it.cur;
+        i->previous = it.pre;
+        return true;
+    }
+    yyjson_mut_obj_iter it = {i->position - 1, i->limit, i->current, i->previous, val(i->container)};
+    yyjson_mut_val *key = yyjson_mut_obj_iter_next(&it);
+    i->current = it.cur;
+    i->previous = it.pre;
+    i->key = slice_of(yyjson_mut_get_str(key), yyjson_mut_get_len(key));
+    i->value = json(yyjson_mut_obj_iter_get_val(key));
+    return true;
+}
+
+void json_iterator_remove(struct json_iterator *i)
+{
+    ASSERT(i->position > 0);
+    if (json_type(i->container) == JSON_ARRAY) {
+        yyjson_mut_arr_iter it = {i->position, i->limit, i->current, i->previous, val(i->container)};
+        yyjson_mut_arr_iter_remove(&it);
+        i->current = it.cur;
+        i->previous = it.pre;
+        i->limit = it.max;
+        i->position = it.idx;
+        return;
+    }
+    yyjson_mut_obj_iter it = {i->position, i->limit, i->current, i->previous, val(i->container)};
+    yyjson_mut_obj_iter_remove(&it);
+    i->current = it.cur;
+    i->previous = it.pre;
+    i->limit = it.max;
+    i->position = it.idx;
+}
+
+struct json *json_element(const struct json *array, size_t index) { return json(yyjson_mut_arr_get(val(array), index)); }
+
+struct json *json_new_null(struct json_doc *d) { return made(yyjson_mut_null(doc(d))); }
+struct json *json_new_bool(struct json_doc *d, bool v) { return made(yyjson_mut_bool(doc(d), v)); }
+struct json *json_new_array(struct json_doc *d) { return made(yyjson_mut_arr(doc(d))); }
+struct json *json_new_object(struct json_doc *d) { return made(yyjson_mut_obj(doc(d))); }
+
+struct json *json_new_number(struct json_doc *d, struct slice text)
+{
+    return made(yyjson_mut_rawncpy(doc(d), text.data, text.size));
+}
+
+struct json *json_new_int(struct json_doc *d, int64_t v)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "%lld", (long long)v);
+    return json_new_number(d, slice_of(text, (size_t)n));
+}
+
+/* Length of the UTF-8 sequence at the front of `s`, 0 when it is none (RFC 3629: no overlong forms, no surrogates). */
+static size_t utf8_length(struct slice s)
+{
+    const uint8_t *p = (const uint8_t *)s.data;
+    if (p[0] < 0x80)
+        return 1;
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : p[0] >= 0xe0 && p[0] <= 0xef ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    if (n == 0 || s.size < n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* Appends `s` with every invalid byte replaced by U+FFFD; false (and nothing appended) when it is valid as it is. */
+static bool utf8_repair(struct slice s, struct buf *out)
+{
+    size_t at = 0, n;
+    while (at < s.size && (n = utf8_length(slice_from(s, at))) != 0)
+        at += n;
+    if (at >= s.size)
+        return false;
+    buf_append(out, s.data, at);
+    while (at < s.size) {
+        n = utf8_length(slice_from(s, at));
+        if (n == 0)
+            buf_append_str(out, "\xef\xbf\xbd");
+        else
+            buf_append(out, s.data + at, n);
+        at += MAX(n, (size_t)1);
+    }
+    return true;
+}
+
+struct json *json_new_string(struct json_doc *d, struct slice v)
+{
+    struct buf repaired = {0};
+    if (v.size > 0 && utf8_repair(v, &repaired))
+        v = buf_slice(&repaired);
+    struct json *made_string = made(yyjson_mut_strncpy(doc(d), v.size == 0 ? "" : v.data, v.size));
+    buf_release(&repaired);
+    return made_string;
+}
+
+struct json *json_new_str(struct json_doc *d, const char *v) { return json_new_string(d, slice_str(v)); }
+
+struct json *json_copy(struct json_doc *d, const struct json *v)
+{
+    return v == NULL ? NULL : made(yyjson_mut_val_mut_copy(doc(d), val(v)));
+}
+
+void json_set_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value)
+{
+    ASSERT(json_type(object) == JSON_OBJECT);
+    ASSERT(value != NULL);
+    yyjson_mut_val *name = val(json_new_string(d, key));
+    if (json_get_slice(object, key) != NULL)
+        yyjson_mut_obj_replace(val(object), name, val(value));
+    else
+        yyjson_mut_obj_add(val(object), name, val(value));
+}
+
+void json_set(struct json_doc *d, struct json *object, const char *key, struct json *value)
+{
+    json_set_slice(d, object, slice_str(key), value);
+}
+
+void json_set_str(struct json_doc *d, struct json *object, const char *key, const char *value)
+{
+    json_set(d, object, key, json_new_str(d, value));
+}
+
+void json_set_string(struct json_doc *d, struct json *object, const char *key, struct slice value)
+{
+    json_set(d, object, key, json_new_string(d, value));
+}
+
+void json_set_int(struct json_doc *d, struct json *object, const char *key, int64_t value)
+{
+    json_set(d, object, key, json_new_int(d, value));
+}
+
+void json_set_bool(struct json_doc *d, struct json *object, const char *key, bool value)
+{
+    json_set(d, object, key, json_new_bool(d, value));
+}
+
+struct json *json_ensure_object(struct json_doc *d, struct json *object, const char *path)
+{
+    struct slice rest = slice_str(path);
+    struct json *at = object;
+    while (rest.data != NULL) {
+        struct slice key = slice_cut(&rest, '.');
+        struct json *next = json_get_slice(at, key);
+        if (json_type(next) != JSON_OBJECT) {
+            next = json_new_object(d);
+            json_set_slice(d, at, key, next);
+        }
+        at = next;
+    }
+    return at;
+}
+
+bool json_remove_slice(struct json *object, struct slice key)
+{
+    return yyjson_mut_obj_remove_keyn(val(object), key.data, key.size) != NULL;
+}
+
+bool json_remove(struct json *object, const char *key) { return json_remove_slice(object, slice_str(key)); }
+
+void json_append(struct json *array, struct json *value)
+{
+    ASSERT(json_type(array) == JSON_ARRAY);
+    ASSERT(value != NULL);
+    yyjson_mut_arr_append(val(array), val(value));
+}
+
+void json_insert(struct json *array, size_t index, struct json *value)
+{
+    ASSERT(index <= json_size(array));
+    yyjson_mut_arr_insert(val(array), val(value), index);
+}
+
+void json_remove_element(struct json *array, size_t index) { (void)yyjson_mut_arr_remove(val(array), index); }
+
+void json_replace_element(struct json *array, size_t index, struct json *value)
+{
+    ASSERT(index < json_size(array));
+    (void)yyjson_mut_arr_replace(val(array), index, val(value));
+}
+
+static bool numbers_equal(const struct json *a, const struct json *b)
+{
+    int64_t x, y;
+    if (json_int(a, &x) && json_int(b, &y))
+        return x == y;
+    return slice_equal(json_number_text(a), json_number_text(b));
+}
+
+static bool arrays_equal(const struct json *a, const struct json *b)
+{
+    struct json_iterator i = json_iterate(a), j = json_iterate(b);
+    while (json_next(&i) && json_next(&j))
+        if (!json_equal(i.value, j.value))
+            return false;
+    return true;
+}
+
+static bool objects_equal(const struct json *a, const struct json *b)
+{
+    struct json_iterator i = json_iterate(a);
+    while (json_next(&i)) {
+        const struct json *other = json_get_slice(b, i.key);
+        if (other == NULL || !json_equal(i.value, other))
+            return false;
+    }
+    return true;
+}
+
+bool json_equal(const struct json *a, const struct json *b)
+{
+    enum json_type type = json_type(a);
+    if (type != json_type(b) || json_size(a) != json_size(b))
+        return false;
+    switch (type) {
+    case JSON_BOOL: return json_bool(a, false) == json_bool(b, false);
+    case JSON_NUMBER: return numbers_equal(a, b);
+    case JSON_STRING: return slice_equal(json_string(a), json_string(b));
+    case JSON_ARRAY: return arrays_equal(a, b);
+    case JSON_OBJECT: return objects_equal(a, b);
+    default: return true;
+    }
+}
+
+/* Appends ".key" or "[index]" while `inner` looks deeper; takes it back when nothing was found there. */
+static bool duplicate_below(const struct json_iterator *i, bool array, struct buf *path)
+{
+    size_t before = path->size;
+    if (array)
+        buf_printf(path, "[%zu]", i->position - 1);
+    else
+        buf_printf(path, "%s%.*s", before == 0 ? "" : ".", SLICE_ARGS(i->key));
+    if (json_duplicate(i->value, path))
+        return true;
+    path->size = before;
+    return false;
+}
+
+bool json_duplicate(const struct json *v, struct buf *ret_path)
+{
+    bool array = json_type(v) == JSON_ARRAY;
+    if (!array && json_type(v) != JSON_OBJECT)
+        return false;
+    struct json_iterator i = json_iterate(v);
+    while (json_next(&i)) {
+        if (!array && json_get_slice(v, i.key) != i.value) {
+            buf_printf(ret_path, "%s%.*s", ret_path->size == 0 ? "" : ".", SLICE_ARGS(i.key));
+            return true;
+        }
+        if (duplicate_below(&i, array, ret_path))
+            return true;
+    }
+    return false;
+}
+
+static void print(const struct json *v, yyjson_write_flag flags, struct buf *out)
+{
+    size_t size;
+    yyjson_write_err why;
+    char *text = yyjson_mut_val_write_opts(val(v), flags, NULL, &size, &why);
+    if (text == NULL)
+        PANIC("cannot print a JSON value: %s", why.msg);
+    buf_append(out, text, size);
+    free(text);
+}
+
+void json_print(const struct json *v, struct buf *out) { print(v, YYJSON_WRITE_NOFLAG, out); }
+void json_print_pretty(const struct json *v, struct buf *out) { print(v, YYJSON_WRITE_PRETTY_TWO_SPACES, out); }
+
+void json_print_string(struct slice s, struct buf *out)
+{
+    struct buf repaired = {0};
+    if (s.size > 0 && utf8_repair(s, &repaired))
+        s = buf_slice(&repaired);
+    buf_append_char(out, '"');
+    for (size_t i = 0; i < s.size; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c == '\n')
+            buf_append_str(out, "\\n");
+        else if (c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_append_char(out, (char)c);
+    }
+    buf_append_char(out, '"');
+    buf_release(&repaired);
+}

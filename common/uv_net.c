@@ -1,0 +1,475 @@
+#include "common/base.h"
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "common/tls.h"
+#include "common/uv_net.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define NET_BACKLOG 1024
+#define NET_READ_BYTES (64 * 1024)
+#define NET_CONNECT_TIMEOUT_MS 5000
+#define NET_HANDSHAKE_TIMEOUT_MS 10000
+#define NET_KEEPALIVE_S 15
+#define NET_USER_TIMEOUT_MS 15000
+
+struct uv_net {
+    uv_loop_t *uv;
+    struct loop *loop;
+    char read_buffer[NET_READ_BYTES];
+};
+
+struct uv_listener {
+    struct uv_net *net;
+    struct net_listener *listener;
+    struct tls *tls;
+    uv_tcp_t tcp;
+};
+
+/* One connection. Bytes to send gather in `next` for a loop turn, then move to `sending` while the kernel takes them. */
+struct uv_conn {
+    struct uv_net *net;
+    struct net_conn *conn;
+    struct tls *tls;
+    struct tls_session *session; /* NULL for plain TCP */
+    uv_tcp_t tcp;
+    uv_connect_t connecting;
+    uv_write_t writing;
+    struct buf next, sending;
+    struct deferred flush;
+    struct timer opening; /* until on_open */
+    bool open, closing, close_when_flushed, paused;
+    struct err why;
+};
+
+static int parse_address(const char *text, struct sockaddr_storage *ret, struct err *reterr)
+{
+    char host[64];
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || (size_t)(colon - text) >= sizeof host)
+        return err_set(reterr, ERR_BAD_REQUEST, "address '%s' is not host:port", text);
+    bool brackets = text[0] == '[' && colon[-1] == ']';
+    size_t size = (size_t)(colon - text) - (brackets ? 2 : 0);
+    memcpy(host, text + brackets, size);
+    host[size] = '\0';
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (end == colon + 1 || *end != '\0' || port > UINT16_MAX)
+        return err_set(reterr, ERR_BAD_REQUEST, "address '%s' has no valid port", text);
+    if (uv_ip4_addr(host, (int)port, (struct sockaddr_in *)ret) != 0 &&
+        uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)ret) != 0)
+        return err_set(reterr, ERR_BAD_REQUEST, "address '%s' is not numeric", text);
+    return 0;
+}
+
+static void peer_address(uv_tcp_t *tcp, char text[64])
+{
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    char host[48] = "";
+    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &size) != 0)
+        return;
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        uv_ip4_name(v4, host, sizeof host);
+        snprintf(text, 64, "%s:%d", host, ntohs(v4->sin_port));
+    } else {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+        uv_ip6_name(v6, host, sizeof host);
+        snprintf(text, 64, "[%s]:%d", host, ntohs(v6->sin6_port));
+    }
+}
+
+static void closed(uv_handle_t *handle)
+{
+    struct uv_conn *u = handle->data;
+    struct net_conn *c = u->conn;
+    struct err why = u->why;
+    tls_session_free(u->session);
+    buf_release(&u->next);
+    buf_release(&u->sending);
+    mem_free(u);
+    c->impl = NULL;
+    c->callbacks->on_close(c, &why);
+}
+
+static void close_now(struct uv_conn *u, const struct err *why)
+{
+    if (u->closing)
+        return;
+    u->closing = true;
+    u->why = *why;
+    loop_undefer(u->net->loop, &u->flush);
+    loop_timer_stop(u->net->loop, &u->opening);
+    uv_close((uv_handle_t *)&u->tcp, closed);
+}
+
+static void fail(struct uv_conn *u, int uv_code, const char *what)
+{
+    struct err why = {0};
+    if (uv_code == UV_EOF)
+        err_set(&why, ERR_EOF, "%s: connection closed by the peer", what);
+    else
+        err_set_errno(&why, -uv_code, "%s", what);
+    close_now(u, &why);
+}
+
+static void flush(struct uv_conn *u);
+
+static void account(struct uv_conn *u)
+{
+    size_t before = u->conn->write_bytes_pending;
+    u->conn->write_bytes_pending = u->next.size + u->sending.size;
+    if (before > 0 && u->conn->write_bytes_pending == 0 && u->conn->callbacks->on_drain != NULL && u->open && !u->closing)
+        u->conn->callbacks->on_drain(u->conn);
+}
+
+static void finish_close(struct uv_conn *u)
+{
+    struct err why = {0};
+    err_set(&why, ERR_CANCELED, "closed");
+    close_now(u, &why);
+}
+
+static void written(uv_write_t *request, int status)
+{
+    struct uv_conn *u = request->data;
+    buf_reset(&u->sending);
+    if (u->closing)
+        return;
+    if (status != 0) {
+        fail(u, status, "write");
+        return;
+    }
+    flush(u);
+}
+
+/* Hands `next` to the kernel: at once what it takes, the rest when it can. */
+static void flush(struct uv_conn *u)
+{
+    if (u->closing || u->sending.size > 0)
+        return;
+    size_t sent = 0;
+    if (u->next.size > 0) {
+        uv_buf_t part = uv_buf_init(u->next.data, (unsigned)MIN(u->next.size, (size_t)INT32_MAX));
+        int n = uv_try_write((uv_stream_t *)&u->tcp, &part, 1);
+        if (n < 0 && n != UV_EAGAIN) {
+            fail(u, n, "write");
+            return;
+        }
+        sent = n > 0 ? (size_t)n : 0;
+    }
+    if (sent == u->next.size) {
+        buf_reset(&u->next);
+        if (u->next.capacity > 4 * NET_READ_BYTES)
+            buf_release(&u->next);
+        account(u);
+        if (u->close_when_flushed && !u->closing)
+            finish_close(u);
+        return;
+    }
+    struct buf rest = u->sending;
+    u->sending = u->next;
+    u->next = rest;
+    uv_buf_t part = uv_buf_init(u->sending.data + sent, (unsigned)MIN(u->sending.size - sent, (size_t)UINT32_MAX));
+    u->writing.data = u;
+    int rv = uv_write(&u->writing, (uv_stream_t *)&u->tcp, &part, 1, written);
+    if (rv != 0)
+        fail(u, rv, "write");
+    else
+        account(u);
+}
+
+static void run_flush(struct deferred *d) { flush(container_of(d, struct uv_conn, flush)); }
+
+static void flush_soon(struct uv_conn *u)
+{
+    if (!u->closing && u->next.size > 0)
+        loop_defer(u->net->loop, &u->flush);
+}
+
+static void opened(struct uv_conn *u)
+{
+    u->open = true;
+    loop_timer_stop(u->net->loop, &u->opening);
+    if (u->session != NULL)
+        tls_session_peer(u->session, &u->conn->peer);
+    u->conn->callbacks->on_open(u->conn);
+}
+
+static void receive_tls(struct uv_conn *u, struct slice bytes)
+{
+    struct buf plain = {0};
+    struct err why = {0};
+    bool open = false;
+    int rv = tls_session_receive(u->session, bytes, &plain, &u->next, &open, &why);
+    if (open && !u->open)
+        opened(u);
+    if (plain.size > 0 && u->open && !u->closing)
+        u->conn->callbacks->on_read(u->conn, buf_slice(&plain));
+    buf_release(&plain);
+    if (u->closing)
+        return;
+    if (rv != 0) {
+        if (u->next.size > 0) { /* an alert says why to the other side */
+            uv_buf_t part = uv_buf_init(u->next.data, (unsigned)u->next.size);
+            (void)uv_try_write((uv_stream_t *)&u->tcp, &part, 1); /* it is being closed for an error already */
+        }
+        close_now(u, &why);
+        return;
+    }
+    u->conn->write_bytes_pending = u->next.size + u->sending.size;
+    flush_soon(u);
+}
+
+static void offer_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    (void)suggested;
+    struct uv_conn *u = handle->data;
+    *ret = uv_buf_init(u->net->read_buffer, sizeof u->net->read_buffer);
+}
+
+static void received(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+    struct uv_conn *u = stream->data;
+    if (n < 0)
+        fail(u, (int)n, "read");
+    else if (n > 0 && u->session != NULL)
+        receive_tls(u, slice_of(buffer->base, (size_t)n));
+    else if (n > 0)
+        u->conn->callbacks->on_read(u->conn, slice_of(buffer->base, (size_t)n));
+}
+
+static void opening_timed_out(struct timer *t)
+{
+    struct uv_conn *u = container_of(t, struct uv_conn, opening);
+    struct err why = {0};
+    err_set(&why, ERR_TIMEOUT, "no connection within the time allowed");
+    close_now(u, &why);
+}
+
+static struct uv_conn *conn_new(struct uv_net *net, struct tls *tls, bool server, const char *server_name)
+{
+    struct uv_conn *u = NEW(struct uv_conn);
+    u->net = net;
+    u->tls = tls;
+    if (tls != NULL)
+        u->session = tls_session_new(tls, server, server_name);
+    deferred_init(&u->flush, run_flush);
+    timer_init(&u->opening, opening_timed_out);
+    uv_tcp_init(net->uv, &u->tcp);
+    u->tcp.data = u;
+    return u;
+}
+
+/* TCP is up: options, reading, and the client's first TLS bytes. */
+static void established(struct uv_conn *u, bool client)
+{
+    int fd;
+    unsigned timeout_ms = NET_USER_TIMEOUT_MS;
+    (void)uv_tcp_nodelay(&u->tcp, 1);                    /* options that help but are not needed: */
+    (void)uv_tcp_keepalive(&u->tcp, 1, NET_KEEPALIVE_S); /* a connection without them still works */
+    if (uv_fileno((uv_handle_t *)&u->tcp, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+    peer_address(&u->tcp, u->conn->peer.address);
+    int rv = u->paused ? 0 : uv_read_start((uv_stream_t *)&u->tcp, offer_buffer, received);
+    if (rv != 0) {
+        fail(u, rv, "read");
+        return;
+    }
+    if (u->session == NULL) {
+        opened(u);
+        return;
+    }
+    struct err why;
+    if (client && tls_session_start(u->session, &u->next, &why) != 0)
+        close_now(u, &why);
+    else
+        flush_soon(u);
+}
+
+static void connected(uv_connect_t *request, int status)
+{
+    struct uv_conn *u = request->data;
+    if (u->closing)
+        return;
+    if (status != 0)
+        fail(u, status, "connect");
+    else
+        established(u, true);
+}
+
+static void net_connect_(void *impl, struct net_conn *c, const struct net_connect_options *o)
+{
+    struct uv_net *net = impl;
+    char host[64] = "";
+    size_t host_size = strcspn(o->address, ":");
+    if (o->address[0] == '[')
+        snprintf(host, sizeof host, "%.*s", (int)strcspn(o->address + 1, "]"), o->address + 1);
+    else if (host_size < sizeof host)
+        snprintf(host, sizeof host, "%.*s", (int)host_size, o->address);
+    struct uv_conn *u = conn_new(net, o->tls, false, o->server_name != NULL ? o->server_name : host);
+    u->conn = c;
+    c->impl = u;
+    c->write_bytes_pending = 0;
+    memset(&c->peer, 0, sizeof c->peer);
+    struct sockaddr_storage address;
+    struct err why;
+    if (parse_address(o->address, &address, &why) != 0) {
+        close_now(u, &why);
+        return;
+    }
+    loop_timer_start(net->loop, &u->opening, o->timeout_ms != 0 ? o->timeout_ms : NET_CONNECT_TIMEOUT_MS);
+    u->connecting.data = u;
+    int rv = uv_tcp_connect(&u->connecting, &u->tcp, (struct sockaddr *)&address, connected);
+    if (rv != 0)
+        fail(u, rv, o->address);
+}
+
+static void refused(uv_handle_t *handle)
+{
+    struct uv_conn *u = handle->data;
+    tls_session_free(u->session);
+    mem_free(u);
+}
+
+static void accept_one(uv_stream_t *stream, int status)
+{
+    struct uv_listener *l = stream->data;
+    if (status != 0)
+        return; /* out of descriptors or aborted by the client: the next one may succeed */
+    struct uv_conn *u = conn_new(l->net, l->tls, true, NULL);
+    struct net_conn *c = uv_accept(stream, (uv_stream_t *)&u->tcp) == 0 ? l->listener->on_accept(l->listener) : NULL;
+    if (c == NULL) {
+        uv_close((uv_handle_t *)&u->tcp, refused);
+        return;
+    }
+    u->conn = c;
+    c->impl = u;
+    c->write_bytes_pending = 0;
+    memset(&c->peer, 0, sizeof c->peer);
+    loop_timer_start(l->net->loop, &u->opening, NET_HANDSHAKE_TIMEOUT_MS);
+    established(u, false);
+}
+
+static void listener_freed(uv_handle_t *handle)
+{
+    struct uv_listener *l = handle->data;
+    struct net_listener *listener = l->listener;
+    mem_free(l);
+    if (listener != NULL && listener->on_close != NULL)
+        listener->on_close(listener);
+}
+
+static int net_listen_(void *impl, struct net_listener *listener, const struct net_listen_options *o, struct err *reterr)
+{
+    struct uv_net *net = impl;
+    struct sockaddr_storage address;
+    int rv = parse_address(o->address, &address, reterr);
+    if (rv != 0)
+        return rv;
+    struct uv_listener *l = NEW(struct uv_listener);
+    l->net = net;
+    l->tls = o->tls;
+    uv_tcp_init(net->uv, &l->tcp);
+    l->tcp.data = l;
+    rv = uv_tcp_bind(&l->tcp, (struct sockaddr *)&address, 0);
+    if (rv == 0)
+        rv = uv_listen((uv_stream_t *)&l->tcp, NET_BACKLOG, accept_one);
+    if (rv != 0) {
+        uv_close((uv_handle_t *)&l->tcp, listener_freed);
+        return err_set_errno(reterr, -rv, "cannot listen on %s", o->address);
+    }
+    l->listener = listener;
+    listener->impl = l;
+    return 0;
+}
+
+static int net_port_(struct net_listener *listener)
+{
+    struct uv_listener *l = listener->impl;
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    if (uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+                                              : ((struct sockaddr_in6 *)&address)->sin6_port);
+}
+
+static void net_listener_close_(struct net_listener *listener)
+{
+    struct uv_listener *l = listener->impl;
+    uv_close((uv_handle_t *)&l->tcp, listener_freed);
+}
+
+static void net_write_(struct net_conn *c, const struct slice *parts, size_t n)
+{
+    struct uv_conn *u = c->impl;
+    if (u == NULL || u->closing || u->close_when_flushed)
+        return; /* on_close tells */
+    ASSERT(u->open);
+    for (size_t i = 0; i < n; i++) {
+        struct err why;
+        if (u->session == NULL) {
+            buf_append_slice(&u->next, parts[i]);
+        } else if (tls_session_send(u->session, parts[i], &u->next, &why) != 0) {
+            close_now(u, &why);
+            return;
+        }
+    }
+    c->write_bytes_pending = u->next.size + u->sending.size;
+    flush_soon(u);
+}
+
+static void net_read_pause_(struct net_conn *c, bool paused)
+{
+    struct uv_conn *u = c->impl;
+    if (u == NULL || u->closing || u->paused == paused)
+        return;
+    u->paused = paused;
+    if (!u->open)
+        return;
+    int rv = paused ? uv_read_stop((uv_stream_t *)&u->tcp) : uv_read_start((uv_stream_t *)&u->tcp, offer_buffer, received);
+    if (rv != 0)
+        fail(u, rv, "read");
+}
+
+static void net_close_(struct net_conn *c, bool flush_first)
+{
+    struct uv_conn *u = c->impl;
+    if (u == NULL || u->closing)
+        return;
+    if (u->open && u->session != NULL)
+        tls_session_close_notify(u->session, &u->next);
+    if (flush_first && u->open && u->next.size + u->sending.size > 0) {
+        u->close_when_flushed = true;
+        flush_soon(u);
+        return;
+    }
+    finish_close(u);
+}
+
+struct uv_net *uv_net_new(uv_loop_t *uv, struct loop *loop, struct net *ret)
+{
+    static const struct net_ops ops = {
+        .listen = net_listen_,
+        .port = net_port_,
+        .listener_close = net_listener_close_,
+        .connect = net_connect_,
+        .write = net_write_,
+        .read_pause = net_read_pause_,
+        .close = net_close_,
+    };
+    struct uv_net *n = NEW(struct uv_net);
+    n->uv = uv;
+    n->loop = loop;
+    *ret = (struct net){&ops, n};
+    return n;
+}
+
+void uv_net_free(struct uv_net *n) { mem_free(n); }

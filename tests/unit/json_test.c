@@ -1,0 +1,164 @@
+#include "tests/test.h"
+
+#include "common/json.h"
+
+static struct json *parse(struct json_doc *d, const char *text)
+{
+    struct json *v = NULL;
+    assert_ok(json_parse(d, slice_str(text), &v, NULL));
+    return v;
+}
+
+static void assert_prints(const struct json *v, const char *text)
+{
+    struct buf out = {0};
+    json_print(v, &out);
+    assert_string_equal(out.data, text);
+    buf_release(&out);
+}
+
+static void keeps_order_and_numbers(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    assert_prints(parse(d, "{ \"b\": 1.50, \"a\": [1e3, -0, \"x\\u0041\"], \"c\": null }"),
+                  "{\"b\":1.50,\"a\":[1e3,-0,\"xA\"],\"c\":null}");
+    json_doc_free(d);
+}
+
+static void refuses_what_is_not_json(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "{", "{\"a\":}", "[1,]", "01", "\"\xff\"", "{} x", "nul"};
+    struct json_doc *d = json_doc_new();
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct json *v;
+        struct err err;
+        assert_int_equal(json_parse(d, slice_str(bad[i]), &v, &err), ERR_BAD_REQUEST);
+        assert_non_null(strstr(err.message, "invalid JSON"));
+    }
+    char deep[2 * JSON_DEPTH_MAX + 3] = {0};
+    memset(deep, '[', JSON_DEPTH_MAX + 1);
+    memset(deep + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
+    struct json *v;
+    struct err err;
+    assert_int_equal(json_parse(d, slice_str(deep), &v, &err), ERR_BAD_REQUEST);
+    assert_non_null(strstr(err.message, "deeper"));
+    json_doc_free(d);
+}
+
+static void reads_integers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_int;
+        int64_t value;
+    } cases[] = {
+        {"0", true, 0},       {"-1", true, -1},
+        {"1e3", true, 1000},  {"2.0", true, 2},
+        {"2.5", false, 0},    {"9223372036854775807", true, INT64_MAX},
+        {"1e400", false, 0},  {"-9223372036854775808", true, INT64_MIN},
+        {"1.5e1", true, 15},  {"9223372036854775808", false, 0},
+        {"100e-2", true, 1},  {"1e99999999999999999999999999", false, 0},
+        {"0e999999999", true, 0}, {"1e-999999999", false, 0},
+    };
+    struct json_doc *d = json_doc_new();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t v = 0;
+        assert_int_equal(json_int(parse(d, cases[i].text), &v), cases[i].is_int);
+        assert_true(v == cases[i].value);
+    }
+    json_doc_free(d);
+}
+
+static void finds_by_path_and_forgives_wrong_types(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    struct json *v = parse(d, "{\"spec\":{\"nodeName\":\"n1\",\"replicas\":3,\"on\":true}}");
+    assert_slice_equal(json_string_at(v, "spec.nodeName"), "n1");
+    assert_int_equal(json_int_at(v, "spec.replicas", -1), 3);
+    assert_true(json_bool_at(v, "spec.on", false));
+    assert_null(json_at(v, "spec.missing.deeper"));
+    assert_null(json_string_at(v, "spec.replicas").data);
+    assert_int_equal(json_int_at(NULL, "a.b", 7), 7);
+    json_doc_free(d);
+}
+
+static void changes_in_place(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    struct json *v = parse(d, "{\"a\":1,\"b\":2,\"l\":[1,2,3]}");
+    json_set_str(d, v, "a", "x");
+    json_set_int(d, v, "c", 5);
+    assert_true(json_remove(v, "b"));
+    assert_false(json_remove(v, "b"));
+    struct json *l = json_get(v, "l");
+    json_insert(l, 0, json_new_int(d, 0));
+    json_remove_element(l, 2);
+    json_replace_element(l, 0, json_new_str(d, "z"));
+    json_set_str(d, json_ensure_object(d, v, "m.n"), "k", "v");
+    assert_prints(v, "{\"a\":\"x\",\"l\":[\"z\",1,3],\"c\":5,\"m\":{\"n\":{\"k\":\"v\"}}}");
+    json_doc_free(d);
+}
+
+static void iterates_and_removes(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    struct json *v = parse(d, "{\"a\":1,\"b\":null,\"c\":null,\"d\":[null,1,null]}");
+    struct json_iterator i = json_iterate(v);
+    while (json_next(&i)) {
+        if (json_type(i.value) == JSON_NULL)
+            json_iterator_remove(&i);
+        struct json_iterator j = json_iterate(json_type(i.value) == JSON_ARRAY ? i.value : NULL);
+        while (json_next(&j))
+            if (json_type(j.value) == JSON_NULL)
+                json_iterator_remove(&j);
+    }
+    assert_prints(v, "{\"a\":1,\"d\":[1]}");
+    json_doc_free(d);
+}
+
+static void compares_and_finds_duplicates(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    assert_true(json_equal(parse(d, "{\"a\":1,\"b\":[1.0,{}]}"), parse(d, "{\"b\":[1,{}],\"a\":1}")));
+    assert_false(json_equal(parse(d, "{\"a\":1}"), parse(d, "{\"a\":\"1\"}")));
+    struct buf path = {0};
+    assert_false(json_duplicate(parse(d, "{\"a\":{\"b\":1},\"c\":{\"b\":1}}"), &path));
+    assert_true(json_duplicate(parse(d, "{\"a\":[{\"x\":1},{\"b\":1,\"b\":2}]}"), &path));
+    assert_string_equal(path.data, "a[1].b");
+    buf_release(&path);
+    json_doc_free(d);
+}
+
+static void repairs_broken_utf8(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    assert_prints(json_new_string(d, SLICE("a\xff\xc3\xa9")), "\"a\xef\xbf\xbd\xc3\xa9\"");
+    struct buf out = {0};
+    json_print_string(SLICE("q\"\\\n\x01"), &out);
+    assert_string_equal(out.data, "\"q\\\"\\\\\\n\\u0001\"");
+    buf_release(&out);
+    json_doc_free(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_order_and_numbers),
+        cmocka_unit_test(refuses_what_is_not_json),
+        cmocka_unit_test(reads_integers),
+        cmocka_unit_test(finds_by_path_and_forgives_wrong_types),
+        cmocka_unit_test(changes_in_place),
+        cmocka_unit_test(iterates_and_removes),
+        cmocka_unit_test(compares_and_finds_duplicates),
+        cmocka_unit_test(repairs_broken_utf8),
+    };
+    return RUN_TESTS(tests);
+}

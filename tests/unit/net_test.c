@@ -1,0 +1,211 @@
+#include "tests/test.h"
+
+#include "common/mem.h"
+#include "common/tls.h"
+#include "common/uv_env.h"
+#include "tests/support/pki_fixture.h"
+
+#include <stdio.h>
+
+/* One server and one client in a loop; what is received comes back. */
+struct fixture {
+    struct uv_env *uv;
+    struct env *env;
+    struct pki_fixture pki;
+    struct tls *server_tls, *client_tls;
+    struct net_listener listener;
+    struct net_conn server, client;
+    bool listening;
+    struct buf echoed;
+    size_t expected;
+    int client_closed, server_closed; /* error codes, 1 while open */
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = NEW(struct fixture);
+    f->uv = uv_env_new("net-test", LOG_WARN);
+    f->env = uv_env_env(f->uv);
+    pki_fixture_init(&f->pki);
+    f->client_closed = f->server_closed = 1;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    uv_env_free(f->uv);
+    tls_unref(f->server_tls);
+    tls_unref(f->client_tls);
+    buf_release(&f->echoed);
+    pki_fixture_release(&f->pki);
+    mem_free(f);
+    return 0;
+}
+
+static void maybe_stop(struct fixture *f)
+{
+    if (f->client_closed != 1 && f->listening) {
+        f->listening = false;
+        net_listener_close(&f->env->net, &f->listener);
+    }
+}
+
+static void server_open(struct net_conn *c) { (void)c; }
+static void server_read(struct net_conn *c, struct slice bytes)
+{
+    struct fixture *f = c->data;
+    net_write(&f->env->net, c, &bytes, 1);
+}
+static void server_close(struct net_conn *c, const struct err *why) { ((struct fixture *)c->data)->server_closed = why->code; }
+
+static void client_open(struct net_conn *c)
+{
+    struct fixture *f = c->data;
+    char block[1000];
+    for (size_t sent = 0; sent < f->expected; sent += sizeof block) {
+        memset(block, (int)('a' + sent / sizeof block % 26), sizeof block);
+        struct slice part = slice_of(block, sizeof block);
+        net_write(&f->env->net, c, &part, 1);
+    }
+}
+static void client_read(struct net_conn *c, struct slice bytes)
+{
+    struct fixture *f = c->data;
+    buf_append_slice(&f->echoed, bytes);
+    if (f->echoed.size >= f->expected)
+        net_close(&f->env->net, c, true);
+}
+static void client_close(struct net_conn *c, const struct err *why)
+{
+    struct fixture *f = c->data;
+    f->client_closed = why->code;
+    maybe_stop(f);
+}
+
+static struct net_conn *accept_conn(struct net_listener *l)
+{
+    static const struct net_conn_callbacks callbacks = {.on_open = server_open, .on_read = server_read, .on_close = server_close};
+    struct fixture *f = l->data;
+    f->server = (struct net_conn){.callbacks = &callbacks, .data = f};
+    return &f->server;
+}
+
+static void listen_here(struct fixture *f)
+{
+    f->listener = (struct net_listener){.on_accept = accept_conn, .data = f};
+    struct err err;
+    assert_ok(net_listen(&f->env->net, &f->listener, &(struct net_listen_options){"127.0.0.1:0", f->server_tls}, &err));
+    f->listening = true;
+}
+
+static void connect_to(struct fixture *f, int port)
+{
+    static const struct net_conn_callbacks callbacks = {.on_open = client_open, .on_read = client_read, .on_close = client_close};
+    char address[32];
+    snprintf(address, sizeof address, "127.0.0.1:%d", port);
+    f->client = (struct net_conn){.callbacks = &callbacks, .data = f};
+    net_connect(&f->env->net, &f->client, &(struct net_connect_options){.address = address, .tls = f->client_tls});
+    uv_env_run(f->uv, NULL, NULL);
+}
+
+static void echo(struct fixture *f)
+{
+    f->expected = 1000 * 1000;
+    listen_here(f);
+    connect_to(f, net_listener_port(&f->env->net, &f->listener));
+    assert_int_equal(f->client_closed, ERR_CANCELED);
+    assert_int_equal(f->echoed.size, f->expected);
+    for (size_t i = 0; i < f->expected; i++)
+        assert_int_equal(f->echoed.data[i], 'a' + i / 1000 % 26);
+}
+
+static void plain_echo(void **state) { echo(*state); }
+
+static void tls_echo_with_names(void **state)
+{
+    struct fixture *f = *state;
+    f->server_tls = pki_fixture_tls(&f->pki, "ca", "server", true);
+    f->client_tls = pki_fixture_tls(&f->pki, "ca", "client", false);
+    echo(f);
+    assert_string_equal(f->server.peer.common_name, "client");
+    assert_int_equal(f->server.peer.organization_count, 2);
+    assert_string_equal(f->server.peer.organizations[1], "group-b");
+    assert_string_equal(f->client.peer.common_name, "server");
+}
+
+static void foreign_authority_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    f->server_tls = pki_fixture_tls(&f->pki, "ca", "server", true);
+    f->client_tls = pki_fixture_tls(&f->pki, "other", "client", false);
+    f->expected = 1000;
+    listen_here(f);
+    connect_to(f, net_listener_port(&f->env->net, &f->listener));
+    assert_int_equal(f->server_closed, ERR_TLS);
+    assert_true(f->client_closed == ERR_TLS || f->client_closed == ERR_EOF);
+    assert_int_equal(f->echoed.size, 0);
+}
+
+static void nobody_listens(void **state)
+{
+    struct fixture *f = *state;
+    listen_here(f);
+    int port = net_listener_port(&f->env->net, &f->listener);
+    f->listening = false;
+    net_listener_close(&f->env->net, &f->listener);
+    uv_env_run(f->uv, NULL, NULL);
+    connect_to(f, port);
+    assert_int_equal(f->client_closed, ERR_CONNECT);
+}
+
+static void taken_and_bad_addresses(void **state)
+{
+    struct fixture *f = *state;
+    listen_here(f);
+    char address[32];
+    snprintf(address, sizeof address, "127.0.0.1:%d", net_listener_port(&f->env->net, &f->listener));
+    struct net_listener second = {.on_accept = accept_conn, .data = f};
+    struct err err;
+    assert_int_equal(net_listen(&f->env->net, &second, &(struct net_listen_options){address, NULL}, &err), ERR_ADDRESS_IN_USE);
+    assert_non_null(strstr(err.message, address));
+    static const char *const bad[] = {"", "127.0.0.1", "localhost:80", "127.0.0.1:99999", "127.0.0.1:x"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(net_listen(&f->env->net, &second, &(struct net_listen_options){bad[i], NULL}, &err), ERR_BAD_REQUEST);
+    f->client_closed = 0;
+    maybe_stop(f);
+    uv_env_run(f->uv, NULL, NULL);
+}
+
+static void files_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    f->server_tls = pki_fixture_tls(&f->pki, "ca", "server", true);
+    f->client_tls = pki_fixture_tls(&f->pki, "ca", "client", false);
+    struct tls *t;
+    struct err err;
+    char missing[160], server[160], key[160];
+    pki_fixture_path(&f->pki, "none", ".crt", missing);
+    pki_fixture_path(&f->pki, "server", ".crt", server);
+    pki_fixture_path(&f->pki, "client", ".key", key);
+    assert_int_equal(tls_new(&(struct tls_options){.ca_file = missing}, &t, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "none.crt"));
+    struct tls_options crossed = {.certificate_file = server, .key_file = key};
+    assert_int_equal(tls_new(&crossed, &t, &err), ERR_TLS);
+    assert_non_null(strstr(err.message, "client.key"));
+    assert_int_equal(tls_new(&(struct tls_options){.ca_file = key}, &t, &err), ERR_TLS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(plain_echo, setup, teardown),
+        cmocka_unit_test_setup_teardown(tls_echo_with_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(foreign_authority_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
+        cmocka_unit_test_setup_teardown(taken_and_bad_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_checked, setup, teardown),
+    };
+    return RUN_TESTS(tests);
+}
