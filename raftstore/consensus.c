@@ -27,7 +27,9 @@
 #endif
 
 #define ADDRESS_MAX 24                    /* the core wants an address per member; ours is the id in decimal */
-#define INSTALL_TIMEOUT_MS (10 * 60 * 1000) /* the driver repeats pieces by itself; the core should not start over */
+/* After it the core asks for the snapshot again. The driver takes that for a repetition while a transfer goes on; but the
+ * core must ask: once a newer snapshot exists it takes no answer to the older one for one, and would wait forever. */
+#define INSTALL_TIMEOUT_MS 2000
 #define TIMER_MIN_MS 1                    /* R9 */
 #define VOTE_VERSION 2                    /* with the pre_vote flag in results */
 #define APPEND_VERSION 1

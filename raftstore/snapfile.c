@@ -85,9 +85,9 @@ struct snapfile_writer {
     struct machine machine;
     struct snapfile_info info;
     void *pin;
-    struct buf piece, out;
+    struct buf piece, packed, out;
     uint64_t offset, pieces;
-    uint32_t crc; /* over the checksums of the pieces */
+    uint32_t crc; /* over the headers of the pieces */
     bool last, canceled;
     char name[SNAPFILE_NAME_MAX];
     struct disk_job job;
@@ -102,6 +102,7 @@ static void writer_finish(struct snapfile_writer *w, int status, const struct er
 {
     w->machine.ops->unpin(w->machine.impl, w->pin);
     buf_release(&w->piece);
+    buf_release(&w->packed);
     buf_release(&w->out);
     w->done(w->arg, status, &w->info, why);
     mem_free(w);
@@ -141,20 +142,18 @@ static void written(struct disk_job *job, int status, const struct err *why)
 static void put_piece(struct snapfile_writer *w)
 {
     int bound = LZ4_compressBound((int)w->piece.size);
+    buf_reset(&w->packed);
+    buf_reserve(&w->packed, (size_t)bound);
+    int stored = LZ4_compress_default(w->piece.data, w->packed.data, (int)w->piece.size, bound);
+    bool packed = stored > 0 && (size_t)stored < w->piece.size;
+    struct slice bytes = packed ? slice_of(w->packed.data, (size_t)stored) : buf_slice(&w->piece);
     size_t at = w->out.size;
-    buf_reserve(&w->out, PIECE_HEADER_BYTES + (size_t)bound);
-    int stored = LZ4_compress_default(w->piece.data, w->out.data + at + PIECE_HEADER_BYTES, (int)w->piece.size, bound);
-    if (stored <= 0 || (size_t)stored >= w->piece.size) {
-        memcpy(w->out.data + at + PIECE_HEADER_BYTES, w->piece.data, w->piece.size);
-        stored = (int)w->piece.size;
-    }
-    uint32_t crc = crc32c(0, w->out.data + at + PIECE_HEADER_BYTES, (size_t)stored);
     buf_append_be32(&w->out, PIECE_MAGIC);
     buf_append_be32(&w->out, (uint32_t)w->piece.size);
-    buf_append_be32(&w->out, (uint32_t)stored);
-    buf_append_be32(&w->out, crc);
+    buf_append_be32(&w->out, (uint32_t)bytes.size);
+    buf_append_be32(&w->out, crc32c(0, bytes.data, bytes.size));
     w->crc = crc32c(w->crc, w->out.data + at, PIECE_HEADER_BYTES);
-    w->out.size += (size_t)stored;
+    buf_append_slice(&w->out, bytes);
     w->info.state_bytes += w->piece.size;
     w->pieces++;
 }

@@ -36,6 +36,8 @@ static bool run_one(const struct sim_options *o, struct totals *totals)
                " crashes %" PRIu64 " elections %" PRIu64 " virtual_ms %" PRIu64 "%s%s\n",
                o->seed, s->members, s->trace, s->events_run, s->acknowledged_writes, s->reads, s->crashes, s->elections,
                (uint64_t)(s->now_us / MS), clean ? " ok" : " VIOLATION ", s->violation);
+    if (!clean)
+        sim_dump(s);
     totals->writes += s->acknowledged_writes;
     totals->reads += s->reads;
     totals->crashes += s->crashes;

@@ -175,6 +175,9 @@ void sim_node_start(struct sim_node *n)
     int rv = driver_new(&n->env, &n->options, register_machine(&n->machine), fake_net_transport(n), &n->driver, &e);
     if (rv != 0) {
         n->driver = NULL;
+        fake_disk_crash(&n->disk); /* ends what opening had begun */
+        n->generation++;
+        sim_node_drain(n);
         sim_violation(n->sim, "member %zu does not start: %s", n->index, e.message);
         return;
     }
@@ -307,6 +310,26 @@ bool sim_converged(struct sim *s)
             return false;
     }
     return sim_leader(s) != NULL;
+}
+
+void sim_dump(struct sim *s)
+{
+    for (size_t i = 0; i < s->members; i++) {
+        struct sim_node *n = &s->nodes[i];
+        struct driver_status st;
+        if (!n->up) {
+            fprintf(stderr, "  member %zu is down\n", i);
+            continue;
+        }
+        driver_status(n->driver, &st);
+        fprintf(stderr, "  member %zu id %llu role %d term %llu leader %llu log %llu..%llu durable %llu commit %llu applied %llu "
+                "snapshot %llu incoming %d sends %s installing %d\n", i, (unsigned long long)n->id, (int)st.role,
+                (unsigned long long)st.term, (unsigned long long)st.leader, (unsigned long long)st.first_index,
+                (unsigned long long)st.last_index, (unsigned long long)wal_durable_index(n->driver->wal),
+                (unsigned long long)st.commit_index, (unsigned long long)st.applied_index,
+                (unsigned long long)st.snapshot_index, (int)n->driver->incoming.state,
+                list_empty(&n->driver->sends) ? "no" : "yes", consensus_installing(n->driver->consensus));
+    }
 }
 
 /* Clients: each writes or reads one register at a time through some member, mostly the leader */

@@ -90,7 +90,7 @@ struct sim_client {
 
 /* What is known to be true; see check.c. */
 struct sim_truth {
-    struct { uint64_t index, term, value, hash; } *entries; /* by index */
+    struct { uint64_t index, term, commit_term, value, hash; } *entries; /* by index */
     size_t capacity, count;
     uint64_t hashes_checked;
     uint64_t floor[REGISTERS];    /* index of the newest write or value that a finished operation has seen */
@@ -140,6 +140,7 @@ bool sim_step(struct sim *s, uint64_t limit_us);
 struct sim_node *sim_leader(struct sim *s); /* of the highest term that is up; NULL */
 void sim_clients_start(struct sim *s, size_t count, uint64_t pause_us);
 bool sim_converged(struct sim *s);
+void sim_dump(struct sim *s); /* where every member stands, to standard error */
 
 /* check.c */
 void check_node(struct sim_node *n);
