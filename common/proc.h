@@ -8,7 +8,7 @@
 #include "common/err.h"
 
 struct proc_exit {
-    int code;   /* exit code, when signal is 0 */
+    int code;   /* exit code, when signal is 0; -1: a watched process ended that is not ours to ask */
     int signal; /* the signal that ended it, or 0 */
 };
 
@@ -38,7 +38,7 @@ struct proc_watch {
 struct proc_ops {
     void (*run)(void *impl, struct proc_run *run);
     void (*kill)(void *impl, int pid, int signal); /* harmless when it is gone */
-    void (*watch)(void *impl, struct proc_watch *w);   /* of any descendant; fires also when it ended before the call */
+    void (*watch)(void *impl, struct proc_watch *w);   /* descendants, or any other (then code -1); fires also when it ended before the call */
     void (*unwatch)(void *impl, struct proc_watch *w);
 };
 

@@ -1,0 +1,84 @@
+/* A Pod as this node needs it: decoded once per change from the API object, pure. What the agent does not carry out yet
+ * is named in `unsupported` and answered with an event and a waiting reason, never ignored. */
+#ifndef NODEAGENT_POD_SPEC_H
+#define NODEAGENT_POD_SPEC_H
+
+#include "common/base.h"
+#include "common/err.h"
+#include "common/json.h"
+#include "common/mem.h"
+
+#define POD_CONTAINERS_MAX 64 /* of one pod, init containers included */
+
+enum pod_restart { POD_RESTART_ALWAYS, POD_RESTART_ON_FAILURE, POD_RESTART_NEVER };
+enum pod_pull { POD_PULL_ALWAYS, POD_PULL_IF_NOT_PRESENT, POD_PULL_NEVER };
+enum pod_qos { POD_QOS_GUARANTEED, POD_QOS_BURSTABLE, POD_QOS_BEST_EFFORT };
+enum pod_volume_kind { POD_VOLUME_UNSUPPORTED, POD_VOLUME_EMPTY_DIR, POD_VOLUME_HOST_PATH };
+
+struct pod_env {
+    const char *name, *value; /* value before expansion; NULL when it comes from `field` */
+    const char *field;        /* "status.podIP" */
+};
+
+struct pod_volume {
+    const char *name;
+    enum pod_volume_kind kind;
+    const char *path;      /* hostPath */
+    const char *path_type; /* hostPath type, "" when none */
+    bool in_memory;        /* emptyDir with medium Memory */
+    const char *what;      /* of an unsupported one: the key of its source */
+};
+
+struct pod_mount {
+    const char *volume, *path, *sub_path;
+    bool read_only;
+};
+
+struct pod_container {
+    const char *name, *image;
+    bool init;
+    enum pod_pull pull;
+    const char **command, **args; /* NULL-terminated; NULL when absent */
+    const char *working_dir;
+    struct pod_env *env;
+    size_t env_count;
+    struct pod_mount *mounts;
+    size_t mount_count;
+    int64_t cpu_request_milli, cpu_limit_milli;         /* -1: none */
+    int64_t memory_request_bytes, memory_limit_bytes;   /* -1: none */
+    int64_t run_as_user, run_as_group;                  /* -1: the image's */
+    bool read_only_root, privileged, no_new_privileges;
+    const char **capabilities_add, **capabilities_drop; /* NULL-terminated; NULL when absent */
+};
+
+struct pod {
+    const char *namespace, *name, *uid, *hostname, *node_name, *service_account;
+    enum pod_restart restart;
+    enum pod_qos qos;
+    int64_t grace_ms; /* from TERM to KILL: the deletion's where there is one, else the spec's */
+    bool deleting, host_network;
+    struct pod_container *containers; /* init containers first */
+    size_t container_count, init_count;
+    struct pod_volume *volumes;
+    size_t volume_count;
+    const char *unsupported; /* why it cannot run here as asked, for people; NULL when it can */
+    const char *unserved;    /* what it asks for and will run without (probes, hooks); NULL when nothing */
+    const struct json *tree; /* the whole object, in `doc` */
+    struct json_doc *doc;
+    struct arena arena;
+};
+
+/* ERR_INVALID names the field. Free with pod_free. */
+int pod_parse(struct slice object_json, struct pod **ret, struct err *reterr);
+void pod_free(struct pod *p); /* NULL is fine */
+
+const char *pod_qos_text(enum pod_qos qos);
+
+/* "$(NAME)" becomes its value where `lookup` knows it and stays as it is where not; "$$" becomes "$". */
+char *pod_expand(struct arena *arena, const char *text, const char *(*lookup)(void *arg, struct slice name), void *arg);
+
+/* Quantities as far as resources need them ("250m", "1", "0.5", "64Mi", "1e3"): in thousandths, rounded up. False when
+ * it is none or out of range. */
+bool pod_quantity_milli(struct slice text, int64_t *ret);
+
+#endif
