@@ -18,6 +18,13 @@ struct fixture {
     struct err err;
     unsigned done, failures;
     int failure;
+    struct list writes; /* not done yet */
+};
+
+struct write {
+    struct wal_append append;
+    struct fixture *fixture;
+    struct list link;
 };
 
 static void failed(void *arg, const struct err *why)
@@ -31,6 +38,7 @@ static void setup(struct fixture *f)
 {
     struct sim_options o = {.seed = 3, .members = 3};
     *f = (struct fixture){.sim = mem_alloc(sizeof *f->sim)};
+    list_init(&f->writes);
     sim_init(f->sim, &o);
     f->node = &f->sim->nodes[0];
 }
@@ -68,14 +76,23 @@ static void run(struct fixture *f, uint64_t ms)
             timer->fire(timer);
         } else {
             heap_remove(&f->sim->events, h);
-            e->run(f->sim, e);
+            (e->generation == f->node->generation ? e->run : e->drop)(f->sim, e);
         }
     }
     f->sim->now_us = end;
     f->node->up = false;
 }
 
-static void closed(void *arg) { ((struct fixture *)arg)->wal = NULL; }
+static void closed(void *arg)
+{
+    struct fixture *f = arg;
+    f->wal = NULL;
+    while (!list_empty(&f->writes)) {
+        struct write *w = LIST_FIRST(&f->writes, struct write, link);
+        list_remove(&w->link);
+        mem_free(w);
+    }
+}
 
 static void close_log(struct fixture *f)
 {
@@ -91,15 +108,11 @@ static void teardown(struct fixture *f)
     mem_free(f->sim);
 }
 
-struct write {
-    struct wal_append append;
-    struct fixture *fixture;
-};
-
 static void write_done(struct wal_append *a)
 {
     struct write *w = container_of(a, struct write, append);
     w->fixture->done++;
+    list_remove(&w->link);
     mem_free(w);
 }
 
@@ -116,6 +129,7 @@ static void append(struct fixture *f, uint64_t index, uint64_t term, size_t n, s
         mem_free(text);
     }
     w->fixture = f;
+    list_push_back(&f->writes, &w->link);
     w->append = (struct wal_append){.index = index, .entries = entries, .entry_count = n, .done = write_done};
     list_init(&w->append.link);
     wal_append(f->wal, &w->append);
@@ -127,6 +141,7 @@ static void hard_state(struct fixture *f, uint64_t term, uint64_t vote)
 {
     struct write *w = NEW(struct write);
     w->fixture = f;
+    list_push_back(&f->writes, &w->link);
     w->append = (struct wal_append){.hard_state = true, .term = term, .vote = vote, .done = write_done};
     list_init(&w->append.link);
     wal_append(f->wal, &w->append);
@@ -181,7 +196,7 @@ static void round_trip(void **state)
     teardown(&f);
 }
 
-static void truncate(void **state)
+static void truncation(void **state)
 {
     struct fixture f;
     (void)state;
@@ -274,10 +289,10 @@ static void bit_flip(void **state)
     struct buf *bytes = fake_disk_bytes(&f.node->disk, name);
     assert_non_null(bytes);
     for (size_t block = 0; block < 5; block++) {
-        bytes->data[block * WAL_BLOCK_BYTES + 60] ^= 4;
+        bytes->data[block * WAL_BLOCK_BYTES + 20] ^= 4;
         assert_int_equal(open_log(&f, options(&f), 0, 0), ERR_CORRUPT);
         assert_non_null(strstr(f.err.message, name));
-        bytes->data[block * WAL_BLOCK_BYTES + 60] ^= 4;
+        bytes->data[block * WAL_BLOCK_BYTES + 20] ^= 4;
         run(&f, 10);
     }
     assert_ok(open_log(&f, options(&f), 0, 0));
@@ -435,7 +450,7 @@ static void real_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),     cmocka_unit_test(truncate),       cmocka_unit_test(cache_reads_from_disk),
+        cmocka_unit_test(round_trip),     cmocka_unit_test(truncation),     cmocka_unit_test(cache_reads_from_disk),
         cmocka_unit_test(torn_tail),      cmocka_unit_test(bit_flip),       cmocka_unit_test(wrong_identity),
         cmocka_unit_test(unknown_format), cmocka_unit_test(full_disk),      cmocka_unit_test(snapshot_voids),
         cmocka_unit_test(real_disk),
