@@ -176,6 +176,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     a->env = env;
     a->store = o->store;
     a->kubelet_tls = o->kubelet_tls;
+    a->advertise = o->advertise;
     a->bookmark_ms = o->bookmark_ms == 0 ? BOOKMARK_MS : o->bookmark_ms;
     list_init(&a->requests);
     list_init(&a->ops);

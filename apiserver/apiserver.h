@@ -15,6 +15,7 @@ struct tls;
 struct apiserver_options {
     struct store_client *store; /* borrowed; outlives the apiserver */
     struct tls *kubelet_tls;    /* how to reach node agents; NULL: plain HTTP (tests) */
+    const char *advertise;      /* "host:port" that others reach this replica by; NULL: unknown; borrowed */
     unsigned bookmark_ms;       /* 0: once a minute */
 };
 

@@ -164,6 +164,17 @@ static void aggregated(bool core, const char *version, struct buf *out)
     buf_append_str(out, "]}\n");
 }
 
+static void core_versions(const struct api_request *r, struct buf *out)
+{
+    buf_append_str(out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":[");
+    if (r->api->advertise != NULL) {
+        buf_append_str(out, "{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":");
+        json_print_string(slice_str(r->api->advertise), out);
+        buf_append_char(out, '}');
+    }
+    buf_append_str(out, "]}\n");
+}
+
 static void answer_root(struct api_request *r, bool core)
 {
     const struct http_request *q = &r->x->request;
@@ -178,7 +189,7 @@ static void answer_root(struct api_request *r, bool core)
         request_answer(r, 200, type, buf_slice(&out));
     } else {
         if (core)
-            buf_append_str(&out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":[]}\n");
+            core_versions(r, &out);
         else
             group_list(&out);
         request_answer(r, 200, "application/json", buf_slice(&out));

@@ -22,6 +22,7 @@ struct apiserver {
     struct env *env;
     struct store_client *store;
     struct tls *kubelet_tls;
+    const char *advertise;
     unsigned bookmark_ms;
     struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
     struct list requests, ops;

@@ -189,7 +189,7 @@ static struct direct_call *direct_call_new(struct store_client *client, struct s
     call->impl = c;
     call->arena = (struct arena){0};
     deferred_init(&c->run, direct_run);
-    direct_defer(c->d, &c->run);
+    loop_defer(&c->d->env.loop, &c->run);
     c->d->calls++;
     return c;
 }
@@ -250,8 +250,8 @@ static void direct_watch_stop(struct deferred *x)
     struct store_watch *watch = w->watch;
     struct err why = {.code = w->stop_status};
     int status = w->stop_status;
-    direct_undefer(w->d, &w->start);
-    direct_undefer(w->d, &w->progress);
+    loop_undefer(&w->d->env.loop, &w->start);
+    loop_undefer(&w->d->env.loop, &w->progress);
     list_remove(&w->link);
     arena_clear(&w->arena);
     mem_free(w);
@@ -299,21 +299,23 @@ void store_watch_start(struct store_client *client, struct store_watch *watch, c
     deferred_init(&w->start, direct_watch_begin);
     deferred_init(&w->progress, direct_watch_progress);
     deferred_init(&w->stop, direct_watch_stop);
-    direct_defer(w->d, &w->start);
+    loop_defer(&w->d->env.loop, &w->start);
 }
 
 void store_watch_stop(struct store_client *client, struct store_watch *watch)
 {
     struct direct_watch *w = watch->impl;
+    (void)client;
     w->stop_status = ERR_CANCELED;
-    direct_defer(client, &w->stop);
+    loop_defer(&w->d->env.loop, &w->stop);
 }
 
 void store_watch_progress(struct store_client *client, struct store_watch *watch)
 {
     struct direct_watch *w = watch->impl;
+    (void)client;
     if (!list_empty(&w->link))
-        direct_defer(client, &w->progress);
+        loop_defer(&w->d->env.loop, &w->progress);
 }
 
 UNUSED static void direct_compact_watches(struct direct *d)
@@ -321,7 +323,7 @@ UNUSED static void direct_compact_watches(struct direct *d)
     LIST_FOR_EACH(node, &d->watches) {
         struct direct_watch *w = container_of(node, struct direct_watch, link);
         w->stop_status = ERR_COMPACTED;
-        direct_defer(d, &w->stop);
+        loop_defer(&d->env.loop, &w->stop);
     }
 }
 
