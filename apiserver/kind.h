@@ -5,6 +5,7 @@
 #define APISERVER_KIND_H
 
 #include "common/base.h"
+#include "common/err.h"
 #include "common/json.h"
 
 enum field_type {
@@ -19,13 +20,14 @@ enum patch_strategy { PATCH_REPLACE = 0, PATCH_MERGE = 1, PATCH_RETAIN_KEYS = 2 
 
 enum field_flags {
     FIELD_REQUIRED = 1,    /* absent or empty is an error */
-    FIELD_ALWAYS = 2,      /* printed even when empty (`status: {}`, `resources: {}`) */
+    FIELD_ALWAYS = 2,      /* printed even when absent: objects as {}, times as null */
     FIELD_INLINE = 4,      /* its members stand in the parent in JSON, in a nested message in protobuf */
     FIELD_POINTER = 8,     /* an explicit zero differs from absent: kept when it arrives by protobuf */
     FIELD_IMMUTABLE = 16,
+    FIELD_ZERO = 32,       /* an empty value that arrives is kept, but nobody insists on one (status fields) */
 };
 
-struct check; /* what a validation hook gets: where it is and where errors go; schema.h */
+struct check; /* what a validation hook gets: where it is and where errors go; check.h */
 
 struct field {
     const char *name;            /* in JSON */
@@ -65,6 +67,13 @@ struct subresource {
     const char *verbs;         /* "get,patch,update" */
 };
 
+/* A field that field selectors may name. */
+struct selectable {
+    const char *label;  /* "spec.nodeName" */
+    const char *path;   /* in the object; NULL: same as label */
+    const char *absent; /* its value when the object has none; NULL: "" */
+};
+
 struct kind {
     const char *group, *version, *name, *plural, *singular; /* "" is the core group */
     const char *const *short_names, *const *categories;      /* NULL-terminated, or NULL */
@@ -73,10 +82,10 @@ struct kind {
     const char *verbs;              /* "create,delete,deletecollection,get,list,patch,update,watch" */
     const struct type *type;
     const struct subresource *subresources; /* ends with a NULL name */
-    const char *const *selectable;  /* field labels beyond metadata.name and metadata.namespace: "spec.nodeName" */
+    const struct selectable *selectable; /* beyond metadata.name and metadata.namespace; ends with a NULL label */
     const struct column *columns;   /* ends with a NULL name */
     void (*row)(const struct json *object, const struct column_now *now, struct cells *out);
-    bool (*valid_name)(struct slice name); /* NULL: DNS-1123 subdomain */
+    int (*check_name)(struct slice name, struct err *reterr); /* NULL: DNS-1123 subdomain (names.h) */
     /* Hooks; each may be NULL. */
     void (*prepare_create)(struct json_doc *d, struct json *object);
     void (*prepare_update)(struct json_doc *d, struct json *object, const struct json *old);
@@ -84,6 +93,10 @@ struct kind {
     bool update_needs_version;      /* an update without resourceVersion is refused */
     bool update_creates;            /* PUT on a missing object makes it */
     bool no_generation;             /* kinds without metadata.generation */
+    bool never_stored;              /* a body of subresources only: Binding, Scale */
+    bool delete_answers_object;     /* an immediate deletion answers with the object instead of a Status */
+    /* Seconds an object of this kind needs to end after a DELETE that asks for `asked` (-1: does not say); 0: goes at once. */
+    int64_t (*grace_seconds)(const struct json *object, int64_t asked);
 };
 
 #endif

@@ -6,7 +6,8 @@
 #include "common/base.h"
 
 #define KV_REQUEST_BYTES_MAX (2u * 1024 * 1024)
-#define KV_TXN_OPS_MAX 128
+#define KV_TXN_OPS_MAX 128        /* of one list, with the longest lists of what is nested in it */
+#define KV_TXN_OPS_TOTAL_MAX 1024 /* operations and compares of a transaction, everything nested included */
 
 struct kv {
     struct slice key, value;

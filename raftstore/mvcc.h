@@ -7,6 +7,7 @@
 #define RAFTSTORE_MVCC_H
 
 #include "common/base.h"
+#include "common/buf.h"
 #include "common/err.h"
 #include "common/mem.h"
 #include "raftstore/kv.h"
@@ -33,12 +34,37 @@ int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, st
 
 /* ERR_COMPACTED, ERR_FUTURE_REVISION. Marks at once; the memory goes in bounded steps. */
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr);
-bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing is left to do */
+bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing can be done now (see mvcc_hold, mvcc_pin) */
 
-/* Events of [from, to] within `span`, oldest first, at whole revisions, at most about `bytes_max`; *ret_next is where to go
- * on. For watches that catch up. ERR_COMPACTED. */
+bool mvcc_compact_pending(const struct mvcc *m);
+
+/* A revision held readable across compactions, for an answer that is made piece by piece. At most MVCC_HOLDS_MAX at a
+ * time: false above. mvcc_range_held reads at the held revision, whatever range->revision says. */
+#define MVCC_HOLDS_MAX 256
+struct mvcc_hold {
+    int64_t revision;
+};
+bool mvcc_hold(struct mvcc *m, int64_t revision, struct mvcc_hold *hold); /* `revision` must be readable */
+void mvcc_unhold(struct mvcc *m, struct mvcc_hold *hold);
+int mvcc_range_held(struct mvcc *m, const struct mvcc_hold *hold, const struct kv_range *range, struct arena *arena,
+                    struct kv_range_result *ret, struct err *reterr);
+
+/* Events of [from, to] within `span`, oldest first, at whole revisions, at most about `bytes_max` and after a bounded number
+ * of steps; *ret_next is where to go on. For watches that catch up. ERR_COMPACTED when `from` is older than the oldest
+ * readable revision. */
 int mvcc_events(struct mvcc *m, const struct kv_span *span, int64_t from, int64_t to, size_t bytes_max, struct arena *arena,
                 struct kv_event **ret, size_t *ret_count, int64_t *ret_next, struct err *reterr);
+
+/* Snapshots. A pin takes the whole state in O(1); mvcc_pin_read may run on another thread while the store changes, and
+ * appends the next piece, about `bytes_max` or one version. No memory of compacted versions is released while a pin is held. */
+struct mvcc_pin;
+struct mvcc_pin *mvcc_pin(struct mvcc *m);
+void mvcc_pin_read(struct mvcc_pin *pin, size_t bytes_max, struct buf *out, bool *ret_last);
+void mvcc_unpin(struct mvcc *m, struct mvcc_pin *pin); 
+bool mvcc_pinned(const struct mvcc *m);
+/* Builds a store from the pieces of a pin, in order. ERR_CORRUPT; then the store is to be freed. */
+int mvcc_restore(struct mvcc *m, struct slice piece, struct err *reterr);
+int mvcc_restore_end(struct mvcc *m, struct err *reterr); /* ERR_CORRUPT when pieces are missing or the hash is wrong */
 
 /* Order-independent sum over live versions plus a chain over events, kept at apply: equal on all members at a revision. */
 uint64_t mvcc_hash(const struct mvcc *m);

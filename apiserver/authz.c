@@ -1,0 +1,115 @@
+/* Rules are additive: a request is allowed when one row fits. "*" fits everything. */
+#include "common/base.h"
+
+#include "apiserver/authz.h"
+#include "common/buf.h"
+
+struct rule {
+    const char *user, *group;      /* NULL: any; a trailing '*' matches a prefix */
+    const char *resources, *verbs; /* comma-separated, "pods/status", "*" */
+    const char *paths;             /* non-resource; a trailing '*' matches a prefix */
+};
+
+#define READ "get,list,watch"
+#define WRITE "create,update,patch,delete,deletecollection,get,list,watch"
+
+static const struct rule rules[] = {
+    {.group = "system:masters", .resources = "*", .verbs = "*", .paths = "/*"},
+    {.user = "system:kube-controller-manager", .resources = "*", .verbs = READ},
+    {.user = "system:kube-controller-manager", .verbs = WRITE,
+     .resources = "pods,pods/status,replicasets,replicasets/status,deployments,deployments/status,deployments/scale,events,leases,"
+                  "nodes,nodes/status,namespaces,namespaces/status,namespaces/finalize,configmaps"},
+    {.user = "system:kube-scheduler", .resources = "pods,nodes,namespaces,replicasets,deployments,configmaps", .verbs = READ},
+    {.user = "system:kube-scheduler", .resources = "pods/binding,bindings", .verbs = "create"},
+    {.user = "system:kube-scheduler", .resources = "pods/status", .verbs = "update,patch"},
+    {.user = "system:kube-scheduler", .resources = "pods", .verbs = "delete"},
+    {.user = "system:kube-scheduler", .resources = "events,leases", .verbs = WRITE},
+    {.user = "system:node:*", .group = "system:nodes", .resources = "nodes,nodes/status,leases,events", .verbs = WRITE},
+    {.user = "system:node:*", .group = "system:nodes", .resources = "pods,pods/status", .verbs = WRITE},
+    {.user = "system:node:*", .group = "system:nodes", .resources = "configmaps,namespaces", .verbs = READ},
+    {.group = "system:authenticated", .verbs = "get", .paths = "/api,/api/*,/apis,/apis/*,/openapi/*,/version,/version/*,/"},
+    {.verbs = "get", .paths = "/healthz,/healthz/*,/livez,/livez/*,/readyz,/readyz/*,/version,/version/*"},
+};
+
+void user_from_peer(const struct net_peer *peer, struct user *ret)
+{
+    bool named = peer != NULL && peer->common_name[0] != '\0';
+    *ret = (struct user){named ? slice_str(peer->common_name) : SLICE("system:anonymous"), named ? peer : NULL};
+}
+
+bool user_in_group(const struct user *u, const char *group)
+{
+    if (u->peer == NULL)
+        return strcmp(group, "system:unauthenticated") == 0;
+    if (strcmp(group, "system:authenticated") == 0)
+        return true;
+    for (size_t i = 0; i < u->peer->organization_count; i++) {
+        if (strcmp(u->peer->organizations[i], group) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool pattern_fits(struct slice pattern, struct slice value)
+{
+    if (pattern.size > 0 && pattern.data[pattern.size - 1] == '*')
+        return slice_has_prefix(value, slice_of(pattern.data, pattern.size - 1));
+    return slice_equal(pattern, value);
+}
+
+static bool listed(const char *patterns, struct slice value)
+{
+    struct slice rest = slice_str(patterns);
+    while (patterns != NULL && rest.data != NULL) {
+        if (pattern_fits(slice_cut(&rest, ','), value))
+            return true;
+    }
+    return false;
+}
+
+static bool rule_fits(const struct rule *rule, const struct user *u, const struct route *r, struct slice resource, struct slice path)
+{
+    if (rule->user != NULL && !pattern_fits(slice_str(rule->user), u->name))
+        return false;
+    if (rule->group != NULL && !user_in_group(u, rule->group))
+        return false;
+    if (!listed(rule->verbs, slice_str(r->verb)))
+        return false;
+    return r->is_resource ? listed(rule->resources, resource) : listed(rule->paths, path);
+}
+
+static int refuse(const struct user *u, const struct route *r, struct slice resource, struct slice path, struct failure *f)
+{
+    if (!r->is_resource)
+        return failure_set(f, ERR_FORBIDDEN, "forbidden: User \"%.*s\" cannot %s path \"%.*s\"", SLICE_ARGS(u->name), r->verb,
+                           SLICE_ARGS(path));
+    struct buf about = {0};
+    buf_printf(&about, "%.*s", SLICE_ARGS(r->resource));
+    if (r->group.size > 0)
+        buf_printf(&about, ".%.*s", SLICE_ARGS(r->group));
+    if (r->name.size > 0)
+        buf_printf(&about, " \"%.*s\"", SLICE_ARGS(r->name));
+    struct buf where = {0};
+    if (r->namespace.size > 0)
+        buf_printf(&where, " in the namespace \"%.*s\"", SLICE_ARGS(r->namespace));
+    else
+        buf_append_str(&where, " at the cluster scope");
+    failure_about(f, r->kind, r->name);
+    int code = failure_set(f, ERR_FORBIDDEN, "%s is forbidden: User \"%.*s\" cannot %s resource \"%.*s\" in API group \"%.*s\"%s",
+                           about.data, SLICE_ARGS(u->name), r->verb, SLICE_ARGS(resource), SLICE_ARGS(r->group), where.data);
+    buf_release(&about);
+    buf_release(&where);
+    return code;
+}
+
+int authorize(const struct user *u, const struct route *r, struct slice path, struct failure *f)
+{
+    struct buf resource = {0};
+    buf_printf(&resource, "%.*s%s%.*s", SLICE_ARGS(r->resource), r->subresource.size > 0 ? "/" : "", SLICE_ARGS(r->subresource));
+    bool allowed = false;
+    for (size_t i = 0; i < ARRAY_LEN(rules) && !allowed; i++)
+        allowed = rule_fits(&rules[i], u, r, buf_slice(&resource), path);
+    int code = allowed ? 0 : refuse(u, r, buf_slice(&resource), path, f);
+    buf_release(&resource);
+    return code;
+}

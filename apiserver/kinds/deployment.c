@@ -1,0 +1,153 @@
+/* Deployment, apps/v1. */
+#include "common/base.h"
+
+#include "apiserver/check.h"
+#include "apiserver/columns.h"
+#include "apiserver/kinds/types.h"
+
+static const struct field fields_rolling_update_deployment[] = {
+    {.name = "maxUnavailable", .type = FIELD_INT_OR_STRING, .proto = 1, .fallback = "\"25%\""},
+    {.name = "maxSurge", .type = FIELD_INT_OR_STRING, .proto = 2, .fallback = "\"25%\""},
+    {.name = NULL},
+};
+static const struct type type_rolling_update_deployment = {
+    .name = "RollingUpdateDeployment", .fields = fields_rolling_update_deployment,
+};
+
+static const char *const strategy_types[] = {"Recreate", "RollingUpdate", NULL};
+
+static const struct field fields_deployment_strategy[] = {
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .fallback = "\"RollingUpdate\"", .one_of = strategy_types},
+    {.name = "rollingUpdate", .type = FIELD_OBJECT, .object = &type_rolling_update_deployment, .proto = 2},
+    {.name = NULL},
+};
+static const struct type type_deployment_strategy = {
+    .name = "DeploymentStrategy", .fields = fields_deployment_strategy, .fill = fill_deployment_strategy, .check = check_deployment_strategy,
+};
+
+static const struct field fields_deployment_spec[] = {
+    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_POINTER, .fallback = "1",
+     .check = check_not_negative},
+    {.name = "selector", .type = FIELD_OBJECT, .object = &type_label_selector, .proto = 2, .flags = FIELD_REQUIRED},
+    {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "strategy", .type = FIELD_OBJECT, .object = &type_deployment_strategy, .proto = 4,
+     .flags = FIELD_ALWAYS, .patch = PATCH_RETAIN_KEYS},
+    {.name = "minReadySeconds", .type = FIELD_INT32, .proto = 5, .check = check_not_negative},
+    {.name = "revisionHistoryLimit", .type = FIELD_INT32, .proto = 6, .flags = FIELD_POINTER, .fallback = "10",
+     .check = check_not_negative},
+    {.name = "paused", .type = FIELD_BOOL, .proto = 7},
+    {.name = "progressDeadlineSeconds", .type = FIELD_INT32, .proto = 9, .flags = FIELD_POINTER,
+     .fallback = "600", .check = check_not_negative},
+    {.name = NULL},
+};
+static const struct type type_deployment_spec = {
+    .name = "DeploymentSpec", .fields = fields_deployment_spec, .check = check_workload_spec,
+};
+
+static const struct field fields_deployment_condition[] = {
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4},
+    {.name = "message", .type = FIELD_STRING, .proto = 5},
+    {.name = "lastUpdateTime", .type = FIELD_TIME, .proto = 6, .flags = FIELD_ALWAYS},
+    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 7, .flags = FIELD_ALWAYS},
+    {.name = NULL},
+};
+static const struct type type_deployment_condition = {
+    .name = "DeploymentCondition", .fields = fields_deployment_condition,
+};
+
+static const struct field fields_deployment_status[] = {
+    {.name = "observedGeneration", .type = FIELD_INT64, .proto = 1},
+    {.name = "replicas", .type = FIELD_INT32, .proto = 2},
+    {.name = "updatedReplicas", .type = FIELD_INT32, .proto = 3},
+    {.name = "availableReplicas", .type = FIELD_INT32, .proto = 4},
+    {.name = "unavailableReplicas", .type = FIELD_INT32, .proto = 5},
+    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_deployment_condition,
+     .proto = 6, .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
+    {.name = "readyReplicas", .type = FIELD_INT32, .proto = 7},
+    {.name = "collisionCount", .type = FIELD_INT32, .proto = 8, .flags = FIELD_POINTER},
+    {.name = NULL},
+};
+static const struct type type_deployment_status = {.name = "DeploymentStatus", .fields = fields_deployment_status};
+
+static const struct field fields_deployment[] = {
+    {.name = "kind", .type = FIELD_STRING},
+    {.name = "apiVersion", .type = FIELD_STRING},
+    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &type_deployment_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "status", .type = FIELD_OBJECT, .object = &type_deployment_status, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = NULL},
+};
+static const struct type type_deployment = {
+    .name = "Deployment", .fields = fields_deployment,
+};
+
+static const struct column columns[] = {
+    {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},
+    {.name = "Ready", .type = "string", .doc = "Ready pods of those wanted."},
+    {.name = "Up-to-date", .type = "string", .doc = "Pods of the newest template."},
+    {.name = "Available", .type = "string", .doc = "Pods ready for long enough."},
+    {.name = "Age", .type = "string", .doc = "Time since the object was created."},
+    {.name = "Containers", .type = "string", .doc = "Names of the containers in the template.", .priority = 1},
+    {.name = "Images", .type = "string", .doc = "Images of the containers in the template.", .priority = 1},
+    {.name = "Selector", .type = "string", .doc = "Selector of the pods.", .priority = 1},
+    {.name = NULL},
+};
+
+static void wide_cells(const struct json *o, struct cells *out)
+{
+    static const char *const fields[] = {"name", "image"};
+    struct buf text = {0};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        containers_text(json_at(o, "spec.template.spec"), fields[i], &text);
+        cells_add(out, buf_slice(&text));
+        buf_reset(&text);
+    }
+    selector_text(json_at(o, "spec.selector"), &text);
+    cells_add(out, buf_slice(&text));
+    buf_release(&text);
+}
+
+static void check_update(struct check *c, const struct json *object, const struct json *old)
+{
+    const struct json *now = json_at(object, "spec.selector"), *was = json_at(old, "spec.selector");
+    if (now != NULL && was != NULL && !json_equal(now, was))
+        check_fail_at(c, "spec.selector", CHECK_INVALID, json_get(now, "matchLabels"), "field is immutable");
+}
+
+static void row(const struct json *o, const struct column_now *now, struct cells *out)
+{
+    cells_add(out, json_string_at(o, "metadata.name"));
+    cells_printf(out, "%lld/%lld", (long long)json_int_at(o, "status.readyReplicas", 0), (long long)json_int_at(o, "spec.replicas", 0));
+    cells_int(out, json_int_at(o, "status.updatedReplicas", 0));
+    cells_int(out, json_int_at(o, "status.availableReplicas", 0));
+    cells_age(out, json_string_at(o, "metadata.creationTimestamp"), now);
+    wide_cells(o, out);
+}
+
+static const char *const short_names[] = {"deploy", NULL};
+static const char *const categories[] = {"all", NULL};
+static const struct subresource subresources[] = {
+    {"scale", "autoscaling", "v1", "Scale", "get,patch,update"},
+    {"status", "apps", "v1", "Deployment", "get,patch,update"},
+    {.name = NULL},
+};
+
+const struct kind kind_deployment = {
+    .group = "apps",
+    .version = "v1",
+    .name = "Deployment",
+    .plural = "deployments",
+    .singular = "deployment",
+    .short_names = short_names,
+    .categories = categories,
+    .namespaced = true,
+    .storage_prefix = "deployments",
+    .verbs = "create,delete,deletecollection,get,list,patch,update,watch",
+    .type = &type_deployment,
+    .subresources = subresources,
+    .columns = columns,
+    .row = row,
+    .check_update = check_update,
+};

@@ -1,0 +1,77 @@
+/* Defaults and rules that deployments and replica sets share. */
+#include "common/base.h"
+
+#include "apiserver/check.h"
+#include "apiserver/kinds/types.h"
+#include "common/kube/selector.h"
+
+/* apps/v1 has no default selector; the object's own labels follow the template's when there are none, as upstream does
+ * for extensions only. Nothing to do but the strategy, which has a hook of its own. */
+void fill_deployment_strategy(struct json_doc *d, struct json *v)
+{
+    if (!slice_is(json_string_at(v, "type"), "RollingUpdate"))
+        return;
+    struct json *rolling = json_ensure_object(d, v, "rollingUpdate");
+    if (json_get(rolling, "maxUnavailable") == NULL)
+        json_set_str(d, rolling, "maxUnavailable", "25%");
+    if (json_get(rolling, "maxSurge") == NULL)
+        json_set_str(d, rolling, "maxSurge", "25%");
+}
+
+void check_deployment_strategy(struct check *c, const struct json *v)
+{
+    if (slice_is(json_string_at(v, "type"), "Recreate") && json_get(v, "rollingUpdate") != NULL)
+        check_fail_at(c, "rollingUpdate", CHECK_FORBIDDEN, NULL, "may not be specified when strategy `type` is 'Recreate'");
+    static const char *const parts[] = {"rollingUpdate.maxUnavailable", "rollingUpdate.maxSurge"};
+    bool zero = json_get(v, "rollingUpdate") != NULL;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        const struct json *part = json_at(v, parts[i]);
+        struct slice text = json_string(part);
+        if (text.size > 0 && text.data[text.size - 1] != '%')
+            check_fail_at(c, parts[i], CHECK_INVALID, part,
+                          "a valid percent string must be a numeric string followed by an ending '%%' (e.g. '1%%',  or '93%%', "
+                          "regex used for validation is '[0-9]+%%')");
+        if (json_type(part) == JSON_NUMBER && json_int_or(part, 0) < 0)
+            check_fail_at(c, parts[i], CHECK_INVALID, part, "must be greater than or equal to 0");
+        zero &= slice_is(text, "0%") || (json_type(part) == JSON_NUMBER && json_int_or(part, 1) == 0);
+    }
+    if (zero)
+        check_fail_at(c, parts[0], CHECK_INVALID, json_at(v, parts[0]), "may not be 0 when `maxSurge` is 0");
+}
+
+void check_workload_spec(struct check *c, const struct json *v)
+{
+    const struct json *selector = json_get(v, "selector"), *labels = json_at(v, "template.metadata.labels");
+    if (selector != NULL && json_size(json_get(selector, "matchLabels")) == 0 &&
+        json_size(json_get(selector, "matchExpressions")) == 0)
+        check_fail_at(c, "selector", CHECK_INVALID, NULL, "empty selector is invalid for deployment");
+    struct selector parsed = {0};
+    bool usable = selector != NULL && selector_from_json(selector, &parsed, NULL) == 0;
+    if (selector == NULL || (usable && !selector_matches_json(&parsed, labels)))
+        check_fail_at(c, "template.metadata.labels", CHECK_INVALID, labels, "`selector` does not match template `labels`");
+    selector_release(&parsed);
+    const struct json *policy = json_at(v, "template.spec.restartPolicy");
+    if (json_string(policy).size > 0 && !slice_is(json_string(policy), "Always")) {
+        static const char *const allowed[] = {"Always", NULL};
+        size_t mark = check_enter(c, "template.spec.restartPolicy");
+        check_fail_one_of(c, policy, allowed);
+        check_leave(c, mark);
+    }
+    if (json_get(json_at(v, "template.spec"), "activeDeadlineSeconds") != NULL)
+        check_fail_at(c, "template.spec.activeDeadlineSeconds", CHECK_FORBIDDEN, NULL,
+                      "activeDeadlineSeconds in ReplicaSet is not Supported");
+    int64_t deadline = json_int_at(v, "progressDeadlineSeconds", INT32_MAX), ready = json_int_at(v, "minReadySeconds", 0);
+    if (deadline <= ready)
+        check_fail_at(c, "progressDeadlineSeconds", CHECK_INVALID, json_get(v, "progressDeadlineSeconds"),
+                      "must be greater than minReadySeconds");
+}
+
+void selector_text(const struct json *label_selector, struct buf *out)
+{
+    struct selector s = {0};
+    if (selector_from_json(label_selector, &s, NULL) == 0 && s.count > 0)
+        selector_print(&s, out);
+    else
+        buf_append_str(out, "<none>");
+    selector_release(&s);
+}

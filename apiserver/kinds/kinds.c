@@ -1,0 +1,85 @@
+#include "common/base.h"
+
+#include "apiserver/kinds/kinds.h"
+
+#include <stdio.h>
+
+static const struct kind *const kinds[] = {
+    &kind_binding, &kind_configmap, &kind_event, &kind_namespace, &kind_node,  &kind_pod,
+    &kind_deployment, &kind_replicaset, &kind_scale, &kind_lease, NULL,
+};
+_Static_assert(ARRAY_LEN(kinds) <= KINDS_MAX, "the table of kinds has a bound");
+
+const struct kind *const *kinds_all(void) { return kinds; }
+
+size_t kinds_index(const struct kind *k)
+{
+    size_t i = 0;
+    while (kinds[i] != k) {
+        ASSERT(kinds[i] != NULL);
+        i++;
+    }
+    return i;
+}
+
+const struct kind *kinds_find(struct slice group, struct slice version, struct slice plural)
+{
+    for (size_t i = 0; kinds[i] != NULL; i++) {
+        const struct kind *k = kinds[i];
+        if (plural.size > 0 && slice_is(plural, k->plural) && slice_is(group, k->group) && slice_is(version, k->version))
+            return k;
+    }
+    return NULL;
+}
+
+const struct kind *kinds_find_name(struct slice group, struct slice version, struct slice name)
+{
+    for (size_t i = 0; kinds[i] != NULL; i++) {
+        const struct kind *k = kinds[i];
+        if (slice_is(name, k->name) && slice_is(group, k->group) && slice_is(version, k->version))
+            return k;
+    }
+    return NULL;
+}
+
+const struct subresource *kinds_subresource(const struct kind *k, struct slice name)
+{
+    for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++) {
+        if (slice_is(name, s->name))
+            return s;
+    }
+    return NULL;
+}
+
+bool kinds_has_verb(const char *verbs, const char *verb)
+{
+    struct slice rest = slice_str(verbs);
+    while (rest.data != NULL) {
+        if (slice_is(slice_cut(&rest, ','), verb))
+            return true;
+    }
+    return false;
+}
+
+const char *kinds_api_version(const struct kind *k, char text[128])
+{
+    int n = snprintf(text, 128, "%s%s%s", k->group, *k->group == '\0' ? "" : "/", k->version);
+    ASSERT(n > 0 && n < 128);
+    return text;
+}
+
+int kinds_check(struct err *reterr)
+{
+    for (size_t i = 0; kinds[i] != NULL; i++) {
+        const struct kind *k = kinds[i];
+        if (k->type == NULL || (k->storage_prefix == NULL) != k->never_stored)
+            return err_set(reterr, ERR_INTERNAL, "kind %s: its row lacks a type or a storage prefix", k->name);
+        for (size_t j = 0; j < i; j++) {
+            bool same_prefix = !k->never_stored && !kinds[j]->never_stored && strcmp(k->storage_prefix, kinds[j]->storage_prefix) == 0;
+            bool same_name = strcmp(k->name, kinds[j]->name) == 0 && strcmp(k->group, kinds[j]->group) == 0;
+            if (same_prefix || same_name)
+                return err_set(reterr, ERR_INTERNAL, "kinds %s and %s stand twice in the table", k->name, kinds[j]->name);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* All kinds, one row each, and how to find them. */
+#ifndef APISERVER_KINDS_KINDS_H
+#define APISERVER_KINDS_KINDS_H
+
+#include "apiserver/kind.h"
+
+extern const struct kind kind_binding, kind_configmap, kind_deployment, kind_event, kind_lease, kind_namespace, kind_node,
+    kind_pod, kind_replicaset, kind_scale;
+
+#define KINDS_MAX 256
+
+const struct kind *const *kinds_all(void); /* NULL-terminated; core group first, then groups by name */
+size_t kinds_index(const struct kind *k);  /* position in kinds_all */
+const struct kind *kinds_find(struct slice group, struct slice version, struct slice plural); /* NULL: none */
+const struct kind *kinds_find_name(struct slice group, struct slice version, struct slice name);
+const struct subresource *kinds_subresource(const struct kind *k, struct slice name);
+bool kinds_has_verb(const char *verbs, const char *verb); /* of a comma-separated list */
+const char *kinds_api_version(const struct kind *k, char text[128]); /* "v1", "apps/v1" */
+
+/* Duplicate or half-filled rows: ERR_INTERNAL naming the kind. Run at start-up. */
+int kinds_check(struct err *reterr);
+
+#endif

@@ -1,0 +1,476 @@
+/* Pod, core/v1. */
+#include "common/base.h"
+
+#include "apiserver/check.h"
+#include "apiserver/columns.h"
+#include "apiserver/kinds/types.h"
+#include "common/clock.h"
+
+#include <stdio.h>
+
+static const struct field fields_pod_condition[] = {
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
+    {.name = "lastProbeTime", .type = FIELD_TIME, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 4, .flags = FIELD_ALWAYS},
+    {.name = "reason", .type = FIELD_STRING, .proto = 5},
+    {.name = "message", .type = FIELD_STRING, .proto = 6},
+    {.name = NULL},
+};
+static const struct type type_pod_condition = {.name = "PodCondition", .fields = fields_pod_condition};
+
+static const struct field fields_container_state_waiting[] = {
+    {.name = "reason", .type = FIELD_STRING, .proto = 1},
+    {.name = "message", .type = FIELD_STRING, .proto = 2},
+    {.name = NULL},
+};
+static const struct type type_container_state_waiting = {
+    .name = "ContainerStateWaiting", .fields = fields_container_state_waiting,
+};
+
+static const struct field fields_container_state_running[] = {
+    {.name = "startedAt", .type = FIELD_TIME, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = NULL},
+};
+static const struct type type_container_state_running = {
+    .name = "ContainerStateRunning", .fields = fields_container_state_running,
+};
+
+static const struct field fields_container_state_terminated[] = {
+    {.name = "exitCode", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "signal", .type = FIELD_INT32, .proto = 2},
+    {.name = "reason", .type = FIELD_STRING, .proto = 3},
+    {.name = "message", .type = FIELD_STRING, .proto = 4},
+    {.name = "startedAt", .type = FIELD_TIME, .proto = 5, .flags = FIELD_ALWAYS},
+    {.name = "finishedAt", .type = FIELD_TIME, .proto = 6, .flags = FIELD_ALWAYS},
+    {.name = "containerID", .type = FIELD_STRING, .proto = 7},
+    {.name = NULL},
+};
+static const struct type type_container_state_terminated = {
+    .name = "ContainerStateTerminated", .fields = fields_container_state_terminated,
+};
+
+static const struct field fields_container_state[] = {
+    {.name = "waiting", .type = FIELD_OBJECT, .object = &type_container_state_waiting, .proto = 1},
+    {.name = "running", .type = FIELD_OBJECT, .object = &type_container_state_running, .proto = 2},
+    {.name = "terminated", .type = FIELD_OBJECT, .object = &type_container_state_terminated, .proto = 3},
+    {.name = NULL},
+};
+static const struct type type_container_state = {.name = "ContainerState", .fields = fields_container_state};
+
+static const struct field fields_volume_mount_status[] = {
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "mountPath", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
+    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3},
+    {.name = "recursiveReadOnly", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
+    {.name = NULL},
+};
+static const struct type type_volume_mount_status = {
+    .name = "VolumeMountStatus", .fields = fields_volume_mount_status,
+};
+
+static const struct field fields_linux_container_user[] = {
+    {.name = "uid", .type = FIELD_INT64, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "gid", .type = FIELD_INT64, .proto = 2, .flags = FIELD_ZERO},
+    {.name = "supplementalGroups", .type = FIELD_INT64, .shape = FIELD_LIST, .proto = 3},
+    {.name = NULL},
+};
+static const struct type type_linux_container_user = {
+    .name = "LinuxContainerUser", .fields = fields_linux_container_user,
+};
+
+static const struct field fields_container_user[] = {
+    {.name = "linux", .type = FIELD_OBJECT, .object = &type_linux_container_user, .proto = 1},
+    {.name = NULL},
+};
+static const struct type type_container_user = {.name = "ContainerUser", .fields = fields_container_user};
+
+static const struct field fields_resource_health[] = {
+    {.name = "resourceID", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "health", .type = FIELD_STRING, .proto = 2},
+    {.name = NULL},
+};
+static const struct type type_resource_health = {.name = "ResourceHealth", .fields = fields_resource_health};
+
+static const struct field fields_resource_status[] = {
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "resources", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_resource_health, .proto = 2,
+     .list = LIST_MAP, .list_keys = "resourceID"},
+    {.name = NULL},
+};
+static const struct type type_resource_status = {.name = "ResourceStatus", .fields = fields_resource_status};
+
+static const struct field fields_container_status[] = {
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "state", .type = FIELD_OBJECT, .object = &type_container_state, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "lastState", .type = FIELD_OBJECT, .object = &type_container_state, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "ready", .type = FIELD_BOOL, .proto = 4, .flags = FIELD_ZERO},
+    {.name = "restartCount", .type = FIELD_INT32, .proto = 5, .flags = FIELD_ZERO},
+    {.name = "image", .type = FIELD_STRING, .proto = 6, .flags = FIELD_ZERO},
+    {.name = "imageID", .type = FIELD_STRING, .proto = 7, .flags = FIELD_ZERO},
+    {.name = "containerID", .type = FIELD_STRING, .proto = 8},
+    {.name = "started", .type = FIELD_BOOL, .proto = 9, .flags = FIELD_POINTER},
+    {.name = "allocatedResources", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 10},
+    {.name = "resources", .type = FIELD_OBJECT, .object = &type_resource_requirements, .proto = 11},
+    {.name = "volumeMounts", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume_mount_status,
+     .proto = 12, .list = LIST_MAP, .list_keys = "mountPath", .patch = PATCH_MERGE, .merge_key = "mountPath"},
+    {.name = "user", .type = FIELD_OBJECT, .object = &type_container_user, .proto = 13},
+    {.name = "allocatedResourcesStatus", .type = FIELD_OBJECT, .shape = FIELD_LIST,
+     .object = &type_resource_status, .proto = 14, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
+    {.name = NULL},
+};
+static const struct type type_container_status = {.name = "ContainerStatus", .fields = fields_container_status};
+
+static const struct field fields_pod_ip[] = {
+    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = NULL},
+};
+static const struct type type_pod_ip = {.name = "PodIP", .fields = fields_pod_ip};
+
+static const struct field fields_pod_resource_claim_status[] = {
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "resourceClaimName", .type = FIELD_STRING, .proto = 2, .flags = FIELD_POINTER},
+    {.name = NULL},
+};
+static const struct type type_pod_resource_claim_status = {
+    .name = "PodResourceClaimStatus", .fields = fields_pod_resource_claim_status,
+};
+
+static const struct field fields_host_ip[] = {
+    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = NULL},
+};
+static const struct type type_host_ip = {.name = "HostIP", .fields = fields_host_ip};
+
+static const struct field fields_pod_status[] = {
+    {.name = "phase", .type = FIELD_STRING, .proto = 1, .fallback = "\"Pending\""},
+    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_condition, .proto = 2,
+     .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
+    {.name = "message", .type = FIELD_STRING, .proto = 3},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4},
+    {.name = "hostIP", .type = FIELD_STRING, .proto = 5},
+    {.name = "podIP", .type = FIELD_STRING, .proto = 6},
+    {.name = "startTime", .type = FIELD_TIME, .proto = 7},
+    {.name = "containerStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_status,
+     .proto = 8},
+    {.name = "qosClass", .type = FIELD_STRING, .proto = 9},
+    {.name = "initContainerStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_status,
+     .proto = 10},
+    {.name = "nominatedNodeName", .type = FIELD_STRING, .proto = 11},
+    {.name = "podIPs", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_ip, .proto = 12,
+     .list = LIST_MAP, .list_keys = "ip", .patch = PATCH_MERGE, .merge_key = "ip"},
+    {.name = "ephemeralContainerStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST,
+     .object = &type_container_status, .proto = 13},
+    {.name = "resize", .type = FIELD_STRING, .proto = 14},
+    {.name = "resourceClaimStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST,
+     .object = &type_pod_resource_claim_status, .proto = 15, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE | PATCH_RETAIN_KEYS, .merge_key = "name"},
+    {.name = "hostIPs", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_host_ip, .proto = 16,
+     .patch = PATCH_MERGE, .merge_key = "ip"},
+    {.name = NULL},
+};
+static const struct type type_pod_status = {.name = "PodStatus", .fields = fields_pod_status};
+
+static const struct field fields_pod[] = {
+    {.name = "kind", .type = FIELD_STRING},
+    {.name = "apiVersion", .type = FIELD_STRING},
+    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &type_pod_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "status", .type = FIELD_OBJECT, .object = &type_pod_status, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = NULL},
+};
+static const struct type type_pod = {.name = "Pod", .fields = fields_pod, .fill = fill_pod};
+
+static const struct column columns[] = {
+    {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},
+    {.name = "Ready", .type = "string", .doc = "Ready containers of all."},
+    {.name = "Status", .type = "string", .doc = "What the pod is doing."},
+    {.name = "Restarts", .type = "string", .doc = "Restarts of all containers, and when the last was."},
+    {.name = "Age", .type = "string", .doc = "Time since the object was created."},
+    {.name = "IP", .type = "string", .doc = "Address of the pod.", .priority = 1},
+    {.name = "Node", .type = "string", .doc = "Where it runs.", .priority = 1},
+    {.name = "Nominated Node", .type = "string", .doc = "Where it may run once others are evicted.", .priority = 1},
+    {.name = "Readiness Gates", .type = "string", .doc = "Further conditions of readiness that hold, of all.", .priority = 1},
+    {.name = NULL},
+};
+
+/* What the Pod row shows, gathered from spec and status; the rules are those of kubectl's documented STATUS column. */
+struct pod_view {
+    struct buf reason;
+    int64_t restarts;
+    size_t ready, total;
+    struct slice last_restart;
+};
+
+static bool has_condition(const struct json *o, const char *type, const char *status)
+{
+    struct json_iterator i = json_iterate(json_at(o, "status.conditions"));
+    while (json_next(&i)) {
+        if (slice_is(json_string_at(i.value, "type"), type) && slice_is(json_string_at(i.value, "status"), status))
+            return true;
+    }
+    return false;
+}
+
+static void set_reason(struct pod_view *v, const char *format, ...) PRINTF_ARGS(2, 3);
+static void set_reason(struct pod_view *v, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* a longer reason is cut */
+    va_end(args);
+    buf_reset(&v->reason);
+    buf_append_str(&v->reason, text);
+}
+
+static void note_restart(struct pod_view *v, const struct json *status)
+{
+    struct slice finished = json_string_at(status, "lastState.terminated.finishedAt");
+    v->restarts += json_int_at(status, "restartCount", 0);
+    if (slice_compare(finished, v->last_restart) > 0)
+        v->last_restart = finished; /* one format, so byte order is time order */
+}
+
+static void terminated_reason(struct pod_view *v, const struct json *terminated, const char *prefix)
+{
+    struct slice reason = json_string_at(terminated, "reason");
+    int64_t signal = json_int_at(terminated, "signal", 0);
+    if (reason.size > 0)
+        set_reason(v, "%s%.*s", prefix, SLICE_ARGS(reason));
+    else if (signal != 0)
+        set_reason(v, "%sSignal:%lld", prefix, (long long)signal);
+    else
+        set_reason(v, "%sExitCode:%lld", prefix, (long long)json_int_at(terminated, "exitCode", 0));
+}
+
+static bool is_sidecar(const struct json *o, struct slice name)
+{
+    struct json_iterator i = json_iterate(json_at(o, "spec.initContainers"));
+    while (json_next(&i)) {
+        if (slice_equal(json_string_at(i.value, "name"), name))
+            return slice_is(json_string_at(i.value, "restartPolicy"), "Always");
+    }
+    return false;
+}
+
+/* True while init containers are not through: then they say what the pod is doing. */
+static bool view_init(const struct json *o, struct pod_view *v)
+{
+    size_t total = json_size(json_at(o, "spec.initContainers"));
+    struct json_iterator i = json_iterate(json_at(o, "status.initContainerStatuses"));
+    while (json_next(&i)) {
+        const struct json *terminated = json_at(i.value, "state.terminated"), *waiting = json_at(i.value, "state.waiting");
+        bool sidecar = is_sidecar(o, json_string_at(i.value, "name"));
+        note_restart(v, i.value);
+        if (terminated != NULL && json_int_at(terminated, "exitCode", 0) == 0)
+            continue;
+        if (sidecar && json_bool_at(i.value, "started", false)) {
+            v->total++;
+            v->ready += json_bool_at(i.value, "ready", false) ? 1 : 0;
+            continue;
+        }
+        struct slice why = json_string_at(waiting, "reason");
+        if (terminated != NULL)
+            terminated_reason(v, terminated, "Init:");
+        else if (why.size > 0 && !slice_is(why, "PodInitializing"))
+            set_reason(v, "Init:%.*s", SLICE_ARGS(why));
+        else
+            set_reason(v, "Init:%zu/%zu", i.position - 1, total);
+        return true;
+    }
+    return false;
+}
+
+static void view_containers(const struct json *o, struct pod_view *v)
+{
+    const struct json *statuses = json_at(o, "status.containerStatuses");
+    bool running = false;
+    for (size_t i = json_size(statuses); i-- > 0;) {
+        const struct json *s = json_element(statuses, i);
+        struct slice waiting = json_string_at(s, "state.waiting.reason");
+        const struct json *terminated = json_at(s, "state.terminated");
+        note_restart(v, s);
+        if (waiting.size > 0) {
+            set_reason(v, "%.*s", SLICE_ARGS(waiting));
+        } else if (terminated != NULL) {
+            terminated_reason(v, terminated, "");
+        } else if (json_bool_at(s, "ready", false) && json_at(s, "state.running") != NULL) {
+            running = true;
+            v->ready++;
+        }
+    }
+    if (slice_is(buf_slice(&v->reason), "Completed") && running)
+        set_reason(v, "%s", has_condition(o, "Ready", "True") ? "Running" : "NotReady");
+}
+
+static void view(const struct json *o, struct pod_view *v)
+{
+    struct slice reason = json_string_at(o, "status.reason");
+    v->total = json_size(json_at(o, "spec.containers"));
+    buf_append_slice(&v->reason, reason.size > 0 ? reason : json_string_at(o, "status.phase"));
+    struct json_iterator i = json_iterate(json_at(o, "status.conditions"));
+    while (json_next(&i)) {
+        if (slice_is(json_string_at(i.value, "type"), "PodScheduled") &&
+            slice_is(json_string_at(i.value, "reason"), "SchedulingGated"))
+            set_reason(v, "SchedulingGated");
+    }
+    if (!view_init(o, v) || has_condition(o, "Initialized", "True"))
+        view_containers(o, v);
+    if (json_string_at(o, "metadata.deletionTimestamp").size > 0) {
+        if (slice_is(reason, "NodeLost"))
+            set_reason(v, "Unknown");
+        else if (!slice_is(json_string_at(o, "status.phase"), "Succeeded") && !slice_is(json_string_at(o, "status.phase"), "Failed"))
+            set_reason(v, "Terminating");
+    }
+}
+
+static void restarts_cell(const struct pod_view *v, const struct column_now *now, struct cells *out)
+{
+    int64_t us;
+    char age[AGE_TEXT_MAX];
+    if (v->restarts == 0 || v->last_restart.size == 0 || time_parse(v->last_restart, &us) != 0) {
+        cells_printf(out, "%lld", (long long)v->restarts);
+        return;
+    }
+    age_text((now->wall_ms - us / 1000) / 1000, age);
+    cells_printf(out, "%lld (%s ago)", (long long)v->restarts, age);
+}
+
+static void gates_cell(const struct json *o, struct cells *out)
+{
+    size_t total = 0, held = 0;
+    struct json_iterator i = json_iterate(json_at(o, "spec.readinessGates"));
+    while (json_next(&i)) {
+        struct slice type = json_string_at(i.value, "conditionType");
+        total++;
+        held += type.size > 0 && has_condition(o, type.data, "True") ? 1 : 0;
+    }
+    if (total == 0)
+        cells_str(out, "<none>");
+    else
+        cells_printf(out, "%zu/%zu", held, total);
+}
+
+static void row(const struct json *o, const struct column_now *now, struct cells *out)
+{
+    struct pod_view v = {0};
+    view(o, &v);
+    cells_add(out, json_string_at(o, "metadata.name"));
+    cells_printf(out, "%zu/%zu", v.ready, v.total);
+    cells_add(out, buf_slice(&v.reason));
+    restarts_cell(&v, now, out);
+    cells_age(out, json_string_at(o, "metadata.creationTimestamp"), now);
+    cells_or(out, json_string_at(o, "status.podIP"), "<none>");
+    cells_or(out, json_string_at(o, "spec.nodeName"), "<none>");
+    cells_or(out, json_string_at(o, "status.nominatedNodeName"), "<none>");
+    gates_cell(o, out);
+    buf_release(&v.reason);
+}
+
+static void prepare_create(struct json_doc *d, struct json *o)
+{
+    struct json *status = json_new_object(d);
+    json_set_str(d, status, "phase", "Pending");
+    json_set_string(d, status, "qosClass", json_string_at(o, "status.qosClass"));
+    json_set(d, o, "status", status);
+}
+
+/* A pod that no node has taken, or that is over, goes at once; else the node agent ends it within its grace. */
+static int64_t grace_seconds(const struct json *o, int64_t asked)
+{
+    struct slice phase = json_string_at(o, "status.phase");
+    if (json_string_at(o, "spec.nodeName").size == 0 || slice_is(phase, "Succeeded") || slice_is(phase, "Failed"))
+        return 0;
+    return asked >= 0 ? asked : json_int_at(o, "spec.terminationGracePeriodSeconds", 30);
+}
+
+/* The spec with everything that may change made equal. */
+static struct json *frozen_spec(struct json_doc *d, const struct json *o, const struct json *like)
+{
+    static const char *const lists[] = {"containers", "initContainers"};
+    static const char *const free_fields[] = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates",
+                                              "ephemeralContainers"};
+    struct json *spec = json_copy(d, json_get(o, "spec"));
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+        struct json_iterator i = json_iterate(json_get(spec, lists[l]));
+        while (json_next(&i)) {
+            const struct json *image = json_get(json_element(json_get(json_get(like, "spec"), lists[l]), i.position - 1), "image");
+            if (image != NULL)
+                json_set(d, i.value, "image", json_copy(d, image));
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(free_fields); i++)
+        (void)json_remove(spec, free_fields[i]); /* absent is as good */
+    return spec;
+}
+
+static bool keeps_tolerations(const struct json *object, const struct json *old)
+{
+    struct json_iterator i = json_iterate(json_at(old, "spec.tolerations"));
+    while (json_next(&i)) {
+        bool found = false;
+        struct json_iterator k = json_iterate(json_at(object, "spec.tolerations"));
+        while (json_next(&k))
+            found |= json_equal(i.value, k.value);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static void check_update(struct check *c, const struct json *object, const struct json *old)
+{
+    struct json_doc *d = json_doc_new();
+    if (!keeps_tolerations(object, old))
+        check_fail_at(c, "spec.tolerations", CHECK_FORBIDDEN, NULL, "existing toleration can not be modified except its tolerationSeconds");
+    if (!json_equal(frozen_spec(d, object, old), frozen_spec(d, old, old)))
+        check_fail_at(c, "spec", CHECK_FORBIDDEN, NULL,
+                      "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+                      "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+                      "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
+    json_doc_free(d);
+}
+
+static const char *const short_names[] = {"po", NULL};
+static const char *const categories[] = {"all", NULL};
+static const struct subresource subresources[] = {
+    {"binding", "", "v1", "Binding", "create"},
+    {"log", "", "v1", "Pod", "get"},
+    {"status", "", "v1", "Pod", "get,patch,update"},
+    {.name = NULL},
+};
+static const struct selectable selectable[] = {
+    {.label = "spec.nodeName"},
+    {.label = "spec.restartPolicy"},
+    {.label = "spec.schedulerName"},
+    {.label = "spec.serviceAccountName"},
+    {.label = "spec.hostNetwork", .absent = "false"},
+    {.label = "status.phase"},
+    {.label = "status.podIP"},
+    {.label = "status.podIPs", .path = "status.podIP"},
+    {.label = "status.nominatedNodeName"},
+    {.label = NULL},
+};
+
+const struct kind kind_pod = {
+    .group = "",
+    .version = "v1",
+    .name = "Pod",
+    .plural = "pods",
+    .singular = "pod",
+    .short_names = short_names,
+    .categories = categories,
+    .namespaced = true,
+    .storage_prefix = "pods",
+    .verbs = "create,delete,deletecollection,get,list,patch,update,watch",
+    .type = &type_pod,
+    .subresources = subresources,
+    .selectable = selectable,
+    .columns = columns,
+    .row = row,
+    .prepare_create = prepare_create,
+    .check_update = check_update,
+    .grace_seconds = grace_seconds,
+    .no_generation = true,
+    .delete_answers_object = true,
+};

@@ -1,0 +1,128 @@
+/* ReplicaSet, apps/v1. */
+#include "common/base.h"
+
+#include "apiserver/check.h"
+#include "apiserver/columns.h"
+#include "apiserver/kinds/types.h"
+
+static const struct field fields_replica_set_spec[] = {
+    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_POINTER, .fallback = "1",
+     .check = check_not_negative},
+    {.name = "selector", .type = FIELD_OBJECT, .object = &type_label_selector, .proto = 2, .flags = FIELD_REQUIRED},
+    {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "minReadySeconds", .type = FIELD_INT32, .proto = 4, .check = check_not_negative},
+    {.name = NULL},
+};
+static const struct type type_replica_set_spec = {
+    .name = "ReplicaSetSpec", .fields = fields_replica_set_spec, .check = check_workload_spec,
+};
+
+static const struct field fields_replica_set_condition[] = {
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
+    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4},
+    {.name = "message", .type = FIELD_STRING, .proto = 5},
+    {.name = NULL},
+};
+static const struct type type_replica_set_condition = {
+    .name = "ReplicaSetCondition", .fields = fields_replica_set_condition,
+};
+
+static const struct field fields_replica_set_status[] = {
+    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "fullyLabeledReplicas", .type = FIELD_INT32, .proto = 2},
+    {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
+    {.name = "readyReplicas", .type = FIELD_INT32, .proto = 4},
+    {.name = "availableReplicas", .type = FIELD_INT32, .proto = 5},
+    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_replica_set_condition,
+     .proto = 6, .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
+    {.name = NULL},
+};
+static const struct type type_replica_set_status = {.name = "ReplicaSetStatus", .fields = fields_replica_set_status};
+
+static const struct field fields_replica_set[] = {
+    {.name = "kind", .type = FIELD_STRING},
+    {.name = "apiVersion", .type = FIELD_STRING},
+    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &type_replica_set_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "status", .type = FIELD_OBJECT, .object = &type_replica_set_status, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = NULL},
+};
+static const struct type type_replica_set = {
+    .name = "ReplicaSet", .fields = fields_replica_set,
+};
+
+static const struct column columns[] = {
+    {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},
+    {.name = "Desired", .type = "integer", .doc = "Pods wanted."},
+    {.name = "Current", .type = "integer", .doc = "Pods that exist."},
+    {.name = "Ready", .type = "integer", .doc = "Pods that are ready."},
+    {.name = "Age", .type = "string", .doc = "Time since the object was created."},
+    {.name = "Containers", .type = "string", .doc = "Names of the containers in the template.", .priority = 1},
+    {.name = "Images", .type = "string", .doc = "Images of the containers in the template.", .priority = 1},
+    {.name = "Selector", .type = "string", .doc = "Selector of the pods.", .priority = 1},
+    {.name = NULL},
+};
+
+static void wide_cells(const struct json *o, struct cells *out)
+{
+    static const char *const fields[] = {"name", "image"};
+    struct buf text = {0};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        containers_text(json_at(o, "spec.template.spec"), fields[i], &text);
+        cells_add(out, buf_slice(&text));
+        buf_reset(&text);
+    }
+    selector_text(json_at(o, "spec.selector"), &text);
+    cells_add(out, buf_slice(&text));
+    buf_release(&text);
+}
+
+static void check_update(struct check *c, const struct json *object, const struct json *old)
+{
+    const struct json *now = json_at(object, "spec.selector"), *was = json_at(old, "spec.selector");
+    if (now != NULL && was != NULL && !json_equal(now, was))
+        check_fail_at(c, "spec.selector", CHECK_INVALID, json_get(now, "matchLabels"), "field is immutable");
+}
+
+static void row(const struct json *o, const struct column_now *now, struct cells *out)
+{
+    cells_add(out, json_string_at(o, "metadata.name"));
+    cells_int(out, json_int_at(o, "spec.replicas", 0));
+    cells_int(out, json_int_at(o, "status.replicas", 0));
+    cells_int(out, json_int_at(o, "status.readyReplicas", 0));
+    cells_age(out, json_string_at(o, "metadata.creationTimestamp"), now);
+    wide_cells(o, out);
+}
+
+static const char *const short_names[] = {"rs", NULL};
+static const char *const categories[] = {"all", NULL};
+static const struct subresource subresources[] = {
+    {"scale", "autoscaling", "v1", "Scale", "get,patch,update"},
+    {"status", "apps", "v1", "ReplicaSet", "get,patch,update"},
+    {.name = NULL},
+};
+static const struct selectable selectable[] = {
+    {.label = "status.replicas", .absent = "0"},
+    {.label = NULL},
+};
+
+const struct kind kind_replicaset = {
+    .group = "apps",
+    .version = "v1",
+    .name = "ReplicaSet",
+    .plural = "replicasets",
+    .singular = "replicaset",
+    .short_names = short_names,
+    .categories = categories,
+    .namespaced = true,
+    .storage_prefix = "replicasets",
+    .verbs = "create,delete,deletecollection,get,list,patch,update,watch",
+    .type = &type_replica_set,
+    .subresources = subresources,
+    .selectable = selectable,
+    .columns = columns,
+    .row = row,
+    .check_update = check_update,
+};

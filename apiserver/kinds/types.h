@@ -1,0 +1,60 @@
+/* Types and hooks that several kinds share. Private to kinds/. */
+#ifndef APISERVER_KINDS_TYPES_H
+#define APISERVER_KINDS_TYPES_H
+
+#include "apiserver/kind.h"
+
+extern const struct type type_object_meta, type_label_selector, type_object_reference, type_local_object_reference,
+    type_typed_local_object_reference, type_typed_object_reference;
+extern const struct type type_node_selector, type_node_selector_term, type_resource_requirements,
+    type_resource_field_selector, type_object_field_selector, type_toleration;
+extern const struct type type_volume, type_pod_spec, type_pod_template_spec;
+extern const struct type type_scale, type_delete_options;
+
+/* Defaults that depend on other fields: hooks_pod.c, hooks_workload.c, hooks_core.c. */
+void fill_container(struct json_doc *d, struct json *v);
+void fill_deployment_strategy(struct json_doc *d, struct json *v);
+void fill_namespace(struct json_doc *d, struct json *v);
+void fill_node_status(struct json_doc *d, struct json *v);
+void fill_pod(struct json_doc *d, struct json *v);
+void fill_pod_spec(struct json_doc *d, struct json *v);
+void fill_resources(struct json_doc *d, struct json *v);
+
+/* Checks of one value: hooks_values.c. */
+void check_annotations(struct check *c, const struct json *v);
+void check_config_keys(struct check *c, const struct json *v);
+void check_dns_label(struct check *c, const struct json *v);
+void check_dns_subdomain(struct check *c, const struct json *v);
+void check_env_name(struct check *c, const struct json *v);
+void check_finalizers(struct check *c, const struct json *v);
+void check_labels(struct check *c, const struct json *v);
+void check_not_negative(struct check *c, const struct json *v);
+void check_port(struct check *c, const struct json *v);
+void check_port_name(struct check *c, const struct json *v);
+void check_positive(struct check *c, const struct json *v);
+void check_resources(struct check *c, const struct json *v);
+
+/* Rules across the fields of a type. */
+void check_binding(struct check *c, const struct json *v);
+void check_config_map(struct check *c, const struct json *v);
+void check_container(struct check *c, const struct json *v);
+void check_deployment_strategy(struct check *c, const struct json *v);
+void check_env_var(struct check *c, const struct json *v);
+void check_event(struct check *c, const struct json *v);
+void check_handler(struct check *c, const struct json *v);
+void check_object_meta(struct check *c, const struct json *v);
+void check_owner(struct check *c, const struct json *v);
+void check_pod_spec(struct check *c, const struct json *v);
+void check_requests(struct check *c, const struct json *v);
+void check_selector_requirement(struct check *c, const struct json *v);
+void check_taint(struct check *c, const struct json *v);
+void check_toleration(struct check *c, const struct json *v);
+void check_volume_source(struct check *c, const struct json *v);
+void check_workload_spec(struct check *c, const struct json *v);
+
+/* What a pod and a pod template show in wide columns: "nginx,sidecar" of the containers' `field`. */
+struct buf;
+void containers_text(const struct json *pod_spec, const char *field, struct buf *out);
+void selector_text(const struct json *label_selector, struct buf *out); /* "app=web,tier in (a,b)"; "<none>" */
+
+#endif

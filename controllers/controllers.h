@@ -1,0 +1,37 @@
+/* The component: runs the table of controllers while it holds the Lease. Also what its controllers share. */
+#ifndef CONTROLLERS_CONTROLLERS_H
+#define CONTROLLERS_CONTROLLERS_H
+
+#include "common/base.h"
+#include "common/env.h"
+#include "common/kube/client.h"
+#include "controllers/controller.h"
+#include "controllers/plan.h"
+
+struct controllers;
+
+struct controllers_options {
+    struct kube_client *client; /* outlives it */
+    const char *identity;       /* unique per process */
+    unsigned lease_ms, renew_ms, retry_ms; /* of the leader's Lease; 0: 5000, 3500, 1000 */
+};
+
+struct controllers *controllers_new(struct env *env, const struct controllers_options *o);
+bool controllers_leads(const struct controllers *c);
+void controllers_close(struct controllers *c, void (*closed)(void *arg), void *arg);
+
+extern const struct controller controller_deployment, controller_garbage, controller_replicaset;
+
+/* Adds "namespace/name" of the controller owner of `o` when it is of that kind. */
+void controller_owner_key(struct object *o, const char *kind, void (*add)(void *arg, struct slice key), void *arg);
+
+/* A list of one owner reference: `owner` is the controller, and blocks its foreground deletion. */
+struct json *controller_reference(struct json_doc *d, const struct json *owner);
+
+/* Sets a count that is absent when it is 0, as Kubernetes prints it. */
+void set_count(struct json_doc *d, struct json *status, const char *name, int64_t count);
+
+/* Plans a status write of `object` unless it has that status already. */
+void plan_status(struct plan *p, const char *resource, const struct json *object, struct json *status);
+
+#endif

@@ -1,0 +1,360 @@
+/* Entries to state. One entry holds many commands; each is judged by its client's session, executed at most once, and its
+ * result kept until acknowledged. A snapshot is one 'A' piece (index, time, sessions) and then the store's own pieces. */
+#include "common/base.h"
+
+#include "raftstore/apply.h"
+
+#include "raftstore/session.h"
+#include "raftstore/store_limits.h"
+
+#define SNAPSHOT_PIECE_BYTES (768u * 1024)
+#define COMPACT_VERSIONS_PER_ENTRY 512
+
+struct apply {
+    struct apply_options options;
+    struct mvcc *mvcc;
+    struct sessions sessions;
+    uint64_t index, cluster_time_ms;
+    struct arena arena;  /* of the command at work */
+    struct buf result;
+};
+
+struct apply *apply_new(const struct apply_options *o)
+{
+    struct apply *a = NEW(struct apply);
+    a->options = *o;
+    a->mvcc = mvcc_new();
+    sessions_init(&a->sessions);
+    return a;
+}
+
+void apply_free(struct apply *a)
+{
+    if (a == NULL)
+        return;
+    mvcc_free(a->mvcc);
+    sessions_release(&a->sessions);
+    arena_clear(&a->arena);
+    buf_release(&a->result);
+    mem_free(a);
+}
+
+struct mvcc *apply_mvcc(struct apply *a) { return a->mvcc; }
+uint64_t apply_index(const struct apply *a) { return a->index; }
+uint64_t apply_cluster_time_ms(const struct apply *a) { return a->cluster_time_ms; }
+
+uint64_t apply_hash(const struct apply *a)
+{
+    const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms,
+                              sessions_hash(&a->sessions), a->index};
+    return hash_bytes(slice_of(words, sizeof words));
+}
+
+/* Leases come with their own commands; until one can be granted, none can be attached. */
+static int refuse_leases(const struct kv_op *ops, size_t n, struct err *reterr)
+{
+    int status = 0;
+    for (size_t i = 0; i < n && status == 0; i++) {
+        if (ops[i].kind == KV_OP_PUT && ops[i].put.lease != 0)
+            status = err_set(reterr, ERR_NOT_FOUND, "requested lease not found: %016llx", (unsigned long long)ops[i].put.lease);
+        if (ops[i].kind == KV_OP_TXN)
+            status = refuse_leases(ops[i].txn.success, ops[i].txn.success_count, reterr);
+        if (ops[i].kind == KV_OP_TXN && status == 0)
+            status = refuse_leases(ops[i].txn.failure, ops[i].txn.failure_count, reterr);
+    }
+    return status;
+}
+
+static int decode_txn(const struct store_command *c, struct arena *arena, struct kv_txn *ret, struct err *reterr)
+{
+    struct unpack u = unpack_of(c->body);
+    int status = txn_decode(&u, arena, ret, reterr);
+    if (status == 0 && !unpack_done(&u))
+        status = err_set(reterr, ERR_INVALID, "malformed transaction: bytes after its end");
+    if (status == 0)
+        status = refuse_leases(ret->success, ret->success_count, reterr);
+    if (status == 0)
+        status = refuse_leases(ret->failure, ret->failure_count, reterr);
+    return status;
+}
+
+static int refuse_kind(const struct store_command *c, struct err *reterr)
+{
+    bool lease = c->kind >= COMMAND_LEASE_GRANT && c->kind <= COMMAND_LEASE_EXPIRE;
+    return err_set(reterr, ERR_INVALID, lease ? "leases are not available in this version (command %d)" : "unknown command %d",
+                   (int)c->kind);
+}
+
+int apply_check(const struct store_command *c, struct arena *arena, struct err *reterr)
+{
+    struct kv_txn txn;
+    struct unpack u = unpack_of(c->body);
+    switch (c->kind) {
+    case COMMAND_TXN: {
+        int status = decode_txn(c, arena, &txn, reterr);
+        return status != 0 ? status : mvcc_check(&txn, reterr);
+    }
+    case COMMAND_COMPACT:
+        (void)unpack_int(&u);
+        return unpack_done(&u) ? 0 : err_set(reterr, ERR_INVALID, "malformed compaction request");
+    case COMMAND_SESSION_OPEN: return 0;
+    default: return refuse_kind(c, reterr);
+    }
+}
+
+struct outcome {
+    bool changed;
+    const struct kv_event *events;
+    size_t event_count;
+};
+
+static int execute_txn(struct apply *a, const struct store_command *c, struct outcome *ret, struct err *reterr)
+{
+    struct kv_txn txn;
+    struct kv_txn_result result;
+    int status = decode_txn(c, &a->arena, &txn, reterr);
+    if (status == 0)
+        status = mvcc_apply(a->mvcc, &txn, &a->arena, &result, &ret->events, &ret->event_count, reterr);
+    if (status != 0)
+        return status;
+    ret->changed = ret->event_count > 0;
+    result_begin(&a->result, mvcc_revision(a->mvcc), RESULT_TXN);
+    txn_result_encode(&a->result, &result);
+    if (a->result.size <= STORE_ANSWER_BYTES_MAX)
+        return 0;
+    return err_set(reterr, ERR_TOO_LARGE, "the transaction %s, but its answer of %zu bytes is too large to send",
+                   ret->changed ? "was carried out" : "changed nothing", a->result.size);
+}
+
+static int execute_compact(struct apply *a, const struct store_command *c, struct outcome *ret, struct err *reterr)
+{
+    struct unpack u = unpack_of(c->body);
+    int64_t revision = unpack_int(&u);
+    int status = unpack_done(&u) ? mvcc_compact(a->mvcc, revision, reterr)
+                                 : err_set(reterr, ERR_INVALID, "malformed compaction request");
+    if (status != 0)
+        return status;
+    ret->changed = true;
+    result_begin(&a->result, mvcc_revision(a->mvcc), RESULT_NONE);
+    return 0;
+}
+
+/* Leaves the encoded result in a->result. */
+static void execute(struct apply *a, const struct store_command *c, struct outcome *ret)
+{
+    struct err err;
+    int status;
+    switch (c->kind) {
+    case COMMAND_TXN: status = execute_txn(a, c, ret, &err); break;
+    case COMMAND_COMPACT: status = execute_compact(a, c, ret, &err); break;
+    default: status = refuse_kind(c, &err); break;
+    }
+    if (status == 0)
+        return;
+    buf_reset(&a->result);
+    result_error(&a->result, mvcc_revision(a->mvcc), status, err.message);
+}
+
+static void open_session(struct apply *a, const struct store_command *c)
+{
+    uint8_t id[STORE_ID_BYTES];
+    sessions_open(&a->sessions, c->client, a->cluster_time_ms, id);
+    result_begin(&a->result, mvcc_revision(a->mvcc), RESULT_SESSION);
+    pack_bytes(&a->result, slice_of(id, sizeof id));
+}
+
+static void run_first_time(struct apply *a, const struct store_command *c, struct session *session)
+{
+    struct outcome outcome = {0};
+    execute(a, c, &outcome);
+    session_store(&a->sessions, session, c->sequence, buf_slice(&a->result), mvcc_revision(a->mvcc), outcome.changed);
+    if (outcome.event_count > 0)
+        a->options.on_events(a->options.arg, mvcc_revision(a->mvcc), outcome.events, outcome.event_count);
+}
+
+static void run_command(struct apply *a, const struct store_command *c)
+{
+    struct session *session = NULL;
+    struct slice known = {0};
+    buf_reset(&a->result);
+    if (c->kind == COMMAND_SESSION_OPEN) {
+        open_session(a, c);
+        a->options.on_result(a->options.arg, c, buf_slice(&a->result));
+        return;
+    }
+    switch (sessions_judge(&a->sessions, c, a->cluster_time_ms, &session, &known)) {
+    case SESSION_EXECUTE: run_first_time(a, c, session); break;
+    case SESSION_REPEAT: buf_append_slice(&a->result, known); break;
+    case SESSION_UNKNOWN:
+        result_error(&a->result, mvcc_revision(a->mvcc), ERR_OUTCOME_UNKNOWN, "the client's session is not known (any more)");
+        break;
+    case SESSION_WINDOW:
+        result_error(&a->result, mvcc_revision(a->mvcc), ERR_INVALID, "too many writes of one client under way");
+        break;
+    }
+    a->options.on_result(a->options.arg, c, buf_slice(&a->result));
+}
+
+static void apply_entry(void *machine, uint64_t index, uint64_t term, struct slice data)
+{
+    struct apply *a = machine;
+    struct unpack u;
+    uint64_t stamp;
+    (void)term;
+    /* Committed by a quorum, so it cannot be refused; and what it does must not be guessed. */
+    if (!entry_open(data, &stamp, &u))
+        PANIC("log entry %llu has format %u, but this version knows only %u: run a newer one on this member",
+              (unsigned long long)index, data.size == 0 ? 0u : (unsigned)(uint8_t)data.data[0], STORE_WIRE_FORMAT);
+    a->cluster_time_ms = MAX(a->cluster_time_ms, stamp);
+    sessions_expire(&a->sessions, a->cluster_time_ms);
+    while (u.in.size > 0) {
+        struct store_command c;
+        if (!command_decode(&u, &c))
+            PANIC("log entry %llu is malformed %zu bytes before its end", (unsigned long long)index, u.in.size);
+        run_command(a, &c);
+        arena_clear(&a->arena);
+    }
+    a->index = index;
+    if (a->result.capacity > STORE_FRAME_BYTES_MAX)
+        buf_release(&a->result);
+    (void)mvcc_compact_step(a->mvcc, COMPACT_VERSIONS_PER_ENTRY); /* what is left goes with the next entries */
+    if (a->options.on_entry != NULL)
+        a->options.on_entry(a->options.arg, index);
+}
+
+/* --- snapshots --- */
+
+struct apply_pin {
+    struct mvcc *store; /* freed with its last pin when a restore has replaced it meanwhile */
+    struct mvcc_pin *mvcc;
+    struct buf head; /* the first piece; released once read */
+    bool head_read;
+};
+
+static void *apply_pin(void *machine)
+{
+    struct apply *a = machine;
+    struct apply_pin *p = NEW(struct apply_pin);
+    p->store = a->mvcc;
+    p->mvcc = mvcc_pin(a->mvcc);
+    buf_append_char(&p->head, STORE_WIRE_FORMAT);
+    pack_uint(&p->head, a->index);
+    pack_uint(&p->head, a->cluster_time_ms);
+    sessions_encode(&a->sessions, &p->head);
+    return p;
+}
+
+static int apply_read(void *pin, struct buf *out, bool *ret_last, struct err *reterr)
+{
+    struct apply_pin *p = pin;
+    (void)reterr; /* memory cannot fail to be read */
+    if (!p->head_read) {
+        buf_append_slice(out, buf_slice(&p->head));
+        p->head_read = true;
+        *ret_last = false;
+        return 0;
+    }
+    mvcc_pin_read(p->mvcc, SNAPSHOT_PIECE_BYTES, out, ret_last);
+    return 0;
+}
+
+static void apply_unpin(void *machine, void *pin)
+{
+    struct apply *a = machine;
+    struct apply_pin *p = pin;
+    mvcc_unpin(p->store, p->mvcc);
+    if (p->store != a->mvcc && !mvcc_pinned(p->store))
+        mvcc_free(p->store);
+    buf_release(&p->head);
+    mem_free(p);
+}
+
+struct apply_restore {
+    struct mvcc *mvcc;
+    struct sessions sessions;
+    uint64_t index, cluster_time_ms;
+    bool head_read;
+};
+
+static void *apply_restore_begin(void *machine)
+{
+    struct apply_restore *r = NEW(struct apply_restore);
+    (void)machine; /* untouched until the end */
+    r->mvcc = mvcc_new();
+    sessions_init(&r->sessions);
+    return r;
+}
+
+static int restore_head(struct apply_restore *r, struct slice piece, struct err *reterr)
+{
+    if (piece.size == 0 || piece.data[0] != STORE_WIRE_FORMAT)
+        return err_set(reterr, ERR_FORMAT, "snapshot of the store has format %u, but this version knows only %u",
+                       piece.size == 0 ? 0u : (unsigned)(uint8_t)piece.data[0], STORE_WIRE_FORMAT);
+    struct unpack u = unpack_of(slice_from(piece, 1));
+    r->index = unpack_uint(&u);
+    r->cluster_time_ms = unpack_uint(&u);
+    if (!sessions_decode(&r->sessions, &u) || !unpack_done(&u))
+        return err_set(reterr, ERR_CORRUPT, "snapshot of the store: malformed sessions");
+    r->head_read = true;
+    return 0;
+}
+
+static int apply_restore_piece(void *restore, struct slice piece, struct err *reterr)
+{
+    struct apply_restore *r = restore;
+    return r->head_read ? mvcc_restore(r->mvcc, piece, reterr) : restore_head(r, piece, reterr);
+}
+
+static void restore_free(struct apply_restore *r)
+{
+    mvcc_free(r->mvcc);
+    sessions_release(&r->sessions);
+    mem_free(r);
+}
+
+/* The lists' heads are part of the structs, so moving sessions means splicing. */
+static void take_sessions(struct apply *a, struct sessions *from)
+{
+    sessions_release(&a->sessions);
+    a->sessions.by_id = from->by_id;
+    a->sessions.opened = from->opened;
+    a->sessions.result_bytes = from->result_bytes;
+    list_splice(&a->sessions.by_use, &from->by_use);
+    from->by_id = (struct map){0};
+    from->result_bytes = 0;
+}
+
+static int apply_restore_end(void *machine, void *restore, bool commit, struct err *reterr)
+{
+    struct apply *a = machine;
+    struct apply_restore *r = restore;
+    int status = commit ? mvcc_restore_end(r->mvcc, reterr) : 0;
+    if (commit && status == 0) {
+        if (!mvcc_pinned(a->mvcc))
+            mvcc_free(a->mvcc);
+        a->mvcc = r->mvcc;
+        r->mvcc = NULL;
+        take_sessions(a, &r->sessions);
+        a->index = r->index;
+        a->cluster_time_ms = r->cluster_time_ms;
+    }
+    restore_free(r);
+    if (commit && status == 0 && a->options.on_restored != NULL)
+        a->options.on_restored(a->options.arg);
+    return status;
+}
+
+static uint64_t machine_hash(void *machine) { return apply_hash(machine); }
+
+static const struct machine_ops apply_ops = {
+    .apply = apply_entry,
+    .pin = apply_pin,
+    .read = apply_read,
+    .unpin = apply_unpin,
+    .restore_begin = apply_restore_begin,
+    .restore_piece = apply_restore_piece,
+    .restore_end = apply_restore_end,
+    .hash = machine_hash,
+};
+
+struct machine apply_machine(struct apply *a) { return (struct machine){&apply_ops, a}; }

@@ -1,0 +1,153 @@
+/* History in order of revisions, and compaction: what no readable revision can see is freed, a bounded number of versions
+ * per step.
+ *
+ * Stepping over a version of the history frees its predecessor in the key's chain: every readable revision sees at least
+ * this version. A deletion that is a key's newest version goes with its key. Versions of the compact revision itself stay
+ * in the history, so that a watch can begin there and still gets prev_kv. */
+#include "common/base.h"
+
+#include "raftstore/mvcc_internal.h"
+
+void history_push(struct history *h, struct history_item item)
+{
+    uint64_t base = h->first / HISTORY_CHUNK_ITEMS;
+    size_t at = (size_t)(h->end / HISTORY_CHUNK_ITEMS - base);
+    if (at == h->chunk_count) {
+        if (h->chunk_count == h->chunk_capacity) {
+            h->chunk_capacity = MAX((size_t)16, h->chunk_capacity * 2);
+            h->chunks = mem_realloc(h->chunks, h->chunk_capacity * sizeof h->chunks[0]);
+        }
+        struct history_chunk *chunk = mem_alloc(sizeof *chunk);
+        chunk->next = NULL;
+        if (at > 0)
+            h->chunks[at - 1]->next = chunk;
+        h->chunks[h->chunk_count++] = chunk;
+    }
+    h->chunks[at]->items[h->end++ % HISTORY_CHUNK_ITEMS] = item;
+}
+
+struct history_item *history_at(const struct history *h, uint64_t position)
+{
+    ASSERT(position >= h->first && position < h->end);
+    size_t at = (size_t)(position / HISTORY_CHUNK_ITEMS - h->first / HISTORY_CHUNK_ITEMS);
+    return &h->chunks[at]->items[position % HISTORY_CHUNK_ITEMS];
+}
+
+uint64_t history_find(const struct history *h, int64_t revision)
+{
+    uint64_t low = h->first, high = h->end;
+    while (low < high) {
+        uint64_t mid = low + (high - low) / 2;
+        if (history_at(h, mid)->version->mod_revision < revision)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+void history_free(struct history *h)
+{
+    for (size_t i = 0; i < h->chunk_count; i++)
+        mem_free(h->chunks[i]);
+    mem_free(h->chunks);
+    *h = (struct history){0};
+}
+
+/* Drops the first item; its chunk goes with the last one in it. */
+static void history_pop(struct history *h)
+{
+    h->first++;
+    if (h->first % HISTORY_CHUNK_ITEMS != 0)
+        return;
+    mem_free(h->chunks[0]);
+    h->chunk_count--;
+    memmove(h->chunks, h->chunks + 1, h->chunk_count * sizeof h->chunks[0]);
+}
+
+int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr)
+{
+    if (revision > m->revision)
+        return err_set(reterr, ERR_FUTURE_REVISION, "revision %lld is in the future: the newest one is %lld",
+                       (long long)revision, (long long)m->revision);
+    if (revision <= m->compact_revision)
+        return err_set(reterr, ERR_COMPACTED, "revision %lld has been compacted: the oldest readable one is %lld",
+                       (long long)revision, (long long)m->compact_revision);
+    m->compact_revision = revision;
+    return 0;
+}
+
+static void key_drop(struct mvcc *m, struct history_item item)
+{
+    struct mvcc_key *object = tree_remove(&m->tree, mvcc_key_slice(item.key));
+    ASSERT(object == item.key);
+    m->key_bytes -= sizeof *object + object->size;
+    mem_free(object);
+    version_free(m, item.version);
+}
+
+static void step_over(struct mvcc *m, struct history_item item)
+{
+    if (item.version->older != NULL) {
+        version_free(m, item.version->older);
+        item.version->older = NULL;
+    }
+    if (version_live(item.version))
+        return;
+    const struct tree_entry *entry = tree_get(m->tree.root, mvcc_key_slice(item.key));
+    if (entry->newest == item.version)
+        key_drop(m, item);
+}
+
+/* Versions older than this may go. */
+static int64_t compact_floor(const struct mvcc *m)
+{
+    int64_t floor = m->compact_revision;
+    for (size_t i = 0; i < m->hold_count; i++)
+        floor = MIN(floor, m->holds[i]->revision);
+    return floor;
+}
+
+bool mvcc_compact_step(struct mvcc *m, size_t versions_max)
+{
+    struct history *h = &m->history;
+    int64_t floor = compact_floor(m);
+    if (m->tree.pin_count > 0)
+        return false;
+    for (size_t n = 0; h->first < h->end; n++) {
+        struct history_item item = *history_at(h, h->first);
+        if (item.version->mod_revision >= floor)
+            return false;
+        if (n == versions_max)
+            return true;
+        history_pop(h);
+        step_over(m, item);
+    }
+    return false;
+}
+
+bool mvcc_compact_pending(const struct mvcc *m)
+{
+    const struct history *h = &m->history;
+    return h->first < h->end && history_at(h, h->first)->version->mod_revision < m->compact_revision;
+}
+
+bool mvcc_hold(struct mvcc *m, int64_t revision, struct mvcc_hold *hold)
+{
+    ASSERT(revision >= m->compact_revision && revision <= m->revision);
+    if (m->hold_count == MVCC_HOLDS_MAX)
+        return false;
+    hold->revision = revision;
+    m->holds[m->hold_count++] = hold;
+    return true;
+}
+
+void mvcc_unhold(struct mvcc *m, struct mvcc_hold *hold)
+{
+    for (size_t i = 0; i < m->hold_count; i++)
+        if (m->holds[i] == hold) {
+            m->holds[i] = m->holds[--m->hold_count];
+            return;
+        }
+    ASSERT(!"a hold that is held");
+}

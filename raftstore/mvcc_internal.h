@@ -1,0 +1,72 @@
+/* What the files mvcc*.c share: the store's state, and versions as values. Private to them. */
+#ifndef RAFTSTORE_MVCC_INTERNAL_H
+#define RAFTSTORE_MVCC_INTERNAL_H
+
+#include "common/base.h"
+#include "raftstore/mvcc.h"
+#include "raftstore/mvcc_tree.h"
+
+#define HISTORY_CHUNK_ITEMS 512
+
+struct history_item {
+    struct mvcc_key *key;
+    struct version *version;
+};
+
+struct history_chunk {
+    struct history_chunk *next;
+    struct history_item items[HISTORY_CHUNK_ITEMS];
+};
+
+/* Every version with mod_revision >= the compact revision (and older ones not stepped over yet), in order of (revision,
+ * sub). Chunks are linked for a pin's reader and indexed by `chunks` for searches. Positions count from the first ever. */
+struct history {
+    struct history_chunk **chunks;
+    size_t chunk_count, chunk_capacity;
+    uint64_t first, end; /* positions; first is in chunks[0] */
+};
+
+struct mvcc {
+    struct tree tree;
+    struct history history;
+    int64_t revision, compact_revision;
+    uint64_t live_sum, event_chain; /* see mvcc_hash.c */
+    uint64_t version_bytes, key_bytes;
+    struct kv_event *events; /* of the last transaction */
+    size_t event_count, event_capacity;
+    struct mvcc_hold *holds[MVCC_HOLDS_MAX];
+    size_t hold_count;
+    struct restore *restore; /* while pieces come in */
+};
+
+/* mvcc_version.c */
+struct slice version_value(const struct version *v);
+int64_t version_lease(const struct version *v);
+struct kv version_kv(const struct mvcc_key *key, const struct version *v);
+struct version *version_new(struct mvcc *m, const struct kv *kv); /* kv->version 0: a deletion */
+void version_free(struct mvcc *m, struct version *v);
+/* The newest version of the chain that is not newer than `revision`, if the key exists in it; else NULL. */
+const struct version *version_at(const struct version *newest, int64_t revision);
+/* Makes it the newest version of `key` and part of the history and the hash. */
+void version_put(struct mvcc *m, struct slice key, struct version *v);
+
+/* mvcc_compact.c */
+void history_push(struct history *h, struct history_item item);
+struct history_item *history_at(const struct history *h, uint64_t position);
+uint64_t history_find(const struct history *h, int64_t revision); /* position of the first version not older */
+void history_free(struct history *h);
+
+/* mvcc_range.c: spans, and reading a root. */
+bool span_is_range(const struct kv_span *span);
+bool span_holds(const struct kv_span *span, struct slice key);
+bool span_open_end(const struct kv_span *span);
+int range_read(const struct tree_node *root, const struct kv_range *range, int64_t revision, struct arena *arena,
+               struct kv_range_result *ret);
+int range_check(const struct kv_range *range, struct err *reterr);
+int range_revision(const struct mvcc *m, int64_t revision, struct err *reterr);
+
+/* mvcc_hash.c */
+uint64_t hash_kv(const struct kv *kv);
+uint64_t hash_chain(uint64_t chain, const struct kv *kv);
+
+#endif

@@ -1,0 +1,266 @@
+#include "tests/test.h"
+
+#include "common/random.h"
+#include "raftstore/apply.h"
+#include "raftstore/store_limits.h"
+
+struct fixture {
+    struct apply *apply;
+    struct machine machine;
+    struct buf entry, result; /* result: of the last command */
+    uint64_t index, now_ms;
+    int event_calls;
+    uint8_t client[STORE_ID_BYTES];
+};
+
+static void on_events(void *arg, int64_t revision, const struct kv_event *events, size_t n)
+{
+    struct fixture *f = arg;
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(events[i].kv.mod_revision, revision);
+    f->event_calls++;
+}
+
+static void on_result(void *arg, const struct store_command *c UNUSED, struct slice result)
+{
+    struct fixture *f = arg;
+    buf_reset(&f->result);
+    buf_append_slice(&f->result, result);
+}
+
+static void commit(struct fixture *f)
+{
+    f->machine.ops->apply(f->machine.impl, ++f->index, 1, buf_slice(&f->entry));
+    buf_reset(&f->entry);
+}
+
+static void add(struct fixture *f, const uint8_t *client, uint64_t sequence, uint64_t oldest, enum store_command_kind kind,
+                struct slice body)
+{
+    struct store_command c = {.sequence = sequence, .oldest = oldest, .kind = kind, .body = body};
+    memcpy(c.client, client, STORE_ID_BYTES);
+    if (f->entry.size == 0)
+        entry_begin(&f->entry, f->now_ms);
+    command_encode(&f->entry, &c);
+}
+
+static struct store_result last(struct fixture *f, struct unpack *u)
+{
+    struct store_result r;
+    *u = unpack_of(buf_slice(&f->result));
+    assert_true(result_decode(u, &r));
+    return r;
+}
+
+static int last_status(struct fixture *f)
+{
+    struct unpack u;
+    return last(f, &u).status;
+}
+
+static void open_session(struct fixture *f)
+{
+    struct unpack u;
+    add(f, (const uint8_t[STORE_ID_BYTES]){7, 7}, 0, 0, COMMAND_SESSION_OPEN, SLICE(""));
+    commit(f);
+    assert_int_equal(last(f, &u).kind, RESULT_SESSION);
+    memcpy(f->client, unpack_bytes(&u).data, STORE_ID_BYTES);
+}
+
+static void start(struct fixture *f)
+{
+    *f = (struct fixture){.now_ms = 1000};
+    f->apply = apply_new(&(struct apply_options){.on_events = on_events, .on_result = on_result, .arg = f});
+    f->machine = apply_machine(f->apply);
+    open_session(f);
+}
+
+static void stop(struct fixture *f)
+{
+    apply_free(f->apply);
+    buf_release(&f->entry);
+    buf_release(&f->result);
+}
+
+static void put(struct fixture *f, uint64_t sequence, uint64_t oldest, struct slice key, struct slice value, int64_t lease)
+{
+    struct kv_op op = {.kind = KV_OP_PUT, .put = {.key = key, .value = value, .lease = lease}};
+    struct buf body = {0};
+    txn_encode(&body, &(struct kv_txn){.success = &op, .success_count = 1});
+    add(f, f->client, sequence, oldest, COMMAND_TXN, buf_slice(&body));
+    commit(f);
+    buf_release(&body);
+}
+
+static int64_t revision(struct fixture *f) { return mvcc_revision(apply_mvcc(f->apply)); }
+
+static void once(void **state UNUSED)
+{
+    struct fixture f;
+    struct unpack u;
+    start(&f);
+    put(&f, 1, 1, SLICE("a"), SLICE("1"), 0);
+    assert_int_equal(last(&f, &u).revision, 2);
+    put(&f, 3, 1, SLICE("c"), SLICE("3"), 0); /* out of order is fine */
+    put(&f, 2, 1, SLICE("b"), SLICE("2"), 0);
+    assert_int_equal(f.event_calls, 3);
+    put(&f, 1, 1, SLICE("a"), SLICE("1"), 0); /* a repeat: the first result, no second execution */
+    assert_int_equal(last(&f, &u).revision, 2);
+    assert_int_equal(revision(&f), 4);
+    put(&f, 4, 4, SLICE("d"), SLICE("4"), 0); /* acknowledges 1 to 3 */
+    put(&f, 2, 1, SLICE("b"), SLICE("2"), 0);
+    assert_int_equal(last_status(&f), ERR_OUTCOME_UNKNOWN);
+    put(&f, 4 + SESSION_WINDOW_MAX, 4, SLICE("x"), SLICE(""), 0);
+    assert_int_equal(last_status(&f), ERR_INVALID);
+    assert_int_equal(revision(&f), 5);
+    assert_int_equal(f.event_calls, 4);
+    stop(&f);
+}
+
+static void unknown_sessions(void **state UNUSED)
+{
+    struct fixture f;
+    start(&f);
+    put(&f, 1, 1, SLICE("a"), SLICE("1"), 0);
+    f.now_ms += SESSION_EXPIRY_MS + 1;
+    put(&f, 1, 1, SLICE("a"), SLICE("1"), 0);
+    assert_int_equal(last_status(&f), ERR_OUTCOME_UNKNOWN);
+    assert_int_equal(revision(&f), 2);
+    uint8_t before[STORE_ID_BYTES];
+    memcpy(before, f.client, sizeof before);
+    open_session(&f);
+    assert_memory_not_equal(before, f.client, sizeof before);
+    put(&f, 1, 1, SLICE("a"), SLICE("1"), 0);
+    assert_int_equal(last_status(&f), 0);
+    stop(&f);
+}
+
+static void refusals(void **state UNUSED)
+{
+    struct fixture f;
+    start(&f);
+    put(&f, 1, 1, SLICE("a"), SLICE("1"), 99);
+    assert_int_equal(last_status(&f), ERR_NOT_FOUND); /* no lease can exist */
+    add(&f, f.client, 2, 1, COMMAND_LEASE_GRANT, SLICE(""));
+    add(&f, f.client, 3, 1, COMMAND_TXN, SLICE("garbage"));
+    add(&f, f.client, 4, 1, (enum store_command_kind)200, SLICE(""));
+    commit(&f);
+    assert_int_equal(last_status(&f), ERR_INVALID);
+    assert_int_equal(revision(&f), 1);
+    struct buf body = {0};
+    pack_int(&body, 7);
+    add(&f, f.client, 5, 1, COMMAND_COMPACT, buf_slice(&body));
+    commit(&f);
+    assert_int_equal(last_status(&f), ERR_FUTURE_REVISION);
+    buf_release(&body);
+    stop(&f);
+}
+
+/* A result too long to keep: a repeat hears that it happened, or that nothing did; it is not executed again. */
+static void long_results(void **state UNUSED)
+{
+    struct fixture f;
+    struct buf value = {0}, body = {0};
+    start(&f);
+    for (size_t i = 0; i <= SESSION_RESULT_BYTES_MAX; i++)
+        buf_append_char(&value, 'v');
+    put(&f, 1, 1, SLICE("long"), buf_slice(&value), 0);
+    struct kv_op ops[] = {{.kind = KV_OP_RANGE, .range = {.span = {.key = SLICE("long")}}},
+                          {.kind = KV_OP_PUT, .put = {.key = SLICE("n")}}};
+    for (uint64_t n = 1; n <= 2; n++) {
+        buf_reset(&body);
+        txn_encode(&body, &(struct kv_txn){.success = ops, .success_count = n});
+        for (int repeat = 0; repeat < 2; repeat++) {
+            add(&f, f.client, 1 + n, 1, COMMAND_TXN, buf_slice(&body));
+            commit(&f);
+            assert_int_equal(last_status(&f), repeat == 0 ? 0 : n == 1 ? ERR_BUSY : ERR_OUTCOME_UNKNOWN);
+        }
+    }
+    assert_int_equal(revision(&f), 3);
+    buf_release(&value);
+    buf_release(&body);
+    stop(&f);
+}
+
+static void copy_state(struct fixture *from, struct fixture *to, bool commit_it)
+{
+    const struct machine_ops *ops = from->machine.ops;
+    void *pin = ops->pin(from->machine.impl), *restore = to->machine.ops->restore_begin(to->machine.impl);
+    bool last_piece = false;
+    put(from, 900, 900, SLICE("after"), SLICE("the pin"), 0); /* is not part of it */
+    while (!last_piece) {
+        struct buf piece = {0};
+        assert_ok(ops->read(pin, &piece, &last_piece, NULL));
+        assert_ok(ops->restore_piece(restore, buf_slice(&piece), NULL));
+        buf_release(&piece);
+    }
+    assert_ok(ops->restore_end(to->machine.impl, restore, commit_it, NULL));
+    ops->unpin(from->machine.impl, pin);
+}
+
+static void snapshots(void **state UNUSED)
+{
+    struct fixture f, g;
+    start(&f);
+    start(&g);
+    for (uint64_t i = 1; i <= 50; i++)
+        put(&f, i, i > 10 ? i - 10 : 1, slice_of("abcdefg" + i % 7, 1), slice_of("0123456789" + i % 10, 1), 0);
+    uint64_t hash = f.machine.ops->hash(f.machine.impl), empty = g.machine.ops->hash(g.machine.impl);
+    copy_state(&f, &g, false);
+    assert_true(g.machine.ops->hash(g.machine.impl) == empty);
+    stop(&f);
+    start(&f);
+    for (uint64_t i = 1; i <= 50; i++)
+        put(&f, i, i > 10 ? i - 10 : 1, slice_of("abcdefg" + i % 7, 1), slice_of("0123456789" + i % 10, 1), 0);
+    assert_true(f.machine.ops->hash(f.machine.impl) == hash); /* the same entries, the same state */
+    void *pin = g.machine.ops->pin(g.machine.impl);           /* held over the restore */
+    copy_state(&f, &g, true);
+    g.machine.ops->unpin(g.machine.impl, pin);
+    assert_true(g.machine.ops->hash(g.machine.impl) == hash);
+    memcpy(g.client, f.client, sizeof g.client);
+    g.index = 51;
+    put(&g, 45, 41, SLICE("x"), SLICE("again"), 0); /* the copy knows what was done */
+    assert_int_equal(last_status(&g), 0);
+    assert_int_equal(revision(&g), 51);
+    stop(&f);
+    stop(&g);
+}
+
+static void bad_snapshots(void **state UNUSED)
+{
+    struct fixture f;
+    struct prng prng;
+    start(&f);
+    prng_seed(&prng, 3);
+    for (uint64_t i = 1; i <= 20; i++)
+        put(&f, i, 1, SLICE("k"), SLICE("v"), 0);
+    struct buf head = {0};
+    bool last_piece;
+    void *pin = f.machine.ops->pin(f.machine.impl);
+    assert_ok(f.machine.ops->read(pin, &head, &last_piece, NULL));
+    f.machine.ops->unpin(f.machine.impl, pin);
+    for (int i = 0; i < 2000; i++) {
+        struct buf bad = {0};
+        size_t at = prng_next(&prng) % head.size;
+        buf_append(&bad, head.data, i % 2 ? at : head.size);
+        if (i % 2 == 0)
+            bad.data[at] ^= (char)(1 << prng_next(&prng) % 8);
+        void *restore = f.machine.ops->restore_begin(f.machine.impl);
+        int status = f.machine.ops->restore_piece(restore, buf_slice(&bad), NULL);
+        assert_true(status == ERR_CORRUPT || status == ERR_FORMAT || (status == 0 && i % 2 == 0));
+        assert_ok(f.machine.ops->restore_end(f.machine.impl, restore, false, NULL));
+        buf_release(&bad);
+    }
+    assert_int_equal(revision(&f), 21);
+    buf_release(&head);
+    stop(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(once),         cmocka_unit_test(unknown_sessions), cmocka_unit_test(refusals),
+        cmocka_unit_test(long_results), cmocka_unit_test(snapshots),        cmocka_unit_test(bad_snapshots),
+    };
+    return RUN_TESTS(tests);
+}
