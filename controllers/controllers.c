@@ -1,60 +1,26 @@
 #include "common/base.h"
 
-#include "common/kube/elect.h"
+#include "common/kube/leader.h"
 #include "controllers/controllers.h"
 #include "controllers/runtime.h"
-
-/*  waiting ──▶ leading (a runtime) ──▶ ending ──▶ waiting, or leading again when the Lease came back meanwhile */
-enum controllers_state { CONTROLLERS_WAITING, CONTROLLERS_LEADING, CONTROLLERS_ENDING };
 
 struct controllers {
     struct env *env;
     struct kube_client *client;
-    struct elector *elector;
-    struct controller_runtime *runtime;
-    enum controllers_state state;
-    bool closing;
+    struct leader *leader;
     void (*closed)(void *arg);
     void *closed_arg;
 };
 
-static void finish(struct controllers *c)
-{
-    void (*closed)(void *arg) = c->closed;
-    void *arg = c->closed_arg;
-    mem_free(c);
-    closed(arg);
-}
-
-static void ended(void *arg)
+static void *start(void *arg)
 {
     struct controllers *c = arg;
-    c->runtime = NULL;
-    c->state = CONTROLLERS_WAITING;
-    if (c->closing && c->elector == NULL) {
-        finish(c);
-    } else if (!c->closing && elector_leads(c->elector)) {
-        c->runtime = controller_runtime_new(c->env, c->client);
-        c->state = CONTROLLERS_LEADING;
-    }
+    return controller_runtime_new(c->env, c->client);
 }
 
-static void started(void *arg)
+static void close_runtime(void *session, void (*closed)(void *arg), void *arg)
 {
-    struct controllers *c = arg;
-    if (c->state != CONTROLLERS_WAITING)
-        return;
-    c->runtime = controller_runtime_new(c->env, c->client);
-    c->state = CONTROLLERS_LEADING;
-}
-
-static void stopped(void *arg)
-{
-    struct controllers *c = arg;
-    if (c->state != CONTROLLERS_LEADING)
-        return;
-    c->state = CONTROLLERS_ENDING;
-    controller_runtime_close(c->runtime, ended, c);
+    controller_runtime_close(session, closed, arg);
 }
 
 struct controllers *controllers_new(struct env *env, const struct controllers_options *o)
@@ -62,35 +28,34 @@ struct controllers *controllers_new(struct env *env, const struct controllers_op
     struct controllers *c = NEW(struct controllers);
     c->env = env;
     c->client = o->client;
-    struct elector_options lease = {
-        .namespace = "kube-system",
-        .name = "kube-controller-manager",
+    struct leader_options lease = {
+        .lease = "kube-controller-manager",
         .identity = o->identity,
-        .lease_ms = o->lease_ms != 0 ? o->lease_ms : 5000,
-        .renew_ms = o->lease_ms != 0 ? o->renew_ms : 3500,
-        .retry_ms = o->lease_ms != 0 ? o->retry_ms : 1000,
-        .started = started,
-        .stopped = stopped,
+        .lease_ms = o->lease_ms,
+        .renew_ms = o->renew_ms,
+        .retry_ms = o->retry_ms,
+        .start = start,
+        .close = close_runtime,
         .arg = c,
     };
-    c->elector = elector_new(c->client, &lease);
+    c->leader = leader_new(c->client, &lease);
     return c;
 }
 
-bool controllers_leads(const struct controllers *c) { return c->state == CONTROLLERS_LEADING; }
+bool controllers_leads(const struct controllers *c) { return leader_leads(c->leader); }
 
-static void elector_closed(void *arg)
+static void leader_closed(void *arg)
 {
     struct controllers *c = arg;
-    c->elector = NULL;
-    if (c->state == CONTROLLERS_WAITING)
-        finish(c);
+    void (*closed)(void *arg) = c->closed;
+    void *closed_arg = c->closed_arg;
+    mem_free(c);
+    closed(closed_arg);
 }
 
 void controllers_close(struct controllers *c, void (*closed)(void *arg), void *arg)
 {
-    c->closing = true;
     c->closed = closed;
     c->closed_arg = arg;
-    elector_close(c->elector, elector_closed, c);
+    leader_close(c->leader, leader_closed, c);
 }

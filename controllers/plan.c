@@ -1,10 +1,8 @@
 #include "common/base.h"
 
-#include "common/clock.h"
+#include "common/kube/event.h"
 #include "controllers/plan.h"
 #include "controllers/resource.h"
-
-#include <stdio.h>
 
 struct plan *plan_new(void)
 {
@@ -95,54 +93,16 @@ void plan_delete_orphan(struct plan *p, const char *resource, struct slice names
     a->owner_count = owner_count;
 }
 
-static void copy_field(struct plan *p, struct json *to, const struct json *from, const char *path, const char *name)
-{
-    struct slice value = json_string_at(from, path);
-    if (value.size > 0)
-        json_set_string(p->doc, to, name, value);
-}
-
-static void event_body(struct plan *p, struct json *event, const struct json *object, const char *component,
-                       const char *type, const char *reason, const char *message, int64_t wall_us)
-{
-    char now[TIME_TEXT_MAX];
-    time_format(wall_us, 0, now);
-    json_set_str(p->doc, event, "apiVersion", "v1");
-    json_set_str(p->doc, event, "kind", "Event");
-    struct json *about = json_ensure_object(p->doc, event, "involvedObject");
-    copy_field(p, about, object, "apiVersion", "apiVersion");
-    copy_field(p, about, object, "kind", "kind");
-    copy_field(p, about, object, "metadata.name", "name");
-    copy_field(p, about, object, "metadata.namespace", "namespace");
-    copy_field(p, about, object, "metadata.uid", "uid");
-    copy_field(p, about, object, "metadata.resourceVersion", "resourceVersion");
-    json_set_str(p->doc, event, "type", type);
-    json_set_str(p->doc, event, "reason", reason);
-    json_set_str(p->doc, event, "message", message);
-    json_set_str(p->doc, event, "firstTimestamp", now);
-    json_set_str(p->doc, event, "lastTimestamp", now);
-    json_set_int(p->doc, event, "count", 1);
-    json_set_str(p->doc, json_ensure_object(p->doc, event, "source"), "component", component);
-    json_set_str(p->doc, event, "reportingComponent", component);
-}
-
 void plan_event(struct plan *p, const struct json *object, const char *component, const char *type, const char *reason,
                 const char *message, int64_t wall_us)
 {
     if (p->count == PLAN_ACTIONS_MAX)
         return; /* an event never pushes work out */
-    struct slice namespace = json_string_at(object, "metadata.namespace"), name = json_string_at(object, "metadata.name");
-    if (namespace.size == 0)
-        namespace = SLICE("default");
+    struct event_facts facts = {
+        .component = component, .type = type, .reason = reason, .message = message, .wall_us = wall_us, .salt = p->count,
+    };
     struct plan_action *a = &p->actions[p->count++];
-    *a = (struct plan_action){.kind = PLAN_EVENT};
-    a->path = arena_printf(&p->arena, "/api/v1/namespaces/%.*s/events", SLICE_ARGS(namespace));
-    a->body = json_new_object(p->doc);
-    struct json *metadata = json_ensure_object(p->doc, a->body, "metadata");
-    /* The name Kubernetes' own recorders use: the object's, and the time in hexadecimal nanoseconds. */
-    char *event_name = arena_printf(&p->arena, "%.*s.%llx", SLICE_ARGS(name),
-                                    (unsigned long long)wall_us * 1000 + (unsigned long long)p->count);
-    json_set_str(p->doc, metadata, "name", event_name);
-    json_set_string(p->doc, metadata, "namespace", namespace);
-    event_body(p, a->body, object, component, type, reason, message, wall_us);
+    *a = (struct plan_action){.kind = PLAN_EVENT, .body = event_new(p->doc, object, &facts)};
+    a->path = arena_printf(&p->arena, "/api/v1/namespaces/%.*s/events",
+                           SLICE_ARGS(json_string_at(a->body, "metadata.namespace")));
 }

@@ -30,6 +30,29 @@ struct store_client *store_client_new(struct env *env, const struct store_client
 /* Every open call ends with ERR_CANCELED and every watch closes, then `closed` is called and the memory is gone. */
 void store_client_close(struct store_client *c, void (*closed)(void *arg), void *arg);
 
+/* One member's view; the answers of store_status, store_hashkv and store_member_list. */
+struct store_status_result {
+    uint64_t leader, commit_index, applied_index, last_index, snapshot_index, log_bytes, state_bytes; /* leader 0: unknown */
+    int64_t compact_revision;
+    enum { STORE_FOLLOWER, STORE_CANDIDATE, STORE_LEADER } role;
+};
+
+struct store_hashkv_result {
+    uint64_t hash;          /* of keys and events at header.revision: equal on all members at a revision */
+    int64_t compact_revision;
+    uint64_t applied_index, state_hash; /* of the whole replicated state: equal at an applied index */
+};
+
+struct store_member {
+    uint64_t id;
+    struct slice peer_address, client_address;
+};
+
+struct store_members_result {
+    struct store_member members[STORE_ENDPOINTS_MAX];
+    size_t count;
+};
+
 /* A call in flight; embedded in the caller's struct, which stays until `done`. */
 struct store_call {
     /* status: 0; ERR_TIMEOUT (a read: nothing happened; a write: see `why`), ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE,
@@ -41,6 +64,9 @@ struct store_call {
     union {
         struct kv_range_result range;
         struct kv_txn_result txn;
+        struct store_status_result status;
+        struct store_hashkv_result hashkv;
+        struct store_members_result members;
     };                   /* valid in done, borrowed from `arena` */
     struct arena arena;  /* released by the library after done; copy what must stay */
     void *impl;          /* of the library */
@@ -50,6 +76,10 @@ struct store_call {
 void store_range(struct store_client *c, struct store_call *call, const struct kv_range *range, unsigned timeout_ms);
 void store_txn(struct store_client *c, struct store_call *call, const struct kv_txn *txn, unsigned timeout_ms);
 void store_compact(struct store_client *c, struct store_call *call, int64_t revision, unsigned timeout_ms);
+/* Of the member that the client is connected to (`pinned`: of that one). */
+void store_status(struct store_client *c, struct store_call *call, unsigned timeout_ms);
+void store_hashkv(struct store_client *c, struct store_call *call, unsigned timeout_ms);
+void store_member_list(struct store_client *c, struct store_call *call, unsigned timeout_ms);
 /* Gives up a call: done follows with ERR_CANCELED; a write may or may not have happened. */
 void store_cancel(struct store_client *c, struct store_call *call);
 

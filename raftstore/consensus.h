@@ -60,7 +60,8 @@ enum role { ROLE_FOLLOWER, ROLE_CANDIDATE, ROLE_LEADER };
 struct consensus_update {
     bool hard_state;         /* term or vote changed: `term`, `vote` */
     uint64_t term, vote;
-    struct entry *entries;   /* to append from `entries_index` on, truncating what stands there; references are the driver's */
+    struct entry *entries;   /* to append from `entries_index` on, truncating what stands there; references are the driver's,
+                              * to be dropped before the next step */
     uint64_t entries_index;
     size_t entry_count;
     struct message *messages;
@@ -96,10 +97,21 @@ int consensus_tick(struct consensus *c, uint64_t now_ms, struct consensus_update
 int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message *m, struct consensus_update *ret);
 /* ERR_NOT_LEADER; ERR_BUSY while leadership is being transferred. Takes a reference to each entry's data. */
 int consensus_submit(struct consensus *c, uint64_t now_ms, const struct entry *entries, size_t n, struct consensus_update *ret);
+/* Entries up to `index` are durable. Ignored while installing and when they have been replaced meanwhile (R6). */
 int consensus_persisted(struct consensus *c, uint64_t now_ms, uint64_t index, struct consensus_update *ret);
-int consensus_installed(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t term, struct consensus_update *ret);
+/* The snapshot of update.install is durable and the machine has taken it over; its configuration comes from its file. */
+int consensus_installed(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t term,
+                        const struct configuration *configuration, uint64_t configuration_index,
+                        struct consensus_update *ret);
+/* The committed ENTRY_CHANGE at `index` has been applied. */
+int consensus_changed(struct consensus *c, uint64_t now_ms, uint64_t index, struct slice data, struct consensus_update *ret);
 /* A snapshot of this member at `index` <= applied <= last stored exists (R8); entries up to index - trailing may go. */
 int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing, struct consensus_update *ret);
+/* The leader's connection broke: stand for (pre-)election after `delay_ms` unless it is heard of before. Only ever shortens
+ * the wait; harmless for a leader or candidate. */
+void consensus_hurry(struct consensus *c, uint64_t now_ms, unsigned delay_ms);
+/* Entries that may be under way to one follower (R11); the driver derives it from a byte budget. */
+void consensus_set_inflight(struct consensus *c, unsigned entries);
 
 enum role consensus_role(const struct consensus *c);
 uint64_t consensus_leader(const struct consensus *c); /* 0: unknown */
@@ -108,5 +120,11 @@ uint64_t consensus_commit_index(const struct consensus *c);
 uint64_t consensus_last_index(const struct consensus *c);
 /* True once an entry of the leader's own term is committed (R4): before it no reads and no membership change. */
 bool consensus_ready(const struct consensus *c);
+bool consensus_installing(const struct consensus *c);
+uint64_t consensus_next_timeout_ms(const struct consensus *c);
+/* The last committed configuration and its index, as a snapshot must carry them. */
+void consensus_configuration(const struct consensus *c, struct configuration *ret, uint64_t *ret_index);
+/* What an ENTRY_CHANGE carries; one reference, the caller's. */
+struct bytes *consensus_configuration_encode(const struct configuration *configuration);
 
 #endif

@@ -32,6 +32,9 @@ struct driver_options {
     uint64_t snapshot_log_bytes;     /* take one when the log since the last is longer; 0: max(64 MiB, half the state) */
     uint64_t trailing_bytes;         /* kept behind a snapshot for slow followers; 0: 16 MiB */
     uint64_t segment_bytes;          /* of the log; 0: 64 MiB */
+    uint64_t cache_bytes;            /* of entries kept in memory; 0: 64 MiB */
+    uint64_t inflight_bytes;         /* of entries under way to one follower; 0: 8 MiB */
+    uint64_t piece_bytes;            /* of a snapshot on its way; 0: 256 KiB, which is also the most */
     void (*failed)(void *arg, const struct err *why); /* the log failed: stop the process, acknowledge nothing more */
     void (*changed)(void *arg);      /* role, leader or term changed */
     void *arg;
@@ -45,9 +48,13 @@ void driver_close(struct driver *d, void (*closed)(void *arg), void *arg);
 /* A message that arrived from a peer whose identity the transport has verified. Garbage is refused: ERR_CORRUPT, ERR_FORMAT. */
 int driver_receive(struct driver *d, uint64_t from, struct slice message, struct err *reterr);
 
+/* The connection to `member` was reset. When it was the leader, an election begins early: pre-vote keeps this harmless. */
+void driver_peer_lost(struct driver *d, uint64_t member);
+
 /* Proposes one entry; embedded in the caller's struct, which stays until done. Leader only: ERR_NOT_LEADER at once.
  * done(0, index): committed and applied here (its effect is in the machine). ERR_OUTCOME_UNKNOWN: leadership was lost; the
- * entry may or may not have happened. ERR_NOT_LEADER: it was certainly not appended. */
+ * entry may or may not have happened. ERR_NOT_LEADER, ERR_BUSY (too much is waiting), ERR_TOO_LARGE: it was certainly not
+ * appended. ERR_CANCELED: the driver closes; as ERR_OUTCOME_UNKNOWN. */
 struct proposal {
     struct bytes *data; /* the driver takes a reference until done */
     void (*done)(struct proposal *p, int status, uint64_t index);
@@ -58,11 +65,11 @@ struct proposal {
 void driver_propose(struct driver *d, struct proposal *p);
 
 /* Linearizable read: done(0) once a round proved leadership and the machine has applied the round's commit index. On a
- * follower the leader is asked. ERR_NOT_LEADER, ERR_TIMEOUT: nothing was proved. */
+ * follower the leader is asked. ERR_NOT_LEADER, ERR_TIMEOUT, ERR_BUSY, ERR_CANCELED: nothing was proved. */
 struct read_index {
     void (*done)(struct read_index *r, int status);
     struct list link;
-    uint64_t index, round; /* of the driver */
+    uint64_t index, round, deadline_ms, from, id; /* of the driver */
     void *data;
 };
 void driver_read_index(struct driver *d, struct read_index *r);

@@ -39,7 +39,8 @@ bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothi
 bool mvcc_compact_pending(const struct mvcc *m);
 
 /* A revision held readable across compactions, for an answer that is made piece by piece. At most MVCC_HOLDS_MAX at a
- * time: false above. mvcc_range_held reads at the held revision, whatever range->revision says. */
+ * time: false above. mvcc_range_held reads at the held revision, whatever range->revision says, and does not
+ * count (count 0). */
 #define MVCC_HOLDS_MAX 256
 struct mvcc_hold {
     int64_t revision;

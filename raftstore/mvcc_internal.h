@@ -60,8 +60,8 @@ void history_free(struct history *h);
 bool span_is_range(const struct kv_span *span);
 bool span_holds(const struct kv_span *span, struct slice key);
 bool span_open_end(const struct kv_span *span);
-int range_read(const struct tree_node *root, const struct kv_range *range, int64_t revision, struct arena *arena,
-               struct kv_range_result *ret);
+void range_read(const struct tree_node *root, const struct kv_range *range, int64_t revision, struct arena *arena,
+                struct kv_range_result *ret); /* revision INT64_MAX: the newest */
 int range_check(const struct kv_range *range, struct err *reterr);
 int range_revision(const struct mvcc *m, int64_t revision, struct err *reterr);
 

@@ -114,7 +114,7 @@ static void sort_kvs(const struct kv_range *range, struct kv *kvs, size_t n)
 }
 
 /* Collects up to `fetch` keys that pass and counts all of the span; at the newest revision the count costs nothing. */
-static void collect(const struct tree_node *root, const struct kv_range *range, int64_t revision, uint64_t fetch,
+static void collect(const struct tree_node *root, const struct kv_range *range, int64_t revision, uint64_t fetch, bool counted,
                     struct arena *arena, struct kv_vector *out, uint64_t *ret_count)
 {
     bool newest = revision == INT64_MAX;
@@ -123,32 +123,37 @@ static void collect(const struct tree_node *root, const struct kv_range *range, 
     uint64_t seen = 0;
     for (tree_seek(root, range->span.key, &c); (e = tree_entry(&c)) != NULL && before_end(&range->span, mvcc_key_slice(e->key));
          tree_next(&c)) {
-        if (newest && out->count == fetch)
+        if ((newest || !counted) && out->count == fetch)
             break;
         const struct version *v = version_at(e->newest, revision);
         seen += v != NULL;
         if (v != NULL && out->count < fetch && passes(range, v))
             vector_push(out, arena, version_kv(e->key, v));
     }
-    *ret_count = newest ? live_count(root, &range->span) : seen;
+    *ret_count = !counted ? 0 : newest ? live_count(root, &range->span) : seen;
 }
 
-int range_read(const struct tree_node *root, const struct kv_range *range, int64_t revision, struct arena *arena,
-               struct kv_range_result *ret)
+static void read_root(const struct tree_node *root, const struct kv_range *range, int64_t revision, bool counted,
+                      struct arena *arena, struct kv_range_result *ret)
 {
     struct kv_vector found = {0};
     uint64_t limit = range->limit > 0 ? (uint64_t)range->limit : UINT64_MAX - 1, count;
     /* A limit counts after order and filters, so with those all keys are fetched; else one more than asked, to know `more`. */
     bool all = range->order != KV_ORDER_NONE || filtered(range);
     uint64_t fetch = range->count_only ? 0 : all ? UINT64_MAX : limit + 1;
-    collect(root, range, revision, fetch, arena, &found, &count);
+    collect(root, range, revision, fetch, counted, arena, &found, &count);
     sort_kvs(range, found.kvs, found.count);
     *ret = (struct kv_range_result){.kvs = found.kvs, .count = (int64_t)count};
     ret->more = found.count > limit;
     ret->kv_count = (size_t)MIN((uint64_t)found.count, limit);
     for (size_t i = 0; range->keys_only && i < ret->kv_count; i++)
         ret->kvs[i].value = (struct slice){0};
-    return 0;
+}
+
+void range_read(const struct tree_node *root, const struct kv_range *range, int64_t revision, struct arena *arena,
+                struct kv_range_result *ret)
+{
+    read_root(root, range, revision, true, arena, ret);
 }
 
 int mvcc_range(struct mvcc *m, const struct kv_range *range, struct arena *arena, struct kv_range_result *ret, struct err *reterr)
@@ -159,12 +164,15 @@ int mvcc_range(struct mvcc *m, const struct kv_range *range, struct arena *arena
     if (status != 0)
         return status;
     bool newest = range->revision <= 0 || range->revision == m->revision;
-    return range_read(m->tree.root, range, newest ? INT64_MAX : range->revision, arena, ret);
+    range_read(m->tree.root, range, newest ? INT64_MAX : range->revision, arena, ret);
+    return 0;
 }
 
 int mvcc_range_held(struct mvcc *m, const struct mvcc_hold *hold, const struct kv_range *range, struct arena *arena,
                     struct kv_range_result *ret, struct err *reterr)
 {
     int status = range_check(range, reterr);
-    return status != 0 ? status : range_read(m->tree.root, range, hold->revision, arena, ret);
+    if (status == 0)
+        read_root(m->tree.root, range, hold->revision, false, arena, ret);
+    return status;
 }

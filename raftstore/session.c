@@ -169,7 +169,7 @@ void session_store(struct sessions *s, struct session *session, uint64_t sequenc
         if (changed)
             result_error(&stub, revision, ERR_OUTCOME_UNKNOWN, "the write has happened, but its answer was too long to keep");
         else
-            result_error(&stub, revision, ERR_BUSY, "nothing was changed and the answer was too long to keep: ask anew");
+            result_error(&stub, revision, ERR_EXPIRED, "nothing was changed and the answer was too long to keep: ask anew");
         result = buf_slice(&stub);
     }
     result_put(s, session, sequence, result);

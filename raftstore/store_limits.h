@@ -32,7 +32,7 @@
 /* writes waiting for their result, on any member */
 #define WRITES_MAX 65536
 #define WRITES_BYTES_MAX (64u * 1024 * 1024)
-#define WRITE_PARKED_MS 10000                /* then: timed out; the client may ask again under the same sequence */
+#define WRITE_PARKED_MS 3000  /* then: unavailable; the client may ask again under the same sequence, here or elsewhere */
 #define WRITE_RETRY_MS 1000                  /* a forwarded write without an answer is sent again */
 
 #endif

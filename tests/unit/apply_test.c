@@ -173,7 +173,7 @@ static void long_results(void **state UNUSED)
         for (int repeat = 0; repeat < 2; repeat++) {
             add(&f, f.client, 1 + n, 1, COMMAND_TXN, buf_slice(&body));
             commit(&f);
-            assert_int_equal(last_status(&f), repeat == 0 ? 0 : n == 1 ? ERR_BUSY : ERR_OUTCOME_UNKNOWN);
+            assert_int_equal(last_status(&f), repeat == 0 ? 0 : n == 1 ? ERR_EXPIRED : ERR_OUTCOME_UNKNOWN);
         }
     }
     assert_int_equal(revision(&f), 3);

@@ -1,0 +1,793 @@
+/* libraft's core behind consensus.h. Owns the struct raft and every buffer handed to it; converts values in and out.
+ *
+ * Rules held here (numbers as in docs/architecture.md):
+ *   R1  an append that begins below the commit index is cut to begin at it
+ *   R2  a rejection names the end of the last run of terms that may still agree
+ *   R3  a membership change is the first entry of the append that the core sees
+ *   R4  a new leader submits a no-op; ready() only after it has committed
+ *   R6  persisted() is passed on only when it says something new and true
+ *   R7  the commit index stands still while a snapshot is installed
+ *   R8  a snapshot lies within what is stored and committed
+ *   R9  timers are at least a millisecond away
+ *   R10 no tracer
+ *   R12 time never goes back
+ *   R14 one token from the core's allocator is the "batch" of a received append
+ *   R16 what the core only asserts in its own debug build is asserted here */
+#include "common/base.h"
+
+#include "raftstore/consensus.h"
+
+#include "common/mem.h"
+
+#include <raft.h>
+#include <stdio.h>
+
+#if RAFT_VERSION_NUMBER != 2201
+#error "raftstore/consensus.c is written for libraft 0.22.1: ownership of event memory differs in other versions"
+#endif
+
+#define ADDRESS_MAX 24                    /* the core wants an address per member; ours is the id in decimal */
+/* After it the core asks for the snapshot again. The driver takes that for a repetition while a transfer goes on; but the
+ * core must ask: once a newer snapshot exists it takes no answer to the older one for one, and would wait forever. */
+#define INSTALL_TIMEOUT_MS 2000
+#define TIMER_MIN_MS 1                    /* R9 */
+#define VOTE_VERSION 2                    /* with the pre_vote flag in results */
+#define APPEND_VERSION 1
+
+struct consensus {
+    struct raft raft;
+    uint64_t now_ms;            /* R12 */
+    uint64_t term, vote;        /* as last reported */
+    uint64_t commit;            /* as last reported; R7 */
+    enum role role;             /* as last reported */
+    uint64_t own_term_index;    /* R4: the no-op of this leadership */
+    struct bytes *nothing;      /* data of every no-op */
+    struct message *messages;   /* of the update */
+    size_t message_capacity;
+    struct entry *entries;      /* of the update */
+    size_t entry_capacity;
+    struct raft_entry *scratch; /* as the core sees them */
+    size_t scratch_capacity;
+};
+
+static char *address_of(uint64_t id, char text[ADDRESS_MAX])
+{
+    snprintf(text, ADDRESS_MAX, "%llu", (unsigned long long)id);
+    return text;
+}
+
+static void configuration_to_raft(const struct configuration *from, struct raft_configuration *to)
+{
+    char address[ADDRESS_MAX];
+    raft_configuration_init(to);
+    for (size_t i = 0; i < from->count; i++) {
+        const struct member *m = &from->members[i];
+        int rv = raft_configuration_add(to, m->id, address_of(m->id, address), m->voter ? RAFT_VOTER : RAFT_STANDBY);
+        ASSERT(rv == 0); /* ids are checked to be non-zero and unique by the caller */
+    }
+}
+
+static void configuration_of_raft(const struct raft_configuration *from, struct configuration *to)
+{
+    *to = (struct configuration){0};
+    for (unsigned i = 0; i < from->n && to->count < CONSENSUS_MEMBERS_MAX; i++)
+        to->members[to->count++] = (struct member){from->servers[i].id, from->servers[i].role == RAFT_VOTER};
+}
+
+static int configuration_check(const struct configuration *c, struct err *reterr)
+{
+    if (c->count == 0 || c->count > CONSENSUS_MEMBERS_MAX)
+        return err_set(reterr, ERR_INVALID, "the configuration has %zu members; 1 to %d are possible", c->count,
+                       CONSENSUS_MEMBERS_MAX);
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->members[i].id == 0)
+            return err_set(reterr, ERR_INVALID, "member %zu of the configuration has id 0", i + 1);
+        for (size_t j = 0; j < i; j++)
+            if (c->members[j].id == c->members[i].id)
+                return err_set(reterr, ERR_INVALID, "member id %llu stands twice in the configuration",
+                               (unsigned long long)c->members[i].id);
+    }
+    return 0;
+}
+
+struct bytes *consensus_configuration_encode(const struct configuration *configuration)
+{
+    struct raft_configuration conf;
+    struct raft_buffer buffer;
+    configuration_to_raft(configuration, &conf);
+    int rv = raft_configuration_encode(&conf, &buffer);
+    ASSERT(rv == 0);
+    struct bytes *b = bytes_new(slice_of(buffer.base, buffer.len));
+    raft_free(buffer.base);
+    raft_configuration_close(&conf);
+    return b;
+}
+
+/* The runs of terms that the core keeps: run i of `trail` ends at records[…].index. */
+static unsigned trail_runs(const struct raft_trail *t)
+{
+    return t->front <= t->back ? t->back - t->front : t->size - t->front + t->back;
+}
+
+static uint64_t trail_run_end(const struct raft_trail *t, unsigned i)
+{
+    return t->records[(t->front + i) % t->size].index;
+}
+
+static uint64_t trail_last(const struct raft_trail *t)
+{
+    unsigned n = trail_runs(t);
+    return n > 0 ? trail_run_end(t, n - 1) : t->snapshot.index;
+}
+
+/* Term of the entry at `index` and first index of its run; 0 when it is not there. */
+static uint64_t trail_term(const struct raft_trail *t, uint64_t index, uint64_t *ret_run_start)
+{
+    unsigned n = trail_runs(t);
+    *ret_run_start = index;
+    if (index > t->offset && n > 0 && index <= trail_run_end(t, n - 1)) {
+        while (n > 1 && index <= trail_run_end(t, n - 2))
+            n--;
+        *ret_run_start = n > 1 ? trail_run_end(t, n - 2) + 1 : t->offset + 1;
+        return t->records[(t->front + n - 1) % t->size].term;
+    }
+    return index != 0 && index == t->snapshot.index ? t->snapshot.term : 0;
+}
+
+static uint64_t term_at(const struct consensus *c, uint64_t index)
+{
+    uint64_t run_start;
+    return trail_term(&c->raft.trail, index, &run_start);
+}
+
+struct consensus *consensus_new(const struct consensus_options *o)
+{
+    ASSERT(o->id != 0);
+    ASSERT(o->heartbeat_ms > 0 && o->heartbeat_ms < o->election_timeout_ms);
+    char address[ADDRESS_MAX];
+    struct consensus *c = NEW(struct consensus);
+    int rv = raft_init(&c->raft, NULL, NULL, o->id, address_of(o->id, address));
+    ASSERT(rv == 0);
+    c->raft.tracer = NULL; /* R10: the default one formats every step, into a global buffer */
+    raft_seed(&c->raft, (unsigned)o->random_seed);
+    raft_set_election_timeout(&c->raft, o->election_timeout_ms);
+    raft_set_heartbeat_timeout(&c->raft, o->heartbeat_ms);
+    raft_set_install_snapshot_timeout(&c->raft, INSTALL_TIMEOUT_MS);
+    raft_set_pre_vote(&c->raft, true);
+    c->nothing = bytes_new(slice_of("", 0));
+    return c;
+}
+
+void consensus_free(struct consensus *c)
+{
+    if (c == NULL)
+        return;
+    raft_close(&c->raft, NULL);
+    bytes_unref(c->nothing);
+    mem_free(c->messages);
+    mem_free(c->entries);
+    mem_free(c->scratch);
+    mem_free(c);
+}
+
+static void update_begin(struct consensus *c, uint64_t now_ms, struct consensus_update *u)
+{
+    c->now_ms = MAX(c->now_ms, now_ms);
+    *u = (struct consensus_update){.entries = c->entries, .messages = c->messages};
+}
+
+static void push_entry(struct consensus *c, struct consensus_update *u, struct entry e)
+{
+    if (u->entry_count == c->entry_capacity) {
+        c->entry_capacity = MAX((size_t)64, c->entry_capacity * 2);
+        u->entries = c->entries = mem_realloc(c->entries, c->entry_capacity * sizeof *c->entries);
+    }
+    c->entries[u->entry_count++] = e;
+}
+
+/* R2: the core steps back by one index per round trip. Everything of our own term at the rejected index may be skipped:
+ * where the terms differ, the whole run of ours can be in doubt; what is committed cannot. */
+static uint64_t rejection_hint(const struct consensus *c, uint64_t rejected)
+{
+    uint64_t last = trail_last(&c->raft.trail);
+    if (last < rejected)
+        return last;
+#ifdef PLANT_NO_R2
+    return rejected - 1;
+#else
+    uint64_t run_start;
+    if (trail_term(&c->raft.trail, rejected, &run_start) == 0)
+        return rejected - 1;
+    return MIN(rejected - 1, MAX(c->raft.commit_index, run_start - 1));
+#endif
+}
+
+static bool message_of_raft(const struct consensus *c, const struct raft_message *from, struct message *to)
+{
+    *to = (struct message){.from = c->raft.id, .to = from->server_id};
+    switch (from->type) {
+    case RAFT_REQUEST_VOTE: {
+        const struct raft_request_vote *v = &from->request_vote;
+        to->kind = MESSAGE_REQUEST_VOTE;
+        to->request_vote.term = v->term;
+        to->request_vote.candidate = v->candidate_id;
+        to->request_vote.last_index = v->last_log_index;
+        to->request_vote.last_term = v->last_log_term;
+        to->request_vote.disrupt_leader = v->disrupt_leader;
+        to->request_vote.pre_vote = v->pre_vote;
+        return true;
+    }
+    case RAFT_REQUEST_VOTE_RESULT: {
+        const struct raft_request_vote_result *v = &from->request_vote_result;
+        to->kind = MESSAGE_REQUEST_VOTE_RESULT;
+        to->request_vote_result.term = v->term;
+        to->request_vote_result.granted = v->vote_granted;
+        to->request_vote_result.pre_vote = v->pre_vote;
+        return true;
+    }
+    case RAFT_APPEND_ENTRIES: {
+        const struct raft_append_entries *a = &from->append_entries;
+        to->kind = MESSAGE_APPEND;
+        to->append.term = a->term;
+        to->append.prev_index = a->prev_log_index;
+        to->append.prev_term = a->prev_log_term;
+        to->append.leader_commit = a->leader_commit;
+        to->entry_count = a->n_entries;
+        return true;
+    }
+    case RAFT_APPEND_ENTRIES_RESULT: {
+        const struct raft_append_entries_result *a = &from->append_entries_result;
+        to->kind = MESSAGE_APPEND_RESULT;
+        to->append_result.term = a->term;
+        to->append_result.rejected = a->rejected;
+        to->append_result.last_index = a->rejected > 0 ? rejection_hint(c, a->rejected) : a->last_log_index;
+        to->append_result.features = a->features;
+        to->append_result.capacity = a->capacity;
+        return true;
+    }
+    case RAFT_INSTALL_SNAPSHOT: {
+        const struct raft_install_snapshot *s = &from->install_snapshot;
+        to->kind = MESSAGE_INSTALL_SNAPSHOT;
+        to->install_snapshot.term = s->term;
+        to->install_snapshot.last_index = s->last_index;
+        to->install_snapshot.last_term = s->last_term;
+        to->install_snapshot.configuration_index = s->conf_index;
+        return true;
+    }
+    case RAFT_TIMEOUT_NOW:
+        to->kind = MESSAGE_TIMEOUT_NOW;
+        to->timeout_now.term = from->timeout_now.term;
+        to->timeout_now.last_index = from->timeout_now.last_log_index;
+        to->timeout_now.last_term = from->timeout_now.last_log_term;
+        return true;
+    }
+    return false;
+}
+
+static void push_message(struct consensus *c, struct consensus_update *u, const struct raft_message *m)
+{
+    if (u->message_count == c->message_capacity) {
+        c->message_capacity = MAX((size_t)16, c->message_capacity * 2);
+        u->messages = c->messages = mem_realloc(c->messages, c->message_capacity * sizeof *c->messages);
+    }
+    if (message_of_raft(c, m, &c->messages[u->message_count]))
+        u->message_count++;
+}
+
+/* Takes over the entries of one core step. `source` are ours that stand behind scratch[0 …). */
+static void take_entries(struct consensus *c, struct consensus_update *u, struct raft_update *ru, const struct entry *source)
+{
+    ASSERT(ru->entries.index > c->raft.commit_index || ru->entries.index > c->commit);
+    ASSERT(IMPLIES(u->entry_count > 0, ru->entries.index == u->entries_index + u->entry_count));
+    if (u->entry_count == 0)
+        u->entries_index = ru->entries.index;
+    if (ru->entries.batch == &c->raft.barrier) {
+        ASSERT(ru->entries.n == 1);
+        push_entry(c, u, (struct entry){c->raft.barrier.term, ENTRY_BARRIER, bytes_ref(c->nothing)});
+        raft_free(c->raft.barrier.batch);
+        c->raft.barrier.batch = NULL;
+        return;
+    }
+    ASSERT(ru->entries.batch >= c->scratch && ru->entries.batch < c->scratch + c->scratch_capacity);
+    source += ru->entries.batch - c->scratch;
+    for (unsigned i = 0; i < ru->entries.n; i++)
+        push_entry(c, u, (struct entry){source[i].term, source[i].kind, bytes_ref(source[i].data)});
+}
+
+static int code_of_raft(int rv)
+{
+    switch (rv) {
+    case 0: return 0;
+    case RAFT_NOTLEADER:
+    case RAFT_LEADERSHIPLOST: return ERR_NOT_LEADER;
+    case RAFT_CANTCHANGE:
+    case RAFT_BUSY: return ERR_BUSY;
+    case RAFT_NOSPACE: return ERR_NO_SPACE;
+    case RAFT_MALFORMED: return ERR_CORRUPT;
+    default: return ERR_INTERNAL; /* RAFT_SHUTDOWN: a committed entry would be replaced */
+    }
+}
+
+/* One event into the core; what it asks for is added to `u`. *ret_entries tells whether it took entries over. */
+static int step(struct consensus *c, struct raft_event *event, const struct entry *source, struct consensus_update *u,
+                bool *ret_entries)
+{
+    struct raft_update ru = {0};
+    event->time = c->now_ms;
+    int rv = raft_step(&c->raft, event, &ru);
+    *ret_entries = rv == 0 && (ru.flags & (RAFT_UPDATE_ENTRIES)) != 0;
+    if (*ret_entries)
+        take_entries(c, u, &ru, source);
+    for (unsigned i = 0; rv == 0 && i < ru.messages.n; i++)
+        push_message(c, u, &ru.messages.batch[i]);
+    if (rv == 0 && (ru.flags & (RAFT_UPDATE_SNAPSHOT)) != 0) {
+        u->install = true;
+        u->install_index = ru.snapshot.metadata.index;
+        u->install_term = ru.snapshot.metadata.term;
+        raft_configuration_close(&ru.snapshot.metadata.configuration);
+    }
+    return code_of_raft(rv);
+}
+
+static void scratch_reserve(struct consensus *c, size_t n)
+{
+    if (n <= c->scratch_capacity)
+        return;
+    c->scratch_capacity = MAX(n, c->scratch_capacity * 2);
+    c->scratch = mem_realloc(c->scratch, c->scratch_capacity * sizeof *c->scratch);
+}
+
+static int raft_type(enum entry_kind kind)
+{
+    switch (kind) {
+    case ENTRY_BARRIER: return RAFT_BARRIER;
+    case ENTRY_CHANGE: return RAFT_CHANGE;
+    case ENTRY_COMMAND: break;
+    }
+    return RAFT_COMMAND;
+}
+
+/* The core reads data of changes only; bytes stay ours. `batch` is what it may free. */
+static void scratch_fill(struct consensus *c, const struct entry *entries, size_t n, void *batch)
+{
+    scratch_reserve(c, n);
+    for (size_t i = 0; i < n; i++) {
+        struct bytes *data = entries[i].data;
+        c->scratch[i] = (struct raft_entry){
+            .term = entries[i].term,
+            .type = (enum raft_entry_type)raft_type(entries[i].kind),
+            .buf = {data == NULL ? NULL : data->data, data == NULL ? 0 : data->size},
+            .batch = batch,
+        };
+    }
+}
+
+static int submit(struct consensus *c, const struct entry *entries, size_t n, struct consensus_update *u)
+{
+    bool taken;
+    scratch_fill(c, entries, n, c); /* the core never frees the batch of a submission */
+    struct raft_event event = {.type = RAFT_SUBMIT};
+    event.submit.entries = c->scratch;
+    event.submit.n = (unsigned)n;
+    return step(c, &event, entries, u, &taken);
+}
+
+/* R4: the core only adds a no-op when something is uncommitted; we always want one, for reads and changes wait for it. */
+static void lead(struct consensus *c, struct consensus_update *u)
+{
+    if (u->entry_count == 0) {
+        struct entry noop = {raft_current_term(&c->raft), ENTRY_BARRIER, c->nothing};
+        int rv = submit(c, &noop, 1, u);
+        ASSERT(rv == 0);
+    }
+    c->own_term_index = u->entries_index;
+}
+
+static enum role role_of(const struct consensus *c)
+{
+    switch (c->raft.state) {
+    case RAFT_LEADER: return ROLE_LEADER;
+    case RAFT_CANDIDATE: return ROLE_CANDIDATE;
+    default: return ROLE_FOLLOWER;
+    }
+}
+
+/* R16: what must hold after every step, whatever came in. */
+static void check_core(const struct consensus *c)
+{
+    ASSERT(raft_current_term(&c->raft) >= c->term);
+    ASSERT(IMPLIES(!c->raft.snapshot.installing, c->raft.commit_index >= c->commit));
+    ASSERT(IMPLIES(!c->raft.snapshot.installing, c->raft.commit_index <= trail_last(&c->raft.trail)));
+    ASSERT(IMPLIES(!c->raft.snapshot.installing, c->raft.last_stored <= trail_last(&c->raft.trail)));
+}
+
+static int update_end(struct consensus *c, int rv, struct consensus_update *u)
+{
+    enum role role = role_of(c);
+    if (role == ROLE_LEADER && c->role != ROLE_LEADER)
+        lead(c, u);
+    check_core(c);
+    u->term = raft_current_term(&c->raft);
+    u->vote = raft_voted_for(&c->raft);
+    u->hard_state = u->term != c->term || u->vote != c->vote;
+    u->role_changed = role != c->role;
+    u->commit_changed = !c->raft.snapshot.installing && c->raft.commit_index > c->commit;
+    if (u->commit_changed)
+        c->commit = c->raft.commit_index;
+    c->term = u->term;
+    c->vote = u->vote;
+    c->role = role;
+    u->next_timeout_ms = consensus_next_timeout_ms(c);
+    return rv;
+}
+
+uint64_t consensus_next_timeout_ms(const struct consensus *c)
+{
+    return MAX(raft_timeout(&c->raft), c->now_ms + TIMER_MIN_MS);
+}
+
+static size_t voters_of(const struct configuration *configuration, uint64_t id, bool *ret_member)
+{
+    size_t n = 0;
+    *ret_member = false;
+    for (size_t i = 0; i < configuration->count; i++) {
+        n += configuration->members[i].voter;
+        *ret_member |= configuration->members[i].voter && configuration->members[i].id == id;
+    }
+    return n;
+}
+
+int consensus_start(struct consensus *c, const struct consensus_start *s, struct consensus_update *ret, struct err *reterr)
+{
+    ASSERT(c->term == 0 && c->now_ms == 0);
+    int rv = configuration_check(&s->configuration, reterr);
+    if (rv != 0)
+        return rv;
+    ASSERT(s->entry_count == 0 || s->first_index <= s->snapshot_index + 1);
+    ASSERT(s->entry_count == 0 || s->first_index + s->entry_count > s->snapshot_index);
+    update_begin(c, s->now_ms, ret);
+    struct raft_snapshot_metadata metadata = {
+        .index = s->snapshot_index, .term = s->snapshot_term, .configuration_index = s->configuration_index};
+    configuration_to_raft(&s->configuration, &metadata.configuration);
+    struct raft_event event = {.type = RAFT_START};
+    bool member, taken;
+    /* The core elects a single voter without a new term: after a cut log the same term and index could then stand for two
+     * entries, so it begins in a fresh one. And term 0 means "no state at all" to it, which a configuration is not. */
+    bool alone = voters_of(&s->configuration, c->raft.id, &member) == 1 && member;
+    event.start.term = MAX(s->term, (uint64_t)1) + (alone ? 1 : 0);
+    event.start.voted_for = alone ? 0 : s->vote;
+    event.start.metadata = &metadata;
+    event.start.start_index = s->entry_count == 0 ? s->snapshot_index + 1 : s->first_index;
+    scratch_fill(c, s->entries, s->entry_count, NULL);
+    event.start.entries = c->scratch;
+    event.start.n_entries = (unsigned)s->entry_count;
+    rv = step(c, &event, s->entries, ret, &taken);
+    mem_free(c->scratch); /* as long as the whole log */
+    c->scratch = NULL;
+    c->scratch_capacity = 0;
+    if (rv != 0)
+        return err_set(reterr, rv, "consensus does not start from this log: %s", err_text(rv));
+    c->term = alone ? s->term : raft_current_term(&c->raft);
+    c->vote = raft_voted_for(&c->raft);
+    return update_end(c, 0, ret);
+}
+
+int consensus_tick(struct consensus *c, uint64_t now_ms, struct consensus_update *ret)
+{
+    bool taken;
+    update_begin(c, now_ms, ret);
+    struct raft_event event = {.type = RAFT_TIMEOUT};
+    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+}
+
+/* R1: the core takes an append that begins before its own compaction point for new entries, and one that begins before
+ * the commit index needlessly compares what cannot differ. Both begin at the commit index instead: whoever leads in a
+ * term not below ours has every entry that we know to be committed. */
+static void append_normalise(const struct consensus *c, struct message *m)
+{
+#ifndef PLANT_NO_R1
+    uint64_t commit = c->raft.commit_index;
+    if (m->append.term < raft_current_term(&c->raft) || c->raft.snapshot.installing || m->append.prev_index >= commit)
+        return;
+    size_t drop = (size_t)MIN(commit - m->append.prev_index, (uint64_t)m->entry_count);
+    m->entries += drop;
+    m->entry_count -= drop;
+    m->append.prev_index = commit;
+    m->append.prev_term = term_at(c, commit);
+    ASSERT(m->append.prev_term != 0);
+#else
+    (void)c, (void)m;
+#endif
+}
+
+static int append_step(struct consensus *c, const struct message *m, const char *address, struct consensus_update *u)
+{
+    struct raft_message rm = {.type = RAFT_APPEND_ENTRIES, .server_id = m->from, .server_address = address};
+    void *token = m->entry_count > 0 ? raft_malloc(1) : NULL; /* R14 */
+    ASSERT(m->entry_count == 0 || token != NULL);
+    scratch_fill(c, m->entries, m->entry_count, token);
+    rm.append_entries = (struct raft_append_entries){
+        .version = APPEND_VERSION,
+        .term = m->append.term,
+        .prev_log_index = m->append.prev_index,
+        .prev_log_term = m->append.prev_term,
+        .leader_commit = m->append.leader_commit,
+        .entries = c->scratch,
+        .n_entries = (unsigned)m->entry_count,
+    };
+    struct raft_event event = {.type = RAFT_RECEIVE};
+    event.receive.message = &rm;
+    bool taken;
+    int rv = step(c, &event, m->entries, u, &taken);
+    if (taken)
+        raft_free(token); /* in every other case the core has freed it */
+    return rv;
+}
+
+/* Entries up to the next change that is not the first one. */
+static size_t append_piece(const struct message *m)
+{
+    size_t n = MIN(m->entry_count, (size_t)1);
+#ifdef PLANT_NO_R3
+    n = m->entry_count;
+#endif
+    while (n < m->entry_count && m->entries[n].kind != ENTRY_CHANGE)
+        n++;
+    return n;
+}
+
+static bool rejected(const struct consensus_update *u)
+{
+    for (size_t i = 0; i < u->message_count; i++)
+        if (u->messages[i].kind == MESSAGE_APPEND_RESULT && u->messages[i].append_result.rejected > 0)
+            return true;
+    return false;
+}
+
+/* R3: the core gives a change that follows other entries the index of the first of them. */
+static int append_receive(struct consensus *c, const struct message *m, const char *address, struct consensus_update *u)
+{
+    struct message piece = *m;
+    append_normalise(c, &piece);
+    for (;;) {
+        size_t all = piece.entry_count, n = append_piece(&piece);
+        piece.entry_count = n;
+        int rv = append_step(c, &piece, address, u);
+        if (rv != 0 || n == all || rejected(u))
+            return rv;
+        piece.append.prev_index += n;
+        piece.append.prev_term = piece.entries[n - 1].term;
+        piece.entries += n;
+        piece.entry_count = all - n;
+    }
+}
+
+/* A rejection must not lead the core below what the follower has already acknowledged: it counts in flight entries from
+ * there, in unsigned arithmetic. */
+static uint64_t clamp_hint(const struct consensus *c, const struct message *m)
+{
+    raft_index match = 0;
+    uint64_t hint = m->append_result.last_index;
+    if (m->append_result.rejected == 0)
+        return hint;
+    if (raft_match_index(&c->raft, m->from, &match) == 0)
+        hint = MAX(hint, (uint64_t)match);
+    return MIN(hint, m->append_result.rejected - 1);
+}
+
+static bool message_to_raft(const struct consensus *c, const struct message *m, struct raft_message *to)
+{
+    switch (m->kind) {
+    case MESSAGE_REQUEST_VOTE:
+        to->type = RAFT_REQUEST_VOTE;
+        to->request_vote = (struct raft_request_vote){
+            .version = VOTE_VERSION,
+            .term = m->request_vote.term,
+            .candidate_id = m->request_vote.candidate,
+            .last_log_index = m->request_vote.last_index,
+            .last_log_term = m->request_vote.last_term,
+            .disrupt_leader = m->request_vote.disrupt_leader,
+            .pre_vote = m->request_vote.pre_vote,
+        };
+        return m->request_vote.candidate == m->from;
+    case MESSAGE_REQUEST_VOTE_RESULT:
+        to->type = RAFT_REQUEST_VOTE_RESULT;
+        to->request_vote_result = (struct raft_request_vote_result){
+            .version = VOTE_VERSION,
+            .term = m->request_vote_result.term,
+            .vote_granted = m->request_vote_result.granted,
+            .pre_vote = m->request_vote_result.pre_vote,
+            .features = m->request_vote_result.features,
+            .capacity = m->request_vote_result.capacity,
+        };
+        return true;
+    case MESSAGE_APPEND_RESULT:
+        to->type = RAFT_APPEND_ENTRIES_RESULT;
+        to->append_entries_result = (struct raft_append_entries_result){
+            .version = APPEND_VERSION,
+            .term = m->append_result.term,
+            .rejected = m->append_result.rejected,
+            .last_log_index = clamp_hint(c, m),
+            .features = m->append_result.features,
+            .capacity = m->append_result.capacity,
+        };
+        return true;
+    case MESSAGE_INSTALL_SNAPSHOT:
+        to->type = RAFT_INSTALL_SNAPSHOT;
+        to->install_snapshot = (struct raft_install_snapshot){
+            .version = APPEND_VERSION,
+            .term = m->install_snapshot.term,
+            .last_index = m->install_snapshot.last_index,
+            .last_term = m->install_snapshot.last_term,
+            .conf_index = m->install_snapshot.configuration_index,
+        };
+        return m->install_snapshot.last_index > 0 && m->install_snapshot.last_term > 0;
+    case MESSAGE_TIMEOUT_NOW:
+        to->type = RAFT_TIMEOUT_NOW;
+        to->timeout_now = (struct raft_timeout_now){
+            .version = APPEND_VERSION,
+            .term = m->timeout_now.term,
+            .last_log_index = m->timeout_now.last_index,
+            .last_log_term = m->timeout_now.last_term,
+        };
+        return true;
+    case MESSAGE_APPEND: break;
+    }
+    return false;
+}
+
+/* Terms that could not have come from a correct peer, refused before the core relies on them. */
+static bool append_plausible(const struct message *m)
+{
+    if (m->append.term == 0 || (m->append.prev_index == 0) != (m->append.prev_term == 0))
+        return false;
+    uint64_t term = m->append.prev_term;
+    for (size_t i = 0; i < m->entry_count; i++) {
+        if (m->entries[i].term < term || m->entries[i].term == 0 || m->entries[i].term > m->append.term)
+            return false;
+        term = m->entries[i].term;
+    }
+    return true;
+}
+
+/* Only one member can send appends in a term: when we lead in it, or another one is known to, the sender lies. */
+static bool append_from_leader(const struct consensus *c, uint64_t term)
+{
+    return term != raft_current_term(&c->raft) || role_of(c) != ROLE_LEADER;
+}
+
+int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message *m, struct consensus_update *ret)
+{
+    char address[ADDRESS_MAX];
+    update_begin(c, now_ms, ret);
+    address_of(m->from, address);
+    if (m->kind == MESSAGE_APPEND) {
+        if (!append_plausible(m) || !append_from_leader(c, m->append.term))
+            return update_end(c, ERR_CORRUPT, ret);
+        return update_end(c, append_receive(c, m, address, ret), ret);
+    }
+    struct raft_message rm = {.server_id = m->from, .server_address = address};
+    if (!message_to_raft(c, m, &rm) ||
+        (m->kind == MESSAGE_INSTALL_SNAPSHOT && !append_from_leader(c, m->install_snapshot.term)))
+        return update_end(c, ERR_CORRUPT, ret);
+    struct raft_event event = {.type = RAFT_RECEIVE};
+    event.receive.message = &rm;
+    bool taken;
+    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+}
+
+int consensus_submit(struct consensus *c, uint64_t now_ms, const struct entry *entries, size_t n, struct consensus_update *ret)
+{
+    ASSERT(n > 0);
+    update_begin(c, now_ms, ret);
+    if (role_of(c) != ROLE_LEADER)
+        return update_end(c, ERR_NOT_LEADER, ret);
+    if (raft_transferee(&c->raft) != 0)
+        return update_end(c, ERR_BUSY, ret);
+    for (size_t i = 0; i < n; i++) {
+        ASSERT(entries[i].term == raft_current_term(&c->raft));
+        if (entries[i].kind == ENTRY_CHANGE && (n > 1 || !consensus_ready(c)))
+            return update_end(c, ERR_BUSY, ret); /* R4, and R3 for those who receive it */
+    }
+    return update_end(c, submit(c, entries, n, ret), ret);
+}
+
+int consensus_persisted(struct consensus *c, uint64_t now_ms, uint64_t index, struct consensus_update *ret)
+{
+    update_begin(c, now_ms, ret);
+    /* R6: the core would take a stale or unknown index at its word. */
+    if (c->raft.snapshot.installing || index <= c->raft.last_stored || index > trail_last(&c->raft.trail))
+        return update_end(c, 0, ret);
+    struct raft_event event = {.type = RAFT_PERSISTED_ENTRIES};
+    event.persisted_entries.index = index;
+    bool taken;
+    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+}
+
+int consensus_installed(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t term,
+                        const struct configuration *configuration, uint64_t configuration_index,
+                        struct consensus_update *ret)
+{
+    ASSERT(c->raft.snapshot.installing);
+    ASSERT(c->raft.trail.snapshot.index == index && c->raft.trail.snapshot.term == term);
+    update_begin(c, now_ms, ret);
+    struct raft_event event = {.type = RAFT_PERSISTED_SNAPSHOT};
+    event.persisted_snapshot.metadata = (struct raft_snapshot_metadata){
+        .index = index, .term = term, .configuration_index = configuration_index};
+    configuration_to_raft(configuration, &event.persisted_snapshot.metadata.configuration);
+    event.persisted_snapshot.last = true;
+    bool taken;
+    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+}
+
+int consensus_changed(struct consensus *c, uint64_t now_ms, uint64_t index, struct slice data, struct consensus_update *ret)
+{
+    update_begin(c, now_ms, ret);
+    struct raft_event event = {.type = RAFT_CONFIGURATION};
+    struct raft_buffer buffer = {(void *)(uintptr_t)data.data, data.size};
+    int rv = raft_configuration_decode(&buffer, &event.configuration.conf);
+    if (rv != 0)
+        return update_end(c, ERR_CORRUPT, ret);
+    event.configuration.index = index;
+    bool taken;
+    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+}
+
+int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing,
+                             struct consensus_update *ret)
+{
+    ASSERT(!c->raft.snapshot.installing);
+    ASSERT(index <= c->raft.commit_index && index <= c->raft.last_stored); /* R8 */
+    ASSERT(index > c->raft.trail.snapshot.index);
+    update_begin(c, now_ms, ret);
+    struct configuration configuration;
+    struct raft_event event = {.type = RAFT_SNAPSHOT};
+    event.snapshot.metadata = (struct raft_snapshot_metadata){
+        .index = index, .term = term_at(c, index), .configuration_index = c->raft.configuration_committed_index};
+    consensus_configuration(c, &configuration, &(uint64_t){0});
+    configuration_to_raft(&configuration, &event.snapshot.metadata.configuration);
+    event.snapshot.trailing = (unsigned)MIN(trailing, (uint64_t)UINT32_MAX);
+    bool taken;
+    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+}
+
+void consensus_hurry(struct consensus *c, uint64_t now_ms, unsigned delay_ms)
+{
+    c->now_ms = MAX(c->now_ms, now_ms);
+    if (role_of(c) != ROLE_FOLLOWER)
+        return;
+    uint64_t timeout = c->raft.follower_state.randomized_election_timeout;
+    uint64_t wanted = c->now_ms + MIN((uint64_t)delay_ms, timeout);
+    if (wanted >= timeout && wanted < c->raft.election_timer_start + timeout)
+        c->raft.election_timer_start = wanted - timeout;
+}
+
+void consensus_set_inflight(struct consensus *c, unsigned entries)
+{
+    ASSERT(entries > 0);
+    c->raft.max_inflight_entries = entries;
+}
+
+enum role consensus_role(const struct consensus *c) { return c->role; }
+uint64_t consensus_term(const struct consensus *c) { return c->term; }
+uint64_t consensus_commit_index(const struct consensus *c) { return c->commit; }
+uint64_t consensus_last_index(const struct consensus *c) { return trail_last(&c->raft.trail); }
+bool consensus_installing(const struct consensus *c) { return c->raft.snapshot.installing; }
+
+uint64_t consensus_leader(const struct consensus *c)
+{
+    switch (c->role) {
+    case ROLE_LEADER: return c->raft.id;
+    case ROLE_FOLLOWER: return c->raft.follower_state.current_leader.id;
+    case ROLE_CANDIDATE: break;
+    }
+    return 0;
+}
+
+bool consensus_ready(const struct consensus *c) { return c->role == ROLE_LEADER && c->commit >= c->own_term_index; }
+
+void consensus_configuration(const struct consensus *c, struct configuration *ret, uint64_t *ret_index)
+{
+    configuration_of_raft(&c->raft.configuration_committed, ret);
+    *ret_index = c->raft.configuration_committed_index;
+}

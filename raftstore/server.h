@@ -1,0 +1,59 @@
+/* The store's client front: connections, reads, writes, watches. A write is proposed here when this member leads, else
+ * forwarded to the leader; either way its answer comes from this member's own apply, so that on every connection the events
+ * of a revision stand before any answer that names it. */
+#ifndef RAFTSTORE_SERVER_H
+#define RAFTSTORE_SERVER_H
+
+#include "common/base.h"
+#include "common/env.h"
+#include "raftstore/apply.h"
+#include "raftstore/consensus.h"
+#include "raftstore/driver.h"
+
+struct server;
+struct tls;
+
+#define SERVER_ADDRESS_MAX 64
+
+struct server_member {
+    uint64_t id;
+    char peer_address[SERVER_ADDRESS_MAX], client_address[SERVER_ADDRESS_MAX];
+};
+
+/* What the server needs of the driver (driver.h); tests have a smaller one. */
+struct server_consensus {
+    void (*propose)(void *impl, struct proposal *p);
+    void (*read_index)(void *impl, struct read_index *r);
+    void (*status)(void *impl, struct driver_status *ret);
+    void *impl;
+};
+
+struct server_options {
+    uint8_t cluster_id[STORE_ID_BYTES];
+    uint64_t member_id;
+    struct server_member members[CONSENSUS_MEMBERS_MAX];
+    size_t member_count;
+    const char *address; /* numeric "host:port" to listen on */
+    struct tls *tls;     /* for clients and for forwarding; borrowed; NULL: plain TCP (tests) */
+    struct apply *apply; /* its callbacks call server_events, …_result, …_entry, …_restored; outlives the server */
+    struct server_consensus consensus;
+};
+
+/* ERR_ADDRESS_IN_USE, ERR_PERMISSION, ERR_BAD_REQUEST; the message names the address. */
+int server_new(struct env *env, const struct server_options *o, struct server **ret, struct err *reterr);
+/* Closes listener and connections; the driver must have ended all proposals and reads before `closed`. */
+void server_close(struct server *s, void (*closed)(void *arg), void *arg);
+int server_port(struct server *s);
+
+void server_events(struct server *s, int64_t revision, const struct kv_event *events, size_t n);
+void server_result(struct server *s, const struct store_command *c, struct slice result);
+void server_entry(struct server *s, uint64_t index);
+void server_restored(struct server *s);
+void server_changed(struct server *s); /* role, leader or term changed */
+
+struct server_metrics {
+    uint64_t connections, watches, writes_waiting, requests_total, entries_proposed, events_sent, slow_closed;
+};
+void server_metrics(const struct server *s, struct server_metrics *ret);
+
+#endif

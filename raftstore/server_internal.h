@@ -1,0 +1,140 @@
+/* What the files server*.c share. Private to them. */
+#ifndef RAFTSTORE_SERVER_INTERNAL_H
+#define RAFTSTORE_SERVER_INTERNAL_H
+
+#include "common/base.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "common/wire/frame.h"
+#include "raftstore/server.h"
+#include "raftstore/store_limits.h"
+
+#define SERVER_TICK_MS 100
+
+struct connection {
+    struct net_conn net;
+    struct server *server;
+    struct buf in, out;     /* out: frames of this turn */
+    struct list link;       /* in server->connections */
+    struct list dirty;      /* in server->dirty while `out` holds something */
+    struct list reads, writes, watches;
+    size_t call_count, watch_count;
+    uint64_t heard_ms;
+    bool open, welcomed, closing;
+};
+
+/* A read under way: waiting for its round, or being answered in parts. */
+struct read {
+    struct read_index round;
+    struct server *server;
+    struct connection *conn;    /* NULL: its client has gone */
+    struct list link;           /* in conn->reads */
+    struct list queue;          /* in server->retries or server->pumped */
+    uint64_t id, deadline_ms;
+    struct watch *watch;        /* of a STORE_WATCH_ASK; NULL once the watch is gone */
+    bool is_ask, waiting;       /* waiting: the round is the driver's */
+    struct kv_range range;      /* borrowed from arena */
+    struct arena arena;
+    struct mvcc_hold hold;      /* while answering in parts */
+    bool holding;
+    int64_t left, count, revision; /* keys still wanted; count and header of the answer */
+    struct buf next_key;
+};
+
+/* A write waiting for its result. */
+struct write {
+    uint8_t key[STORE_ID_BYTES + 8]; /* client, sequence */
+    struct connection *conn;         /* NULL: nobody waits any more */
+    struct list conn_link, link;     /* link: in server->writes, oldest first */
+    uint64_t id, deadline_ms, sent_ms; /* sent_ms 0: not proposed or forwarded yet */
+    bool doubtful;
+    struct slice command;            /* encoded, behind the struct */
+};
+
+struct watch {
+    struct connection *conn;
+    struct list conn_link;
+    struct list queue;         /* in server->live or, catching up, in server->pumped_watches */
+    uint64_t id, progress_ms, quiet_since_ms;
+    struct kv_span span;       /* behind the struct */
+    int64_t next;              /* first revision not sent yet */
+    bool prev_kv, live;
+    unsigned asks;             /* answers owed once it is live */
+};
+
+/* The connection to the leader that carries forwarded writes. */
+struct forward_link {
+    struct net_conn net;
+    struct server *server;
+    struct buf in;
+    uint64_t leader;
+    bool welcomed, closing;
+};
+
+struct server {
+    struct env *env;
+    struct server_options options;
+    struct net_listener listener;
+    struct list connections, dirty;
+    size_t connection_count;
+    struct list retries;        /* reads whose round failed, until the next tick */
+    struct list pumped;         /* reads answering in parts */
+    struct list pumped_watches; /* watches catching up */
+    struct list live;
+    struct list writes;
+    struct map writes_by_key;
+    size_t write_bytes;
+    struct buf batch;           /* commands of this turn, without the entry's head */
+    size_t batch_count, proposals, reads_waiting;
+    struct forward_link *link;
+    uint64_t entry_seen_ms;     /* own clock when the last entry was applied */
+    struct deferred flush, pump, propose;
+    struct timer tick;
+    struct buf scratch, event_bytes;
+    struct arena arena;
+    struct server_metrics metrics;
+    bool closing, listener_closed;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* server.c */
+uint64_t server_now_ms(struct server *s);
+struct mvcc *server_store(struct server *s);
+size_t conn_frame(struct connection *c, enum store_frame type); /* begins one in c->out; conn_frame_end ends it */
+void conn_frame_end(struct connection *c, size_t mark);
+void conn_error(struct connection *c, uint64_t id, int status, const char *message);
+void conn_result(struct connection *c, uint64_t id, struct slice result);
+bool conn_full(const struct connection *c); /* enough unsent: parts and catching up wait for the drain */
+void conn_refuse(struct connection *c, int status, const char *message);
+void server_finish_close(struct server *s); /* calls closed once nothing is left */
+
+/* server_kv.c */
+void serve_range(struct connection *c, uint64_t id, struct unpack *u);
+void serve_info(struct connection *c, enum store_frame type, uint64_t id);
+void serve_ask(struct watch *w);
+void read_forget(struct read *r);     /* its connection goes */
+void reads_tick(struct server *s);
+bool reads_pump(struct server *s);    /* true when another turn is wanted */
+void reads_restored(struct server *s);
+
+/* server_write.c */
+void serve_write(struct connection *c, uint64_t id, struct unpack *u);
+void serve_forward(struct connection *c, struct unpack *u);
+void write_forget(struct write *w);
+void writes_tick(struct server *s);
+void writes_propose(struct deferred *d);
+void writes_restored(struct server *s);
+void writes_release(struct server *s);
+void link_close(struct server *s);
+
+/* server_watch.c */
+void serve_watch(struct connection *c, struct unpack *u);
+void serve_watch_stop(struct connection *c, struct unpack *u);
+void serve_watch_ask(struct connection *c, struct unpack *u);
+void watch_free(struct watch *w);
+void watch_answer(struct watch *w); /* progress, as an answer to an ask */
+void watches_tick(struct server *s);
+bool watches_pump(struct server *s);
+
+#endif

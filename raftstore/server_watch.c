@@ -1,0 +1,304 @@
+/* Watches. A live one gets each revision's events as they are applied; one that begins in the past catches up from history,
+ * a bounded piece per turn, and joins when it has reached the newest revision:
+ *
+ *   catching up ──▶ live          (STORE_PROGRESS: synced)
+ *        ▲            │ a snapshot replaced the state
+ *        └────────────┘
+ *
+ * An event is encoded once per kind (with and without the previous value), however many watches get it. */
+#include "common/base.h"
+
+#include "common/mem.h"
+#include "raftstore/mvcc_internal.h"
+#include "raftstore/server_internal.h"
+
+static void send_progress(struct watch *w, bool answer)
+{
+    struct connection *c = w->conn;
+    size_t mark = conn_frame(c, STORE_PROGRESS);
+    pack_uint(&c->out, w->id);
+    pack_int(&c->out, mvcc_revision(server_store(c->server)));
+    pack_bool(&c->out, answer);
+    conn_frame_end(c, mark);
+    w->quiet_since_ms = server_now_ms(c->server);
+}
+
+static void send_closed(struct connection *c, uint64_t id, int status, const char *message)
+{
+    size_t mark = conn_frame(c, STORE_CLOSED);
+    pack_uint(&c->out, id);
+    pack_int(&c->out, status);
+    pack_int(&c->out, mvcc_compact_revision(server_store(c->server)));
+    pack_bytes(&c->out, slice_str(message));
+    conn_frame_end(c, mark);
+}
+
+void watch_free(struct watch *w)
+{
+    LIST_FOR_EACH(node, &w->conn->reads)
+    {
+        struct read *r = container_of(node, struct read, link);
+        if (r->watch == w)
+            r->watch = NULL;
+    }
+    list_remove(&w->conn_link);
+    list_remove(&w->queue);
+    w->conn->watch_count--;
+    w->conn->server->metrics.watches--;
+    mem_free(w);
+}
+
+static struct watch *find_watch(struct connection *c, uint64_t id)
+{
+    LIST_FOR_EACH(node, &c->watches)
+    {
+        struct watch *w = container_of(node, struct watch, conn_link);
+        if (w->id == id)
+            return w;
+    }
+    return NULL;
+}
+
+static void watch_go_live(struct watch *w)
+{
+    struct server *s = w->conn->server;
+    list_remove(&w->queue);
+    list_push_back(&s->live, &w->queue);
+    w->live = true;
+    send_progress(w, false);
+    for (; w->asks > 0; w->asks--)
+        send_progress(w, true);
+}
+
+static void watch_catch_up(struct watch *w)
+{
+    struct server *s = w->conn->server;
+    w->live = false;
+    list_remove(&w->queue);
+    list_push_back(&s->pumped_watches, &w->queue);
+    loop_defer(&s->env->loop, &s->pump);
+}
+
+void watch_answer(struct watch *w)
+{
+    if (w->live)
+        send_progress(w, true);
+    else
+        w->asks++;
+}
+
+static struct watch *watch_new(struct connection *c, uint64_t id, const struct kv_span *span)
+{
+    struct watch *w = mem_zalloc(sizeof *w + span->key.size + span->end.size);
+    char *bytes = (char *)(w + 1);
+    w->conn = c;
+    w->id = id;
+    w->span = (struct kv_span){{bytes, span->key.size}, {bytes + span->key.size, span->end.size}};
+    memcpy(bytes, span->key.data, span->key.size);
+    if (span->end.size != 0)
+        memcpy(bytes + span->key.size, span->end.data, span->end.size);
+    list_init(&w->queue);
+    list_push_back(&c->watches, &w->conn_link);
+    c->watch_count++;
+    c->server->metrics.watches++;
+    return w;
+}
+
+void serve_watch(struct connection *c, struct unpack *u)
+{
+    struct server *s = c->server;
+    uint64_t id = unpack_uint(u);
+    struct kv_span span = span_decode(u);
+    int64_t start = unpack_int(u), newest = mvcc_revision(server_store(s));
+    bool prev_kv = unpack_bool(u);
+    uint64_t progress_ms = unpack_below(u, UINT32_MAX);
+    if (u->bad) {
+        conn_refuse(c, ERR_INVALID, "malformed watch");
+        return;
+    }
+    if (span.key.size == 0 || find_watch(c, id) != NULL || c->watch_count >= CONNECTION_WATCHES_MAX) {
+        bool twice = find_watch(c, id) != NULL;
+        send_closed(c, id, twice || span.key.size == 0 ? ERR_INVALID : ERR_BUSY,
+                    span.key.size == 0 ? "watch: key is not provided"
+                    : twice            ? "watch: its id is in use"
+                                       : "too many watches on this connection");
+        return;
+    }
+    struct watch *w = watch_new(c, id, &span);
+    w->next = start > 0 ? start : newest + 1;
+    w->prev_kv = prev_kv;
+    w->progress_ms = progress_ms;
+    if (w->next > newest)
+        watch_go_live(w);
+    else
+        watch_catch_up(w);
+}
+
+void serve_watch_stop(struct connection *c, struct unpack *u)
+{
+    struct watch *w = find_watch(c, unpack_uint(u));
+    if (w == NULL)
+        return; /* it has closed meanwhile */
+    send_closed(c, w->id, ERR_CANCELED, "stopped");
+    watch_free(w);
+}
+
+void serve_watch_ask(struct connection *c, struct unpack *u)
+{
+    struct watch *w = find_watch(c, unpack_uint(u));
+    if (w != NULL && c->call_count < CONNECTION_CALLS_MAX)
+        serve_ask(w);
+}
+
+/* --- events --- */
+
+struct encoded {
+    size_t at[2], size[2]; /* in server->event_bytes; without and with the previous value; size 0: not yet */
+};
+
+/* The events of one revision, encoded when the first watch wants them. */
+struct revision_events {
+    const struct kv_event *events;
+    struct encoded *encoded;
+    size_t count;
+    int64_t revision;
+};
+
+static struct slice event_bytes(struct server *s, struct revision_events *r, size_t i, bool with_prev)
+{
+    struct encoded *e = &r->encoded[i];
+    bool kind = with_prev && r->events[i].has_prev;
+    if (e->size[kind] == 0) {
+        e->at[kind] = s->event_bytes.size;
+        event_encode(&s->event_bytes, &r->events[i], kind);
+        e->size[kind] = s->event_bytes.size - e->at[kind];
+    }
+    return slice_of(s->event_bytes.data + e->at[kind], e->size[kind]);
+}
+
+/* From `*at` on, the events of one frame: those within the span up to a part's size. Returns their number. */
+static size_t frame_events(struct watch *w, struct revision_events *r, size_t *at, struct buf *ret_bytes)
+{
+    size_t n = 0;
+    for (; *at < r->count; (*at)++) {
+        if (!span_holds(&w->span, r->events[*at].kv.key))
+            continue;
+        struct slice bytes = event_bytes(w->conn->server, r, *at, w->prev_kv);
+        if (n > 0 && ret_bytes->size + bytes.size > STORE_PART_BYTES)
+            break;
+        buf_append_slice(ret_bytes, bytes);
+        n++;
+    }
+    return n;
+}
+
+static void send_events_frame(struct watch *w, int64_t revision, bool end, size_t n, struct slice bytes)
+{
+    struct connection *c = w->conn;
+    size_t mark = conn_frame(c, STORE_EVENTS);
+    pack_uint(&c->out, w->id);
+    pack_int(&c->out, revision);
+    pack_bool(&c->out, end);
+    pack_uint(&c->out, n);
+    buf_append_slice(&c->out, bytes);
+    conn_frame_end(c, mark);
+    c->server->metrics.events_sent += n;
+}
+
+static void send_revision(struct watch *w, struct revision_events *r)
+{
+    struct server *s = w->conn->server;
+    size_t at = 0, n, sent = 0;
+    buf_reset(&s->scratch);
+    while ((n = frame_events(w, r, &at, &s->scratch)) > 0) {
+        sent += n;
+        send_events_frame(w, r->revision, at == r->count, n, buf_slice(&s->scratch));
+        if (at == r->count)
+            break;
+        buf_reset(&s->scratch);
+    }
+    if (n == 0 && sent > 0) /* what was left lies outside the span: only the end mark is missing */
+        send_events_frame(w, r->revision, true, 0, SLICE(""));
+    if (sent > 0)
+        w->quiet_since_ms = server_now_ms(s);
+    w->next = r->revision + 1;
+}
+
+void server_events(struct server *s, int64_t revision, const struct kv_event *events, size_t n)
+{
+    struct encoded one = {0}, *encoded = n == 1 ? &one : mem_zalloc(n * sizeof encoded[0]);
+    struct revision_events r = {events, encoded, n, revision};
+    buf_reset(&s->event_bytes);
+    LIST_FOR_EACH(node, &s->live)
+    {
+        struct watch *w = container_of(node, struct watch, queue);
+        if (w->next <= revision && !w->conn->closing)
+            send_revision(w, &r);
+    }
+    if (encoded != &one)
+        mem_free(encoded);
+    if (s->event_bytes.capacity > 4 * STORE_PART_BYTES)
+        buf_release(&s->event_bytes);
+}
+
+/* One turn's piece of history for a watch; true when it wants another. */
+static bool catch_up_turn(struct watch *w)
+{
+    struct server *s = w->conn->server;
+    struct mvcc *m = server_store(s);
+    struct kv_event *events;
+    size_t n;
+    int64_t next, newest = mvcc_revision(m);
+    struct err err;
+    int status = mvcc_events(m, &w->span, w->next, newest, CATCH_UP_TURN_BYTES, &s->arena, &events, &n, &next, &err);
+    if (status != 0) {
+        send_closed(w->conn, w->id, status, err.message);
+        watch_free(w);
+        return false;
+    }
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && events[end].kv.mod_revision == events[i].kv.mod_revision;)
+            end++;
+        struct encoded *encoded = arena_alloc(&s->arena, (end - i) * sizeof encoded[0]);
+        buf_reset(&s->event_bytes);
+        send_revision(w, &(struct revision_events){events + i, encoded, end - i, events[i].kv.mod_revision});
+    }
+    arena_clear(&s->arena);
+    w->next = next;
+    if (next <= newest)
+        return true;
+    watch_go_live(w);
+    return false;
+}
+
+bool watches_pump(struct server *s)
+{
+    bool again = false;
+    LIST_FOR_EACH(node, &s->pumped_watches)
+    {
+        struct watch *w = container_of(node, struct watch, queue);
+        if (!w->conn->closing && !conn_full(w->conn))
+            again |= catch_up_turn(w);
+    }
+    return again;
+}
+
+void watches_tick(struct server *s)
+{
+    uint64_t now = server_now_ms(s);
+    LIST_FOR_EACH(node, &s->live)
+    {
+        struct watch *w = container_of(node, struct watch, queue);
+        if (w->progress_ms > 0 && now - w->quiet_since_ms >= w->progress_ms && !w->conn->closing)
+            send_progress(w, false);
+    }
+}
+
+void server_restored(struct server *s)
+{
+    reads_restored(s);
+    writes_restored(s);
+    s->entry_seen_ms = server_now_ms(s);
+    LIST_FOR_EACH(node, &s->live)
+        watch_catch_up(container_of(node, struct watch, queue));
+}

@@ -1,0 +1,340 @@
+/* See snapfile.h; the home of LZ4. All numbers are big-endian. */
+#include "common/base.h"
+
+#include "raftstore/snapfile.h"
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "common/wire/frame.h"
+
+#include <inttypes.h>
+#include <lz4.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HEADER_MAGIC 0x4b534e4150534831ull /* "KSNAPSH1" */
+#define PIECE_MAGIC 0x4b504345u            /* "KPCE" */
+#define FOOTER_MAGIC 0x4b454e44u           /* "KEND" */
+#define HEADER_BYTES 256
+#define PIECE_HEADER_BYTES 16
+#define FOOTER_BYTES 40
+
+void snapfile_name(uint64_t index, uint64_t term, char name[SNAPFILE_NAME_MAX])
+{
+    snprintf(name, SNAPFILE_NAME_MAX, "snap-%016" PRIx64 "-%016" PRIx64, index, term);
+}
+
+bool snapfile_parse_name(const char *name, uint64_t *ret_index, uint64_t *ret_term)
+{
+    char *end;
+    if (strncmp(name, "snap-", 5) != 0 || strlen(name) != 38 || name[21] != '-')
+        return false;
+    *ret_index = strtoull(name + 5, &end, 16);
+    if (end != name + 21)
+        return false;
+    *ret_term = strtoull(name + 22, &end, 16);
+    return *end == '\0';
+}
+
+static void put_header(struct buf *out, const struct snapfile_info *info)
+{
+    size_t begin = out->size;
+    buf_append_be64(out, HEADER_MAGIC);
+    buf_append_char(out, SNAPFILE_FORMAT_1);
+    buf_append(out, "\0\0\0\0\0\0", 6);
+    buf_append_char(out, (char)info->configuration.count);
+    buf_append(out, info->cluster_id, sizeof info->cluster_id);
+    buf_append_be64(out, info->file_id);
+    buf_append_be64(out, info->index);
+    buf_append_be64(out, info->term);
+    buf_append_be64(out, info->configuration_index);
+    for (size_t i = 0; i < info->configuration.count; i++) {
+        buf_append_be64(out, info->configuration.members[i].id);
+        buf_append_char(out, info->configuration.members[i].voter ? 1 : 0);
+    }
+    while (out->size - begin < HEADER_BYTES - 4)
+        buf_append_char(out, 0);
+    buf_append_be32(out, crc32c(0, out->data + begin, HEADER_BYTES - 4));
+}
+
+static int parse_header(const char at[HEADER_BYTES], struct snapfile_info *ret, struct err *reterr)
+{
+    if (be64_at(at) != HEADER_MAGIC || crc32c(0, at, HEADER_BYTES - 4) != be32_at(at + HEADER_BYTES - 4))
+        return err_set(reterr, ERR_CORRUPT, "its header is damaged");
+    if (at[8] != SNAPFILE_FORMAT_1)
+        return err_set(reterr, ERR_FORMAT, "its format is %d; this program knows %d", (uint8_t)at[8], SNAPFILE_FORMAT_1);
+    *ret = (struct snapfile_info){
+        .file_id = be64_at(at + 32),
+        .index = be64_at(at + 40),
+        .term = be64_at(at + 48),
+        .configuration_index = be64_at(at + 56),
+    };
+    memcpy(ret->cluster_id, at + 16, 16);
+    ret->configuration.count = (uint8_t)at[15];
+    if (ret->configuration.count > CONSENSUS_MEMBERS_MAX || ret->configuration.count == 0 || ret->index == 0 || ret->term == 0)
+        return err_set(reterr, ERR_CORRUPT, "its header makes no sense");
+    for (size_t i = 0; i < ret->configuration.count; i++)
+        ret->configuration.members[i] = (struct member){be64_at(at + 64 + i * 9), at[64 + i * 9 + 8] == 1};
+    return 0;
+}
+
+/* Writing */
+
+struct snapfile_writer {
+    struct env *env;
+    struct machine machine;
+    struct snapfile_info info;
+    void *pin;
+    struct buf piece, packed, out;
+    uint64_t offset, pieces;
+    uint32_t crc; /* over the headers of the pieces */
+    bool last, canceled;
+    char name[SNAPFILE_NAME_MAX];
+    struct disk_job job;
+    struct deferred turn;
+    void (*done)(void *arg, int status, const struct snapfile_info *info, const struct err *why);
+    void *arg;
+    int status;
+    struct err err;
+};
+
+static void writer_finish(struct snapfile_writer *w, int status, const struct err *why)
+{
+    w->machine.ops->unpin(w->machine.impl, w->pin);
+    buf_release(&w->piece);
+    buf_release(&w->packed);
+    buf_release(&w->out);
+    w->done(w->arg, status, &w->info, why);
+    mem_free(w);
+}
+
+static void writer_submit(struct snapfile_writer *w, struct disk_job job)
+{
+    w->job = job;
+    disk_submit(&w->env->disk, &w->job);
+}
+
+static void renamed(struct disk_job *job, int status, const struct err *why)
+{
+    struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
+    writer_finish(w, status, why);
+}
+
+static void written(struct disk_job *job, int status, const struct err *why)
+{
+    struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
+    if (status != 0 || w->canceled) {
+        struct err canceled = {ERR_CANCELED, "snapshot canceled"};
+        writer_finish(w, status != 0 ? status : ERR_CANCELED, status != 0 ? why : &canceled);
+        return;
+    }
+    w->offset += job->bytes.size;
+    if (!w->last) {
+        loop_defer(&w->env->loop, &w->turn);
+        return;
+    }
+    w->info.file_bytes = w->offset;
+    snapfile_name(w->info.index, w->info.term, w->name);
+    writer_submit(w, (struct disk_job){.kind = DISK_RENAME, .name = SNAPFILE_PART, .to = w->name, .done = renamed});
+}
+
+/* Appends one piece, compressed where that helps. */
+static void put_piece(struct snapfile_writer *w)
+{
+    int bound = LZ4_compressBound((int)w->piece.size);
+    buf_reset(&w->packed);
+    buf_reserve(&w->packed, (size_t)bound);
+    int stored = LZ4_compress_default(w->piece.data, w->packed.data, (int)w->piece.size, bound);
+    bool packed = stored > 0 && (size_t)stored < w->piece.size;
+    struct slice bytes = packed ? slice_of(w->packed.data, (size_t)stored) : buf_slice(&w->piece);
+    size_t at = w->out.size;
+    buf_append_be32(&w->out, PIECE_MAGIC);
+    buf_append_be32(&w->out, (uint32_t)w->piece.size);
+    buf_append_be32(&w->out, (uint32_t)bytes.size);
+    buf_append_be32(&w->out, crc32c(0, bytes.data, bytes.size));
+    w->crc = crc32c(w->crc, w->out.data + at, PIECE_HEADER_BYTES);
+    buf_append_slice(&w->out, bytes);
+    w->info.state_bytes += w->piece.size;
+    w->pieces++;
+}
+
+static void put_footer(struct snapfile_writer *w)
+{
+    size_t at = w->out.size;
+    buf_append_be32(&w->out, FOOTER_MAGIC);
+    buf_append_be32(&w->out, w->crc);
+    buf_append_be64(&w->out, w->pieces);
+    buf_append_be64(&w->out, w->info.state_bytes);
+    buf_append_be64(&w->out, w->info.hash);
+    buf_append_be32(&w->out, 0);
+    buf_append_be32(&w->out, crc32c(0, w->out.data + at, FOOTER_BYTES - 4));
+}
+
+/* One piece: at most about a mebibyte to read and to compress. */
+static void writer_turn(struct deferred *d)
+{
+    struct snapfile_writer *w = container_of(d, struct snapfile_writer, turn);
+    struct err e = {0};
+    buf_reset(&w->piece);
+    if (w->offset > 0)
+        buf_reset(&w->out);
+    int rv = w->canceled ? err_set(&e, ERR_CANCELED, "snapshot canceled")
+                         : w->machine.ops->read(w->pin, &w->piece, &w->last, &e);
+    if (rv != 0) {
+        writer_finish(w, rv, &e);
+        return;
+    }
+    ASSERT(w->piece.size <= SNAPFILE_PIECE_BYTES_MAX);
+    if (w->piece.size > 0)
+        put_piece(w);
+    if (w->last)
+        put_footer(w);
+    writer_submit(w, (struct disk_job){.kind = DISK_WRITE, .name = SNAPFILE_PART, .offset = w->offset,
+                                       .bytes = buf_slice(&w->out), .sync = w->last, .done = written});
+}
+
+static void created(struct disk_job *job, int status, const struct err *why)
+{
+    struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
+    if (status != 0) {
+        writer_finish(w, status, why);
+        return;
+    }
+    put_header(&w->out, &w->info);
+    loop_defer(&w->env->loop, &w->turn);
+}
+
+struct snapfile_writer *snapfile_write(struct env *env, struct machine machine, const struct snapfile_info *info,
+                                       void (*done)(void *arg, int status, const struct snapfile_info *info,
+                                                    const struct err *why),
+                                       void *arg)
+{
+    struct snapfile_writer *w = NEW(struct snapfile_writer);
+    w->env = env;
+    w->machine = machine;
+    w->info = *info;
+    w->info.file_id = random_u64(&env->random);
+    w->info.hash = machine.ops->hash(machine.impl);
+    w->pin = machine.ops->pin(machine.impl);
+    w->done = done;
+    w->arg = arg;
+    deferred_init(&w->turn, writer_turn);
+    writer_submit(w, (struct disk_job){.kind = DISK_CREATE, .name = SNAPFILE_PART, .size = 0, .done = created});
+    return w;
+}
+
+void snapfile_cancel(struct snapfile_writer *w) { w->canceled = true; }
+
+/* Reading */
+
+struct snapfile_reader {
+    struct env *env;
+    char name[SNAPFILE_NAME_MAX];
+    struct snapfile_info info;
+    uint64_t offset, pieces;
+    uint32_t crc;
+    bool finished;
+    struct buf stored, piece;
+};
+
+static int read_exact(struct snapfile_reader *r, uint64_t offset, void *bytes, size_t size, struct err *reterr)
+{
+    size_t got;
+    int rv = disk_read(&r->env->disk, r->name, offset, bytes, size, &got, reterr);
+    if (rv == 0 && got != size)
+        rv = err_set(reterr, ERR_CORRUPT, "it ends at byte %llu", (unsigned long long)(offset + got));
+    return rv;
+}
+
+int snapfile_open(struct env *env, const char *name, const uint8_t cluster_id[16], struct snapfile_reader **ret,
+                  struct err *reterr)
+{
+    struct snapfile_reader *r = NEW(struct snapfile_reader);
+    char header[HEADER_BYTES];
+    uint64_t file_bytes = 0;
+    r->env = env;
+    snprintf(r->name, sizeof r->name, "%s", name);
+    int rv = disk_size(&env->disk, name, &file_bytes, reterr);
+    if (rv == 0)
+        rv = read_exact(r, 0, header, sizeof header, reterr);
+    if (rv == 0)
+        rv = parse_header(header, &r->info, reterr);
+    if (rv == 0 && memcmp(r->info.cluster_id, cluster_id, 16) != 0)
+        rv = err_set(reterr, ERR_IDENTITY, "it belongs to another cluster");
+    if (rv != 0) {
+        snapfile_close(r);
+        return err_wrap(reterr, rv, "snapshot %s", name);
+    }
+    r->info.file_bytes = file_bytes;
+    r->offset = HEADER_BYTES;
+    *ret = r;
+    return 0;
+}
+
+static int read_footer(struct snapfile_reader *r, const char at[FOOTER_BYTES], struct err *reterr)
+{
+    if (crc32c(0, at, FOOTER_BYTES - 4) != be32_at(at + FOOTER_BYTES - 4) || be32_at(at + 4) != r->crc ||
+        be64_at(at + 8) != r->pieces || be64_at(at + 16) != r->info.state_bytes ||
+        r->offset + FOOTER_BYTES != r->info.file_bytes)
+        return err_set(reterr, ERR_CORRUPT, "its footer does not fit what stands before it");
+    r->info.hash = be64_at(at + 24);
+    r->finished = true;
+    return 0;
+}
+
+static int read_piece(struct snapfile_reader *r, const char at[PIECE_HEADER_BYTES], struct err *reterr)
+{
+    uint32_t raw = be32_at(at + 4), stored = be32_at(at + 8);
+    if (be32_at(at) != PIECE_MAGIC || raw > SNAPFILE_PIECE_BYTES_MAX || stored > raw || stored == 0)
+        return err_set(reterr, ERR_CORRUPT, "piece %llu is damaged", (unsigned long long)r->pieces + 1);
+    buf_reset(&r->stored);
+    buf_reserve(&r->stored, stored);
+    int rv = read_exact(r, r->offset + PIECE_HEADER_BYTES, r->stored.data, stored, reterr);
+    if (rv != 0)
+        return rv;
+    if (crc32c(0, r->stored.data, stored) != be32_at(at + 12))
+        return err_set(reterr, ERR_CORRUPT, "the checksum of piece %llu is wrong", (unsigned long long)r->pieces + 1);
+    buf_reset(&r->piece);
+    buf_reserve(&r->piece, raw);
+    if (stored == raw)
+        memcpy(r->piece.data, r->stored.data, raw);
+    else if (LZ4_decompress_safe(r->stored.data, r->piece.data, (int)stored, (int)raw) != (int)raw)
+        return err_set(reterr, ERR_CORRUPT, "piece %llu does not decompress", (unsigned long long)r->pieces + 1);
+    r->piece.size = raw;
+    r->crc = crc32c(r->crc, at, PIECE_HEADER_BYTES);
+    r->offset += PIECE_HEADER_BYTES + stored;
+    r->info.state_bytes += raw;
+    r->pieces++;
+    return 0;
+}
+
+int snapfile_next(struct snapfile_reader *r, struct slice *ret_piece, struct err *reterr)
+{
+    char at[FOOTER_BYTES];
+    if (r->finished)
+        return 0;
+    int rv = read_exact(r, r->offset, at, PIECE_HEADER_BYTES, reterr);
+    if (rv == 0 && be32_at(at) == FOOTER_MAGIC) {
+        rv = read_exact(r, r->offset, at, FOOTER_BYTES, reterr);
+        if (rv == 0)
+            rv = read_footer(r, at, reterr);
+    } else if (rv == 0) {
+        rv = read_piece(r, at, reterr);
+        if (rv == 0) {
+            *ret_piece = buf_slice(&r->piece);
+            return 1;
+        }
+    }
+    return rv == 0 ? 0 : err_wrap(reterr, rv, "snapshot %s", r->name);
+}
+
+const struct snapfile_info *snapfile_info(const struct snapfile_reader *r) { return &r->info; }
+
+void snapfile_close(struct snapfile_reader *r)
+{
+    if (r == NULL)
+        return;
+    buf_release(&r->stored);
+    buf_release(&r->piece);
+    mem_free(r);
+}

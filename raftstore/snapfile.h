@@ -1,0 +1,51 @@
+/* Snapshot files: the pieces of a machine's state, LZ4 with a checksum each, between a header that says of which cluster,
+ * entry and configuration, and a footer that proves the whole. Layout in docs/formats.md.
+ *
+ * A file gets its final name only when it is whole and synced. Writing goes one piece per turn of the loop, each piece when
+ * the disk has taken the one before; so a thread can take `snapfile_writer`'s steps over without changing its users. */
+#ifndef RAFTSTORE_SNAPFILE_H
+#define RAFTSTORE_SNAPFILE_H
+
+#include "common/base.h"
+#include "common/env.h"
+#include "raftstore/consensus.h"
+#include "raftstore/machine.h"
+
+#define SNAPFILE_FORMAT_1 1
+#define SNAPFILE_NAME_MAX 48
+#define SNAPFILE_PIECE_BYTES_MAX (4u * 1024 * 1024)  /* of one machine piece */
+#define SNAPFILE_INCOMING "snapshot.incoming"       /* being received */
+#define SNAPFILE_PART "snapshot.part"               /* being written */
+
+struct snapfile_info {
+    uint8_t cluster_id[16];
+    uint64_t file_id; /* random: names the bytes, for resumed transfers */
+    uint64_t index, term, configuration_index;
+    struct configuration configuration;
+    uint64_t hash;        /* of the machine's state; known after the footer */
+    uint64_t state_bytes; /* before compression; known after the footer */
+    uint64_t file_bytes;
+};
+
+void snapfile_name(uint64_t index, uint64_t term, char name[SNAPFILE_NAME_MAX]);
+bool snapfile_parse_name(const char *name, uint64_t *ret_index, uint64_t *ret_term);
+
+/* Writes the machine's state as of now to SNAPFILE_PART and renames it. One at a time. `done` is never called inside the
+ * call; on an error nothing is left under a final name. */
+struct snapfile_writer;
+struct snapfile_writer *snapfile_write(struct env *env, struct machine machine, const struct snapfile_info *info,
+                                       void (*done)(void *arg, int status, const struct snapfile_info *info,
+                                                    const struct err *why),
+                                       void *arg);
+void snapfile_cancel(struct snapfile_writer *w); /* done follows with ERR_CANCELED */
+
+/* Reads and verifies. ERR_CORRUPT, ERR_FORMAT, ERR_IDENTITY (another cluster's), ERR_IO; the message names the file. */
+struct snapfile_reader;
+int snapfile_open(struct env *env, const char *name, const uint8_t cluster_id[16], struct snapfile_reader **ret,
+                  struct err *reterr);
+/* 1: the next piece, borrowed until the next call; 0: that was all, and the footer proved the whole. */
+int snapfile_next(struct snapfile_reader *r, struct slice *ret_piece, struct err *reterr);
+const struct snapfile_info *snapfile_info(const struct snapfile_reader *r);
+void snapfile_close(struct snapfile_reader *r);
+
+#endif

@@ -1,0 +1,76 @@
+#include "common/base.h"
+
+#include "scheduler/framework.h"
+
+static void count_reason(struct decision *d, const char *text)
+{
+    size_t i = 0;
+    while (i < d->reason_count && strcmp(d->reasons[i].text, text) != 0)
+        i++;
+    if (i == REASONS_MAX)
+        return; /* there are fewer fixed texts than that */
+    if (i == d->reason_count) {
+        d->reasons[i].text = text;
+        d->reasons[i].nodes = 0;
+        d->reason_count++;
+    }
+    d->reasons[i].nodes++;
+}
+
+static const char *first_obstacle(const struct snapshot *s, const struct pod_info *pod, const struct node_info *node)
+{
+    for (const struct plugin *const *p = scheduler_plugins(); *p != NULL; p++) {
+        const char *reason = (*p)->filter == NULL ? NULL : (*p)->filter(s, pod, node);
+        if (reason != NULL)
+            return reason;
+    }
+    return NULL;
+}
+
+static int64_t total_score(const struct snapshot *s, const struct pod_info *pod, const struct node_info *node)
+{
+    int64_t total = 0;
+    for (const struct plugin *const *p = scheduler_plugins(); *p != NULL; p++)
+        if ((*p)->score != NULL)
+            total += (*p)->weight * (*p)->score(s, pod, node);
+    return total;
+}
+
+void schedule_cycle(const struct snapshot *s, const struct pod_info *pod, uint64_t random, struct decision *ret)
+{
+    *ret = (struct decision){0};
+    int64_t best = INT64_MIN;
+    uint64_t equals = 0;
+    struct map_entry *e;
+    for (size_t at = 0; (e = map_next(&s->nodes, &at)) != NULL;) {
+        const struct node_info *node = e->value;
+        if (!node->known)
+            continue;
+        ret->nodes++;
+        const char *reason = first_obstacle(s, pod, node);
+        if (reason != NULL) {
+            count_reason(ret, reason);
+            continue;
+        }
+        int64_t score = total_score(s, pod, node);
+        equals = score > best ? 1 : score == best ? equals + 1 : equals;
+        /* Reservoir sampling: each of n equals is kept with probability 1/n. */
+        if (score > best || (score == best && random % equals == 0))
+            ret->node = node->name;
+        best = MAX(best, score);
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        random ^= random >> 33;
+    }
+}
+
+void decision_text(const struct decision *d, struct buf *out)
+{
+    if (d->nodes == 0) {
+        buf_append_str(out, "no nodes available to schedule pods");
+        return;
+    }
+    buf_printf(out, "0/%zu nodes are available", d->nodes);
+    for (size_t i = 0; i < d->reason_count; i++)
+        buf_printf(out, "%s %zu %s", i == 0 ? ":" : ",", d->reasons[i].nodes, d->reasons[i].text);
+    buf_append_char(out, '.');
+}

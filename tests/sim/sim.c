@@ -1,0 +1,443 @@
+/* The world: events in order of time, members with their loops, clients. */
+#include "common/base.h"
+
+#include "tests/sim/sim.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+
+#define OPERATION_PAD_MAX 200
+
+/* Time, chance and trace */
+
+static bool earlier(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct sim_event *x = container_of(a, struct sim_event, heap), *y = container_of(b, struct sim_event, heap);
+    return x->at_us != y->at_us ? x->at_us < y->at_us : x->sequence < y->sequence;
+}
+
+static bool timer_earlier(const struct heap_node *a, const struct heap_node *b)
+{
+    const struct timer *x = container_of(a, struct timer, node), *y = container_of(b, struct timer, node);
+    return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->sequence < y->sequence;
+}
+
+uint64_t sim_below(struct sim *s, uint64_t bound)
+{
+    struct random r = prng_random(&s->prng);
+    return random_below(&r, bound);
+}
+
+bool sim_chance(struct sim *s, unsigned permille) { return sim_below(s, 1000) < permille; }
+
+void sim_schedule(struct sim *s, struct sim_event *e, uint64_t delay_us)
+{
+    e->at_us = s->now_us + delay_us;
+    e->sequence = ++s->sequence;
+    heap_push(&s->events, &e->heap);
+}
+
+void sim_trace(struct sim *s, uint64_t a, uint64_t b, uint64_t c)
+{
+    const uint64_t values[] = {s->now_us, a, b, c};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        s->trace = (s->trace ^ values[i]) * 0x100000001b3ull;
+}
+
+void sim_violation(struct sim *s, const char *format, ...)
+{
+    if (s->violation[0] != '\0')
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->violation, sizeof s->violation, format, args);
+    va_end(args);
+}
+
+/* The seams of a member */
+
+static void timer_start(void *impl, struct timer *t, uint64_t delay_ms)
+{
+    struct sim_node *n = impl;
+    heap_remove(&n->loop.timers, &t->node);
+    t->deadline_ms = n->sim->now_us / MS + delay_ms;
+    t->sequence = ++n->loop.sequence;
+    heap_push(&n->loop.timers, &t->node);
+}
+
+static void timer_stop(void *impl, struct timer *t)
+{
+    struct sim_node *n = impl;
+    heap_remove(&n->loop.timers, &t->node);
+}
+
+static void defer(void *impl, struct deferred *d)
+{
+    struct sim_node *n = impl;
+    if (list_empty(&d->link))
+        list_push_back(&n->loop.deferred, &d->link);
+}
+
+static void undefer(void *impl, struct deferred *d)
+{
+    (void)impl;
+    list_remove(&d->link);
+}
+
+static const struct loop_ops loop_ops = {timer_start, timer_stop, defer, undefer};
+
+static uint64_t monotonic_ns(void *impl) { return ((struct sim_node *)impl)->sim->now_us * 1000; }
+static int64_t wall_ms(void *impl) { return (int64_t)(((struct sim_node *)impl)->sim->now_us / MS); }
+static const struct clock_ops clock_ops = {monotonic_ns, wall_ms};
+
+static void log_write(void *impl, const char *line, size_t size)
+{
+    struct sim_node *n = impl;
+    if (n->sim->options.verbose)
+        fprintf(stderr, "[%zu] %.*s", n->index, (int)size, line);
+}
+
+static void node_init(struct sim *s, size_t index)
+{
+    struct sim_node *n = &s->nodes[index];
+    n->sim = s;
+    n->index = index;
+    n->id = 1000 + index * 7;
+    n->generation = 1;
+    prng_seed(&n->prng, s->options.seed * 31 + index);
+    heap_init(&n->loop.timers, timer_earlier);
+    list_init(&n->loop.deferred);
+    fake_disk_init(&n->disk, s, n);
+    n->log = (struct log){"raftstore", LOG_DEBUG, wall_ms, log_write, n};
+    n->env = (struct env){
+        .loop = {&loop_ops, n},
+        .clock = {&clock_ops, n},
+        .random = prng_random(&n->prng),
+        .disk = fake_disk_disk(&n->disk),
+        .log = &n->log,
+    };
+    n->options = (struct driver_options){.member_id = n->id, .heartbeat_ms = 50, .election_timeout_ms = 300};
+    memset(n->options.cluster_id, 0xc1, sizeof n->options.cluster_id);
+}
+
+void sim_init(struct sim *s, const struct sim_options *o)
+{
+    *s = (struct sim){.options = *o, .trace = 0xcbf29ce484222325ull, .now_us = 1000 * MS};
+    prng_seed(&s->prng, o->seed);
+    heap_init(&s->events, earlier);
+    s->members = o->members != 0 ? o->members : sim_chance(s, 600) ? 3 : 5;
+    for (size_t i = 0; i < s->members; i++)
+        node_init(s, i);
+    struct configuration *c = &s->nodes[0].options.bootstrap;
+    for (size_t i = 0; i < s->members; i++)
+        c->members[c->count++] = (struct member){s->nodes[i].id, true};
+    for (size_t i = 1; i < s->members; i++)
+        s->nodes[i].options.bootstrap = *c;
+    s->net.delay_min_us = 200;
+    s->net.delay_max_us = 2 * MS;
+}
+
+/* Members */
+
+void sim_node_drain(struct sim_node *n)
+{
+    while (!list_empty(&n->loop.deferred)) {
+        struct list turn;
+        list_init(&turn);
+        list_splice(&turn, &n->loop.deferred);
+        while (!list_empty(&turn)) {
+            struct deferred *d = LIST_FIRST(&turn, struct deferred, link);
+            list_remove(&d->link);
+            d->run(d);
+        }
+    }
+}
+
+static void node_failed(void *arg, const struct err *why)
+{
+    struct sim_node *n = arg;
+    n->failed = true;
+    sim_violation(n->sim, "member %zu failed: %s", n->index, why->message);
+}
+
+void sim_node_start(struct sim_node *n)
+{
+    struct err e;
+    ASSERT(!n->up);
+    n->machine = (struct register_machine){.applied = check_applied, .arg = n};
+    n->options.failed = node_failed;
+    n->options.arg = n;
+    n->applied_seen = 0;
+    n->failed = false;
+    fake_disk_restart(&n->disk);
+    sim_trace(n->sim, 1, n->index, n->generation);
+    int rv = driver_new(&n->env, &n->options, register_machine(&n->machine), fake_net_transport(n), &n->driver, &e);
+    if (rv != 0) {
+        n->driver = NULL;
+        fake_disk_crash(&n->disk); /* ends what opening had begun */
+        n->generation++;
+        sim_node_drain(n);
+        sim_violation(n->sim, "member %zu does not start: %s", n->index, e.message);
+        return;
+    }
+    n->up = true;
+    sim_node_drain(n);
+    check_node(n);
+}
+
+static void node_closed(void *arg)
+{
+    struct sim_node *n = arg;
+    n->driver = NULL;
+}
+
+/* The process is gone: its memory, what it had not synced, and what was on its way to it. */
+void sim_node_crash(struct sim_node *n)
+{
+    ASSERT(n->up);
+    sim_trace(n->sim, 2, n->index, n->generation);
+    n->up = false;
+    n->generation++;
+    n->sim->crashes++;
+    fake_disk_crash(&n->disk);
+    driver_close(n->driver, node_closed, n);
+    while (n->driver != NULL) {
+        ASSERT(!list_empty(&n->loop.deferred));
+        sim_node_drain(n);
+    }
+    ASSERT(heap_min(&n->loop.timers) == NULL);
+}
+
+struct sim_node *sim_leader(struct sim *s)
+{
+    struct sim_node *best = NULL;
+    for (size_t i = 0; i < s->members; i++) {
+        struct sim_node *n = &s->nodes[i];
+        if (n->up && consensus_role(n->driver->consensus) == ROLE_LEADER &&
+            (best == NULL || consensus_term(n->driver->consensus) > consensus_term(best->driver->consensus)))
+            best = n;
+    }
+    return best;
+}
+
+/* Running */
+
+static uint64_t node_due_us(const struct sim_node *n)
+{
+    struct heap_node *h = heap_min(&n->loop.timers);
+    if (!n->up || h == NULL)
+        return UINT64_MAX;
+    return MAX(container_of(h, struct timer, node)->deadline_ms * MS, n->paused_until_us);
+}
+
+static void run_timer(struct sim *s, struct sim_node *n)
+{
+    struct timer *t = container_of(heap_min(&n->loop.timers), struct timer, node);
+    heap_remove(&n->loop.timers, &t->node);
+    sim_trace(s, 3, n->index, 0);
+    t->fire(t);
+}
+
+/* A paused member does nothing until it goes on; then everything comes at once. */
+static bool postpone(struct sim *s, struct sim_event *e)
+{
+    if (e->node == NULL || e->node->paused_until_us <= s->now_us)
+        return false;
+    e->at_us = e->node->paused_until_us;
+    heap_push(&s->events, &e->heap);
+    return true;
+}
+
+static struct sim_node *run_event(struct sim *s, struct sim_event *e)
+{
+    struct sim_node *n = e->node;
+    heap_remove(&s->events, &e->heap);
+    if (n != NULL && e->generation != 0 && (e->generation != n->generation || !n->up)) {
+        if (e->drop != NULL)
+            e->drop(s, e);
+        return NULL;
+    }
+    if (!postpone(s, e))
+        e->run(s, e);
+    return n;
+}
+
+bool sim_step(struct sim *s, uint64_t limit_us)
+{
+    struct heap_node *h = heap_min(&s->events);
+    struct sim_event *e = h == NULL ? NULL : container_of(h, struct sim_event, heap);
+    uint64_t at = e == NULL ? UINT64_MAX : e->at_us;
+    struct sim_node *timer = NULL;
+    for (size_t i = 0; i < s->members; i++) {
+        uint64_t due = node_due_us(&s->nodes[i]);
+        if (due < at) {
+            at = due;
+            timer = &s->nodes[i];
+        }
+    }
+    if (at == UINT64_MAX || at > limit_us || s->violation[0] != '\0')
+        return false;
+    s->now_us = MAX(s->now_us, at);
+    s->events_run++;
+    struct sim_node *n = timer;
+    if (timer != NULL)
+        run_timer(s, timer);
+    else
+        n = run_event(s, e);
+    if (n != NULL && n->up) {
+        sim_node_drain(n);
+        check_node(n);
+    }
+    return true;
+}
+
+void sim_run_until(struct sim *s, uint64_t at_us)
+{
+    while (sim_step(s, at_us)) {
+    }
+    if (s->violation[0] == '\0')
+        s->now_us = MAX(s->now_us, at_us);
+}
+
+bool sim_converged(struct sim *s)
+{
+    struct sim_node *first = &s->nodes[0];
+    for (size_t i = 0; i < s->members; i++) {
+        struct sim_node *n = &s->nodes[i];
+        if (!n->up || n->driver->applied != first->driver->applied || n->driver->applied < s->truth.acknowledged ||
+            wal_last_index(n->driver->wal) != n->driver->applied || n->driver->incoming.state == INCOMING_INSTALL)
+            return false;
+    }
+    return sim_leader(s) != NULL;
+}
+
+void sim_dump(struct sim *s)
+{
+    for (size_t i = 0; i < s->members; i++) {
+        struct sim_node *n = &s->nodes[i];
+        struct driver_status st;
+        if (!n->up) {
+            fprintf(stderr, "  member %zu is down\n", i);
+            continue;
+        }
+        driver_status(n->driver, &st);
+        fprintf(stderr, "  member %zu id %llu role %d term %llu leader %llu log %llu..%llu durable %llu commit %llu applied %llu "
+                "snapshot %llu incoming %d sends %s installing %d\n", i, (unsigned long long)n->id, (int)st.role,
+                (unsigned long long)st.term, (unsigned long long)st.leader, (unsigned long long)st.first_index,
+                (unsigned long long)st.last_index, (unsigned long long)wal_durable_index(n->driver->wal),
+                (unsigned long long)st.commit_index, (unsigned long long)st.applied_index,
+                (unsigned long long)st.snapshot_index, (int)n->driver->incoming.state,
+                list_empty(&n->driver->sends) ? "no" : "yes", consensus_installing(n->driver->consensus));
+    }
+}
+
+/* Clients: each writes or reads one register at a time through some member, mostly the leader */
+
+struct client_event {
+    struct sim_event event;
+    struct sim_client *client;
+};
+
+static void client_later(struct sim_client *c, uint64_t delay_us);
+
+static void client_done(struct sim_client *c, int status)
+{
+    sim_trace(c->sim, 4, c->index, (uint64_t)(int64_t)status);
+    c->busy = false;
+    client_later(c, 1 + sim_below(c->sim, status == 0 ? c->sim->write_pause_us : 20 * MS));
+}
+
+static void write_done(struct proposal *p, int status, uint64_t index)
+{
+    struct sim_client *c = container_of(p, struct sim_client, proposal);
+    if (status == 0)
+        check_write_done(c->sim, c, index);
+    client_done(c, status);
+}
+
+static void read_done(struct read_index *r, int status)
+{
+    struct sim_client *c = container_of(r, struct sim_client, read);
+    if (status == 0) {
+        const struct register_value *v = &c->node->machine.registers[c->key];
+        check_read_done(c->sim, c, v->value, v->index);
+    }
+    client_done(c, status);
+}
+
+static void client_run(struct sim *s, struct sim_event *e)
+{
+    struct sim_client *c = container_of(e, struct client_event, event)->client;
+    mem_free(container_of(e, struct client_event, event));
+    if (s->clients_stopped)
+        return;
+    struct sim_node *n = sim_leader(s);
+    if (n == NULL || sim_chance(s, 150))
+        n = &s->nodes[sim_below(s, s->members)];
+    bool write = sim_chance(s, 600);
+    if (!write && sim_chance(s, 500))
+        n = &s->nodes[sim_below(s, s->members)];
+    if (!n->up || n->paused_until_us > s->now_us) {
+        client_later(c, 20 * MS);
+        return;
+    }
+    c->busy = true;
+    c->node = n;
+    c->key = (unsigned)sim_below(s, REGISTERS);
+    c->floor = check_floor(s, c->key);
+    if (write) {
+        c->value = ++s->next_value;
+        c->proposal = (struct proposal){.data = register_write(c->key, c->value, sim_below(s, OPERATION_PAD_MAX)),
+                                        .done = write_done};
+        driver_propose(n->driver, &c->proposal);
+        bytes_unref(c->proposal.data);
+    } else {
+        c->read = (struct read_index){.done = read_done};
+        driver_read_index(n->driver, &c->read);
+    }
+    sim_node_drain(n);
+    check_node(n);
+}
+
+static void client_later(struct sim_client *c, uint64_t delay_us)
+{
+    struct client_event *e = NEW(struct client_event);
+    e->client = c;
+    e->event.run = client_run;
+    sim_schedule(c->sim, &e->event, delay_us);
+}
+
+void sim_clients_start(struct sim *s, size_t count, uint64_t pause_us)
+{
+    s->client_count = count;
+    s->write_pause_us = pause_us;
+    for (size_t i = 0; i < count; i++) {
+        s->clients[i].sim = s;
+        s->clients[i].index = i;
+        client_later(&s->clients[i], sim_below(s, pause_us));
+    }
+}
+
+void sim_release(struct sim *s)
+{
+    s->clients_stopped = true;
+    for (size_t i = 0; i < s->members; i++)
+        if (s->nodes[i].up)
+            sim_node_crash(&s->nodes[i]);
+    struct heap_node *h;
+    while ((h = heap_min(&s->events)) != NULL) {
+        struct sim_event *e = container_of(h, struct sim_event, heap);
+        heap_remove(&s->events, h);
+        if (e->drop != NULL)
+            e->drop(s, e);
+        else if (e->run == client_run)
+            mem_free(container_of(e, struct client_event, event));
+    }
+    for (size_t i = 0; i < s->members; i++) {
+        fake_disk_release(&s->nodes[i].disk);
+        heap_release(&s->nodes[i].loop.timers);
+    }
+    heap_release(&s->events);
+    check_release(s);
+}

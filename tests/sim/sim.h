@@ -1,0 +1,159 @@
+/* Deterministic simulation of a raftstore cluster in one process: the real driver, log, consensus and snapshot files over
+ * a simulated clock, disk and network. Everything that happens is an event with a virtual time; the same seed gives the
+ * same events, and so the same trace hash. */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "common/base.h"
+#include "common/env.h"
+#include "common/map.h"
+#include "raftstore/driver_parts.h"
+#include "tests/sim/register_machine.h"
+
+#define SIM_MEMBERS_MAX 5
+#define SIM_CLIENTS_MAX 8
+#define MS 1000ull /* virtual time is in microseconds */
+
+struct sim;
+struct sim_node;
+
+struct sim_event {
+    struct heap_node heap;
+    uint64_t at_us, sequence;
+    struct sim_node *node; /* whose turn it is; NULL: the world's */
+    uint32_t generation;   /* of the node; another one: `drop` instead of `run`. 0: any */
+    void (*run)(struct sim *s, struct sim_event *e);
+    void (*drop)(struct sim *s, struct sim_event *e);
+};
+
+/* fake_disk.c */
+struct fake_disk {
+    struct sim *sim;
+    struct sim_node *node;
+    struct map files;      /* name → struct fake_file */
+    struct list queue;     /* jobs accepted; the first is being carried out */
+    bool busy, dead;
+    uint64_t latency_min_us, latency_max_us;
+    uint64_t writes_until_full; /* counted fault: 0 none */
+};
+void fake_disk_init(struct fake_disk *f, struct sim *s, struct sim_node *n);
+void fake_disk_release(struct fake_disk *f);
+struct disk fake_disk_disk(struct fake_disk *f);
+void fake_disk_crash(struct fake_disk *f);  /* what was not synced is kept, lost or torn; jobs end with ERR_CANCELED */
+void fake_disk_restart(struct fake_disk *f);
+struct buf *fake_disk_bytes(struct fake_disk *f, const char *name); /* for tests that damage them; NULL: no such file */
+
+/* fake_net.c */
+struct fake_net {
+    bool blocked[SIM_MEMBERS_MAX][SIM_MEMBERS_MAX]; /* from, to */
+    unsigned loss_permille, copy_permille;
+    uint64_t delay_min_us, delay_max_us;
+};
+struct transport fake_net_transport(struct sim_node *n);
+
+struct sim_loop {
+    struct heap timers;
+    struct list deferred;
+    uint64_t sequence;
+};
+
+struct sim_node {
+    struct sim *sim;
+    size_t index;
+    uint64_t id;
+    bool up, failed;
+    uint32_t generation;
+    uint64_t paused_until_us;
+    struct env env;
+    struct sim_loop loop;
+    struct prng prng;
+    struct fake_disk disk;
+    struct driver *driver;
+    struct register_machine machine;
+    struct driver_options options;
+    struct log log;
+    /* seen by check.c after the last event */
+    uint64_t applied_seen, term_seen;
+};
+
+/* One operation of a client at a time. */
+struct sim_client {
+    struct sim *sim;
+    size_t index;
+    bool busy;
+    struct proposal proposal;
+    struct read_index read;
+    struct sim_node *node;
+    unsigned key;
+    uint64_t value, floor; /* floor: what was already certain about the register when the operation began */
+};
+
+/* What is known to be true; see check.c. */
+struct sim_truth {
+    struct { uint64_t index, term, commit_term, value, hash; } *entries; /* by index */
+    size_t capacity, count;
+    uint64_t hashes_checked;
+    uint64_t floor[REGISTERS];    /* index of the newest write or value that a finished operation has seen */
+    uint64_t acknowledged;        /* highest index of an acknowledged write */
+    struct { uint64_t term, id; } *leaders;
+    size_t leader_count, leader_capacity;
+    struct map log;               /* (index, term) → what stands there, from appends on the wire */
+};
+
+struct sim_options {
+    uint64_t seed;
+    size_t members;   /* 0: by seed */
+    bool quiet;
+    const char *scenario; /* NULL: swarm */
+    bool verbose;
+};
+
+struct sim {
+    struct sim_options options;
+    struct prng prng;
+    struct heap events;
+    uint64_t now_us, sequence, trace;
+    size_t members;
+    struct sim_node nodes[SIM_MEMBERS_MAX];
+    struct fake_net net;
+    struct sim_client clients[SIM_CLIENTS_MAX];
+    size_t client_count;
+    bool clients_stopped;
+    uint64_t next_value, write_pause_us;
+    struct sim_truth truth;
+    uint64_t events_run, acknowledged_writes, reads, installs, snapshots, crashes, elections;
+    char violation[512];
+};
+
+void sim_init(struct sim *s, const struct sim_options *o);
+void sim_release(struct sim *s);
+uint64_t sim_below(struct sim *s, uint64_t bound);
+bool sim_chance(struct sim *s, unsigned permille);
+void sim_schedule(struct sim *s, struct sim_event *e, uint64_t delay_us);
+void sim_trace(struct sim *s, uint64_t a, uint64_t b, uint64_t c);
+void sim_violation(struct sim *s, const char *format, ...) PRINTF_ARGS(2, 3); /* the first one is kept */
+void sim_node_start(struct sim_node *n);
+void sim_node_crash(struct sim_node *n);
+void sim_node_drain(struct sim_node *n); /* runs what was deferred */
+void sim_run_until(struct sim *s, uint64_t at_us); /* or a violation */
+bool sim_step(struct sim *s, uint64_t limit_us);
+struct sim_node *sim_leader(struct sim *s); /* of the highest term that is up; NULL */
+void sim_clients_start(struct sim *s, size_t count, uint64_t pause_us);
+bool sim_converged(struct sim *s);
+void sim_dump(struct sim *s); /* where every member stands, to standard error */
+
+/* check.c */
+void check_node(struct sim_node *n);
+void check_applied(void *node, uint64_t index, uint64_t term, uint64_t value, uint64_t hash);
+void check_append(struct sim *s, const struct message *m);
+void check_converged(struct sim *s);
+void check_release(struct sim *s);
+uint64_t check_floor(struct sim *s, unsigned key);
+void check_write_done(struct sim *s, struct sim_client *c, uint64_t index);
+void check_read_done(struct sim *s, struct sim_client *c, uint64_t value, uint64_t index);
+
+/* swarm.c and scenarios: run a whole history */
+void swarm_run(struct sim *s);
+bool scenario_run(struct sim *s, const char *name); /* false: no such scenario */
+
+#endif

@@ -1,0 +1,231 @@
+#include "tests/test.h"
+
+#include "tests/support/fake_view.h"
+
+#define SET_META "\"metadata\":{\"name\":\"web-x\",\"namespace\":\"ns\",\"uid\":\"rs1\",\"resourceVersion\":\"5\",\"generation\":2}"
+#define SET_SPEC(n)                                                                                                 \
+    "\"spec\":{\"replicas\":" n ",\"selector\":{\"matchLabels\":{\"app\":\"web\"}},"                              \
+    "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i:1\"}]}}}"
+#define SET(n) "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\"," SET_META "," SET_SPEC(n) "}"
+
+static int setup(void **state)
+{
+    struct fake_view *v = NEW(struct fake_view);
+    fake_view_init(v);
+    *state = v;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_view_release(*state);
+    mem_free(*state);
+    return 0;
+}
+
+static void add_pod(struct fake_view *v, const char *name, const char *owner, const char *node, bool ready, const char *phase)
+{
+    fake_view_add(v, "pods",
+                  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"uid\":\"u-%s\","
+                  "\"resourceVersion\":\"7\",\"labels\":{\"app\":\"web\"},\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+                  "\"kind\":\"ReplicaSet\",\"name\":\"web-x\",\"uid\":\"%s\",\"controller\":true}]},"
+                  "\"spec\":{\"nodeName\":\"%s\"},\"status\":{\"phase\":\"%s\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\"}]}}",
+                  name, name, owner, node, phase, ready ? "True" : "False");
+}
+
+static void replicaset_creates_what_is_missing(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", SET("3"));
+    add_pod(v, "a", "rs1", "n1", true, "Running");
+    add_pod(v, "dead", "rs1", "n1", false, "Failed");
+    struct plan *p = fake_view_reconcile(v, &controller_replicaset, "ns/web-x");
+    assert_int_equal(fake_plan_count(p, PLAN_CREATE), 2);
+    const struct plan_action *a = fake_plan_find(p, PLAN_CREATE, 0);
+    assert_string_equal(a->path, "/api/v1/namespaces/ns/pods");
+    assert_slice_equal(json_string_at(a->body, "metadata.generateName"), "web-x-");
+    assert_slice_equal(json_string_at(a->body, "metadata.labels.app"), "web");
+    assert_slice_equal(json_string_at(json_element(json_at(a->body, "metadata.ownerReferences"), 0), "uid"), "rs1");
+    const struct plan_action *status = fake_plan_find(p, PLAN_UPDATE, 0);
+    assert_string_equal(status->path, "/apis/apps/v1/namespaces/ns/replicasets/web-x/status");
+    assert_int_equal(json_int_at(status->body, "status.replicas", -1), 1);
+    assert_int_equal(json_int_at(status->body, "status.readyReplicas", -1), 1);
+    assert_int_equal(json_int_at(status->body, "status.observedGeneration", -1), 2);
+    plan_free(p);
+}
+
+static void replicaset_removes_the_cheapest(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", SET("1"));
+    add_pod(v, "ready", "rs1", "n1", true, "Running");
+    add_pod(v, "unready", "rs1", "n1", false, "Running");
+    add_pod(v, "unassigned", "rs1", "", false, "Pending");
+    struct plan *p = fake_view_reconcile(v, &controller_replicaset, "ns/web-x");
+    assert_int_equal(fake_plan_count(p, PLAN_DELETE), 2);
+    assert_string_equal(fake_plan_find(p, PLAN_DELETE, 0)->key, "ns/unassigned");
+    assert_string_equal(fake_plan_find(p, PLAN_DELETE, 1)->key, "ns/unready");
+    assert_slice_equal(json_string_at(fake_plan_find(p, PLAN_DELETE, 0)->body, "preconditions.uid"), "u-unassigned");
+    plan_free(p);
+}
+
+static void replicaset_at_rest_does_nothing(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\"," SET_META "," SET_SPEC("1")
+                  ",\"status\":{\"replicas\":1,\"fullyLabeledReplicas\":1,\"readyReplicas\":1,\"availableReplicas\":1,\"observedGeneration\":2}}");
+    add_pod(v, "ready", "rs1", "n1", true, "Running");
+    struct plan *p = fake_view_reconcile(v, &controller_replicaset, "ns/web-x");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_replicaset, "ns/missing");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+}
+
+static void add_deployment(struct fake_view *v, int replicas, const char *image, const char *extra)
+{
+    fake_view_add(v, "deployments.apps",
+                  "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\",\"namespace\":\"ns\",\"uid\":\"d1\","
+                  "\"resourceVersion\":\"5\",\"generation\":1,\"annotations\":{\"deployment.kubernetes.io/revision\":\"1\"}},"
+                  "\"spec\":{\"replicas\":%d,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},"
+                  "\"strategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxSurge\":\"25%%\",\"maxUnavailable\":\"25%%\"}},"
+                  "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"%s\"}]}}%s}}",
+                  replicas, image, extra);
+}
+
+static void add_set(struct fake_view *v, const char *name, const char *image, int wanted, int available, int revision)
+{
+    fake_view_add(v, "replicasets.apps",
+                  "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"uid\":\"u-%s\","
+                  "\"resourceVersion\":\"9\",\"annotations\":{\"deployment.kubernetes.io/revision\":\"%d\"},"
+                  "\"ownerReferences\":[{\"kind\":\"Deployment\",\"name\":\"web\",\"uid\":\"d1\",\"controller\":true}]},"
+                  "\"spec\":{\"replicas\":%d,\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\",\"pod-template-hash\":\"h\"}},"
+                  "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"%s\"}]}}},"
+                  "\"status\":{\"replicas\":%d,\"readyReplicas\":%d,\"availableReplicas\":%d}}",
+                  name, name, revision, wanted, image, wanted, available, available);
+}
+
+static void deployment_creates_its_set(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 3, "i:1", "");
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    const struct plan_action *a = fake_plan_find(p, PLAN_CREATE, 0);
+    assert_non_null(a);
+    assert_true(slice_has_prefix(json_string_at(a->body, "metadata.name"), SLICE("web-")));
+    assert_int_equal(json_int_at(a->body, "spec.replicas", -1), 3);
+    struct slice hash = json_string_at(a->body, "metadata.labels.pod-template-hash");
+    assert_int_equal(hash.size, 10);
+    assert_true(slice_equal(hash, json_string_at(a->body, "spec.selector.matchLabels.pod-template-hash")));
+    assert_true(slice_equal(hash, json_string_at(a->body, "spec.template.metadata.labels.pod-template-hash")));
+    assert_slice_equal(json_string_at(a->body, "spec.selector.matchLabels.app"), "web");
+    assert_int_equal(fake_plan_count(p, PLAN_EVENT), 1);
+    plan_free(p);
+}
+
+static int64_t scaled_to(const struct plan *p, const char *key)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->actions[i].kind == PLAN_UPDATE && p->actions[i].key != NULL && strcmp(p->actions[i].key, key) == 0 &&
+            strstr(p->actions[i].path, "/replicasets/") != NULL)
+            return json_int_at(p->actions[i].body, "spec.replicas", -1);
+    return -1;
+}
+
+static void deployment_scales(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 5, "i:1", "");
+    add_set(v, "web-1", "i:1", 2, 2, 1);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    assert_int_equal(scaled_to(p, "ns/web-1"), 5);
+    assert_int_equal(fake_plan_count(p, PLAN_CREATE), 0);
+    plan_free(p);
+}
+
+static void deployment_rolls_within_its_bounds(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:2", "");
+    add_set(v, "web-1", "i:1", 4, 4, 1);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    const struct plan_action *a = fake_plan_find(p, PLAN_CREATE, 0);
+    assert_int_equal(json_int_at(a->body, "spec.replicas", -1), 1); /* surge of 25 % */
+    assert_slice_equal(json_string(json_get(json_at(a->body, "metadata.annotations"), "deployment.kubernetes.io/revision")), "2");
+    plan_free(p);
+    add_set(v, "web-2", "i:2", 1, 0, 2);
+    p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    assert_int_equal(scaled_to(p, "ns/web-1"), 3); /* one may be unavailable */
+    plan_free(p);
+}
+
+static void deployment_waits_for_the_new_ones(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:2", "");
+    add_set(v, "web-1", "i:1", 3, 3, 1);
+    add_set(v, "web-2", "i:2", 2, 0, 2);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    assert_int_equal(scaled_to(p, "ns/web-1"), -1);
+    assert_int_equal(scaled_to(p, "ns/web-2"), -1);
+    plan_free(p);
+}
+
+static void deployment_that_is_paused_rolls_nothing(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:2", ",\"paused\":true");
+    add_set(v, "web-1", "i:1", 4, 4, 1);
+    add_set(v, "web-2", "i:2", 1, 1, 2);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    assert_int_equal(scaled_to(p, "ns/web-1"), -1);
+    assert_int_equal(scaled_to(p, "ns/web-2"), -1);
+    plan_free(p);
+}
+
+static void garbage_asks_before_it_deletes(void **state)
+{
+    struct fake_view *v = *state;
+    add_pod(v, "orphan", "gone", "n1", true, "Running");
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "pods|ns/orphan");
+    const struct plan_action *a = fake_plan_find(p, PLAN_DELETE_ORPHAN, 0);
+    assert_non_null(a);
+    assert_int_equal(a->owner_count, 1);
+    assert_string_equal(a->owners[0].path, "/apis/apps/v1/namespaces/ns/replicasets/web-x");
+    assert_string_equal(a->owners[0].uid, "gone");
+    plan_free(p);
+}
+
+static void garbage_knows_owners_by_uid(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", SET("1"));
+    add_pod(v, "mine", "rs1", "n1", true, "Running");
+    add_pod(v, "namesake", "older-rs", "n1", true, "Running");
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "pods|ns/mine");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_garbage, "pods|ns/namesake");
+    assert_int_equal(fake_plan_count(p, PLAN_DELETE_ORPHAN), 1);
+    plan_free(p);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(replicaset_creates_what_is_missing),
+        CASE(replicaset_removes_the_cheapest),
+        CASE(replicaset_at_rest_does_nothing),
+        CASE(deployment_creates_its_set),
+        CASE(deployment_scales),
+        CASE(deployment_rolls_within_its_bounds),
+        CASE(deployment_waits_for_the_new_ones),
+        CASE(deployment_that_is_paused_rolls_nothing),
+        CASE(garbage_asks_before_it_deletes),
+        CASE(garbage_knows_owners_by_uid),
+    };
+    return RUN_TESTS(tests);
+}

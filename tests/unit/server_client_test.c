@@ -1,0 +1,661 @@
+/* Servers and clients in one process over real loopback sockets. Consensus is a list: what the leader proposes is applied
+ * to every running member in the next turn. */
+#include "tests/test.h"
+
+#include "common/mem.h"
+#include "common/uv_env.h"
+#include "common/wire/frame.h"
+#include "raftstore/client.h"
+#include "raftstore/server.h"
+#include "raftstore/store_limits.h"
+
+#include <stdio.h>
+
+#define NODES 3
+#define FIRST_PORT 22100
+
+struct cluster;
+struct node {
+    struct cluster *cluster;
+    struct apply *apply;
+    struct machine machine;
+    struct server *server; /* NULL: down */
+    size_t applied;        /* entries */
+};
+
+struct cluster {
+    struct uv_env *uv;
+    struct env *env;
+    struct node nodes[NODES];
+    int leader; /* -1: none */
+    struct bytes *log[20000];
+    size_t log_size;
+    struct list proposals, reads;
+    struct deferred work;
+    struct timer patience;
+    bool (*ready)(void *arg);
+    void *ready_arg;
+    struct deferred look;
+    bool timed_out, drop_answers;
+    int closed;
+};
+
+static void on_events(void *arg, int64_t revision, const struct kv_event *events, size_t n)
+{
+    struct node *node = arg;
+    if (node->server != NULL)
+        server_events(node->server, revision, events, n);
+}
+
+static void on_result(void *arg, const struct store_command *c, struct slice result)
+{
+    struct node *node = arg;
+    if (node->server != NULL && !node->cluster->drop_answers)
+        server_result(node->server, c, result);
+}
+
+static void on_entry(void *arg, uint64_t index)
+{
+    struct node *node = arg;
+    if (node->server != NULL)
+        server_entry(node->server, index);
+}
+
+static void apply_up(struct node *node)
+{
+    struct cluster *k = node->cluster;
+    for (; node->applied < k->log_size; node->applied++)
+        node->machine.ops->apply(node->machine.impl, node->applied + 1, 1, bytes_slice(k->log[node->applied]));
+}
+
+static void work(struct deferred *d)
+{
+    struct cluster *k = container_of(d, struct cluster, work);
+    struct list proposals, reads;
+    list_init(&proposals);
+    list_init(&reads);
+    list_splice(&proposals, &k->proposals);
+    list_splice(&reads, &k->reads);
+    LIST_FOR_EACH(node, &proposals)
+    {
+        struct proposal *p = container_of(node, struct proposal, link);
+        list_remove(node);
+        bool ok = k->leader >= 0 && k->log_size < ARRAY_LEN(k->log);
+        if (ok)
+            k->log[k->log_size++] = bytes_ref(p->data);
+        for (int i = 0; i < NODES; i++)
+            if (k->nodes[i].server != NULL)
+                apply_up(&k->nodes[i]);
+        p->done(p, ok ? 0 : ERR_NOT_LEADER, k->log_size);
+    }
+    LIST_FOR_EACH(read_node, &reads)
+    {
+        struct read_index *r = container_of(read_node, struct read_index, link);
+        list_remove(read_node);
+        r->done(r, k->leader >= 0 ? 0 : ERR_NOT_LEADER);
+    }
+}
+
+static void propose(void *impl, struct proposal *p)
+{
+    struct node *node = impl;
+    list_push_back(&node->cluster->proposals, &p->link);
+    loop_defer(&node->cluster->env->loop, &node->cluster->work);
+}
+
+static void read_index(void *impl, struct read_index *r)
+{
+    struct node *node = impl;
+    list_push_back(&node->cluster->reads, &r->link);
+    loop_defer(&node->cluster->env->loop, &node->cluster->work);
+}
+
+static void status(void *impl, struct driver_status *ret)
+{
+    struct node *node = impl;
+    int at = (int)(node - node->cluster->nodes);
+    *ret = (struct driver_status){.member_id = (uint64_t)at + 1, .term = 7, .leader = (uint64_t)(node->cluster->leader + 1),
+                                  .applied_index = node->applied};
+    ret->role = node->cluster->leader == at ? ROLE_LEADER : ROLE_FOLLOWER;
+}
+
+static void start_node(struct cluster *k, int at)
+{
+    struct node *node = &k->nodes[at];
+    char address[64];
+    snprintf(address, sizeof address, "127.0.0.1:%d", FIRST_PORT + at);
+    struct server_options o = {.cluster_id = "test cluster 16", .member_id = (uint64_t)at + 1, .member_count = NODES,
+                               .address = address, .apply = node->apply, .consensus = {propose, read_index, status, node}};
+    for (int i = 0; i < NODES; i++) {
+        o.members[i].id = (uint64_t)i + 1;
+        snprintf(o.members[i].client_address, sizeof o.members[i].client_address, "127.0.0.1:%d", FIRST_PORT + i);
+    }
+    struct err err = {0};
+    apply_up(node);
+    if (server_new(k->env, &o, &node->server, &err) != 0)
+        fail_msg("%s", err.message);
+}
+
+static void set_leader(struct cluster *k, int leader)
+{
+    k->leader = leader;
+    for (int i = 0; i < NODES; i++)
+        if (k->nodes[i].server != NULL)
+            server_changed(k->nodes[i].server);
+}
+
+static int setup(void **state)
+{
+    struct cluster *k = NEW(struct cluster);
+    k->uv = uv_env_new("store-test", LOG_ERROR);
+    k->env = uv_env_env(k->uv);
+    list_init(&k->proposals);
+    list_init(&k->reads);
+    deferred_init(&k->work, work);
+    for (int i = 0; i < NODES; i++) {
+        struct node *node = &k->nodes[i];
+        node->cluster = k;
+        node->apply = apply_new(&(struct apply_options){.on_events = on_events, .on_result = on_result, .on_entry = on_entry, .arg = node});
+        node->machine = apply_machine(node->apply);
+        start_node(k, i);
+    }
+    set_leader(k, 0);
+    *state = k;
+    return 0;
+}
+
+/* --- waiting --- */
+
+static void look(struct deferred *d)
+{
+    struct cluster *k = container_of(d, struct cluster, look);
+    if (k->ready(k->ready_arg))
+        uv_env_stop(k->uv);
+    else
+        loop_defer(&k->env->loop, &k->look);
+}
+
+static void out_of_patience(struct timer *t)
+{
+    struct cluster *k = container_of(t, struct cluster, patience);
+    k->timed_out = true;
+    uv_env_stop(k->uv);
+}
+
+static void wait_for(struct cluster *k, bool (*ready)(void *arg), void *arg)
+{
+    k->ready = ready;
+    k->ready_arg = arg;
+    deferred_init(&k->look, look);
+    timer_init(&k->patience, out_of_patience);
+    loop_timer_start(&k->env->loop, &k->patience, 20000);
+    loop_defer(&k->env->loop, &k->look);
+    uv_env_run(k->uv, NULL, NULL);
+    loop_undefer(&k->env->loop, &k->look);
+    loop_timer_stop(&k->env->loop, &k->patience);
+    assert_false(k->timed_out);
+}
+
+static bool is_set(void *arg) { return *(int *)arg != 0; }
+static void set(void *arg) { ++*(int *)arg; }
+
+static void server_gone(void *arg) { ((struct node *)arg)->server = NULL; } /* before anything else is applied */
+static bool has_no_server(void *arg) { return ((struct node *)arg)->server == NULL; }
+
+static void stop_node(struct cluster *k, int at)
+{
+    server_close(k->nodes[at].server, server_gone, &k->nodes[at]);
+    wait_for(k, has_no_server, &k->nodes[at]);
+}
+
+static int teardown(void **state)
+{
+    struct cluster *k = *state;
+    for (int i = 0; i < NODES; i++) {
+        if (k->nodes[i].server != NULL)
+            stop_node(k, i);
+        apply_free(k->nodes[i].apply);
+    }
+    for (size_t i = 0; i < k->log_size; i++)
+        bytes_unref(k->log[i]);
+    uv_env_free(k->uv);
+    mem_free(k);
+    return 0;
+}
+
+static struct store_client *client_of(struct cluster *k, int first, int n)
+{
+    char texts[NODES][32];
+    const char *endpoints[NODES];
+    for (int i = 0; i < n; i++) {
+        snprintf(texts[i], sizeof texts[i], "127.0.0.1:%d", FIRST_PORT + first + i);
+        endpoints[i] = texts[i];
+    }
+    return store_client_new(k->env, &(struct store_client_options){.endpoints = endpoints, .endpoint_count = (size_t)n});
+}
+
+static void close_client(struct cluster *k, struct store_client *c)
+{
+    int done = 0;
+    store_client_close(c, set, &done);
+    wait_for(k, is_set, &done);
+}
+
+/* --- calls --- */
+
+struct call {
+    struct store_call call;
+    int done, status;
+    struct kv_header header;
+    int64_t count;
+    size_t kvs;
+    bool succeeded, in_order;
+    char value[64], message[ERR_MESSAGE_MAX];
+};
+
+static void finish(struct store_call *call, int rv, const struct err *why)
+{
+    struct call *c = container_of(call, struct call, call);
+    c->done++;
+    c->status = rv;
+    c->header = call->header;
+    if (why != NULL)
+        snprintf(c->message, sizeof c->message, "%s", why->message);
+}
+
+static void finish_range(struct store_call *call, int rv, const struct err *why)
+{
+    struct call *c = container_of(call, struct call, call);
+    finish(call, rv, why);
+    if (rv != 0)
+        return;
+    c->count = call->range.count;
+    c->kvs = call->range.kv_count;
+    c->in_order = true;
+    for (size_t i = 1; i < c->kvs; i++)
+        c->in_order &= slice_compare(call->range.kvs[i - 1].key, call->range.kvs[i].key) < 0;
+    if (c->kvs > 0)
+        snprintf(c->value, sizeof c->value, "%.*s", SLICE_ARGS(call->range.kvs[0].value));
+}
+
+static void finish_txn(struct store_call *call, int rv, const struct err *why)
+{
+    finish(call, rv, why);
+    container_of(call, struct call, call)->succeeded = rv == 0 && call->txn.succeeded;
+}
+
+static void start_put(struct store_client *c, struct call *call, const char *key, const char *value)
+{
+    struct kv_op op = {.kind = KV_OP_PUT, .put = {.key = slice_str(key), .value = slice_str(value)}};
+    *call = (struct call){.call = {.done = finish_txn}};
+    store_txn(c, &call->call, &(struct kv_txn){.success = &op, .success_count = 1}, 0);
+}
+
+static int64_t put(struct cluster *k, struct store_client *c, const char *key, const char *value)
+{
+    struct call call;
+    start_put(c, &call, key, value);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, 0);
+    return call.header.revision;
+}
+
+static struct call get(struct cluster *k, struct store_client *c, struct kv_range range)
+{
+    struct call call = {.call = {.done = finish_range}};
+    store_range(c, &call.call, &range, 0);
+    wait_for(k, is_set, &call.done);
+    return call;
+}
+
+/* --- watches --- */
+
+struct seen {
+    struct store_watch watch;
+    int events, synced, closed, status, revisions;
+    int64_t last, progress, compact_revision;
+    char key[64];
+    struct call *write; /* must not be done before its event is seen */
+};
+
+static void saw_events(struct store_watch *w, int64_t revision, const struct kv_event *events, size_t n)
+{
+    struct seen *s = container_of(w, struct seen, watch);
+    assert_true(revision > s->last);
+    s->last = revision;
+    s->events += (int)n;
+    s->revisions++;
+    snprintf(s->key, sizeof s->key, "%.*s", SLICE_ARGS(events[n - 1].kv.key));
+    if (s->write != NULL)
+        assert_int_equal(s->write->done, 0);
+}
+
+static void saw_progress(struct store_watch *w, int64_t revision)
+{
+    struct seen *s = container_of(w, struct seen, watch);
+    s->synced++;
+    s->progress = revision;
+}
+
+static void saw_close(struct store_watch *w, int rv, int64_t compact_revision, const struct err *why UNUSED)
+{
+    struct seen *s = container_of(w, struct seen, watch);
+    s->closed = 1;
+    s->status = rv;
+    s->compact_revision = compact_revision;
+}
+
+static void watch(struct store_client *c, struct seen *s, const char *key, const char *end, int64_t from)
+{
+    *s = (struct seen){.watch = {.on_events = saw_events, .on_progress = saw_progress, .on_closed = saw_close}};
+    store_watch_start(c, &s->watch, &(struct store_watch_options){
+        .span = {slice_str(key), slice_str(end)}, .start_revision = from, .prev_kv = true});
+}
+
+/* --- stories --- */
+
+static void put_get(void **state)
+{
+    struct cluster *k = *state;
+    for (int member = 0; member < 2; member++) { /* the leader, and one that forwards */
+        struct store_client *c = client_of(k, member, 1);
+        int64_t revision = put(k, c, "a", member == 0 ? "one" : "two");
+        struct call r = get(k, c, (struct kv_range){.span = {.key = SLICE("a")}});
+        assert_string_equal(r.value, member == 0 ? "one" : "two");
+        assert_true(r.header.revision == revision && r.header.member_id == (uint64_t)member + 1 && r.header.term == 7);
+        r = get(k, c, (struct kv_range){.span = {.key = SLICE("a")}, .revision = 99});
+        assert_int_equal(r.status, ERR_FUTURE_REVISION);
+        close_client(k, c);
+    }
+}
+
+static void transactions(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 0, NODES);
+    put(k, c, "a", "1");
+    struct kv_compare compare = {.span = {.key = SLICE("a")}, .target = KV_COMPARE_VALUE, .value = SLICE("1")};
+    struct kv_op op = {.kind = KV_OP_PUT, .put = {.key = SLICE("a"), .value = SLICE("2"), .prev_kv = true}};
+    for (int i = 0; i < 2; i++) {
+        struct call call = {.call = {.done = finish_txn}};
+        store_txn(c, &call.call, &(struct kv_txn){.compares = &compare, .compare_count = 1, .success = &op, .success_count = 1}, 0);
+        wait_for(k, is_set, &call.done);
+        assert_int_equal(call.succeeded, i == 0);
+    }
+    struct kv_op twice[] = {op, op};
+    struct call call = {.call = {.done = finish_txn}};
+    store_txn(c, &call.call, &(struct kv_txn){.success = twice, .success_count = 2}, 0);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, ERR_INVALID);
+    assert_non_null(strstr(call.message, "duplicate key"));
+    close_client(k, c);
+}
+
+/* An answer of many parts, then the same with a limit; and many writes at once. */
+static void long_answers(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 1, 1);
+    enum { MANY = 3000 };
+    struct call *calls = mem_zalloc(MANY * sizeof calls[0]);
+    char key[32], value[801];
+    memset(value, 'v', 800);
+    value[800] = '\0';
+    for (int i = 0; i < MANY; i++) {
+        snprintf(key, sizeof key, "/r/%05d", i);
+        start_put(c, &calls[i], key, value);
+    }
+    for (int i = 0; i < MANY; i++) {
+        wait_for(k, is_set, &calls[i].done);
+        assert_int_equal(calls[i].status, 0);
+    }
+    struct kv_range range = {.span = {SLICE("/r/"), SLICE("/r0")}};
+    struct call r = get(k, c, range);
+    assert_true(r.status == 0 && r.kvs == MANY && r.count == MANY && r.in_order);
+    range.limit = 2500;
+    r = get(k, c, range);
+    assert_true(r.kvs == 2500 && r.count == MANY && r.in_order);
+    range.order = KV_ORDER_DESCEND;
+    r = get(k, c, range);
+    assert_true(r.kvs == 2500 && r.count == MANY && !r.in_order);
+    mem_free(calls);
+    close_client(k, c);
+}
+
+static bool three_seen(void *arg) { return ((struct seen *)arg)->events >= 3; }
+static bool progressed(void *arg) { return ((struct seen *)arg)->synced >= 2; }
+
+static void watches(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 2, 1);
+    struct seen past, live;
+    struct call write;
+    int64_t first = put(k, c, "w/1", "x");
+    put(k, c, "other", "x");
+    put(k, c, "w/2", "x");
+    watch(c, &past, "w/", "w0", first);
+    watch(c, &live, "w/", "w0", 0);
+    wait_for(k, is_set, &past.synced);
+    wait_for(k, is_set, &live.synced);
+    assert_true(past.events == 2 && live.events == 0);
+    start_put(c, &write, "w/3", "x");
+    past.write = live.write = &write; /* on one connection the event comes before the answer */
+    wait_for(k, is_set, &write.done);
+    past.write = live.write = NULL;
+    wait_for(k, three_seen, &past);
+    assert_true(live.events == 1 && live.last == write.header.revision);
+    int64_t newest = put(k, c, "elsewhere", "x");
+    store_watch_progress(c, &live.watch);
+    wait_for(k, progressed, &live);
+    assert_true(live.progress >= newest);
+    store_watch_stop(c, &live.watch);
+    wait_for(k, is_set, &live.closed);
+    assert_int_equal(live.status, ERR_CANCELED);
+    close_client(k, c);
+    assert_int_equal(past.status, ERR_CANCELED);
+}
+
+/* A revision of many events arrives as one, in several frames. */
+static void big_revision(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 0, 1);
+    struct seen live;
+    struct kv_op ops[KV_TXN_OPS_MAX] = {0};
+    char keys[KV_TXN_OPS_MAX][32];
+    char *value = mem_zalloc(10001);
+    memset(value, 'x', 10000);
+    for (int i = 0; i < KV_TXN_OPS_MAX; i++) {
+        snprintf(keys[i], sizeof keys[i], "%s/%03d", i % 2 ? "b" : "other", i);
+        ops[i] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = slice_str(keys[i]), .value = slice_of(value, 10000)}};
+    }
+    watch(c, &live, "b/", "b0", 0);
+    wait_for(k, is_set, &live.synced);
+    struct call call = {.call = {.done = finish_txn}};
+    store_txn(c, &call.call, &(struct kv_txn){.success = ops, .success_count = KV_TXN_OPS_MAX}, 0);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, 0);
+    wait_for(k, is_set, &live.events);
+    assert_true(live.events == KV_TXN_OPS_MAX / 2 && live.revisions == 1);
+    mem_free(value);
+    close_client(k, c);
+}
+
+static void compaction(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 1, 1);
+    struct seen old;
+    struct call call = {.call = {.done = finish}};
+    int64_t first = put(k, c, "a", "1"), second = put(k, c, "a", "2");
+    store_compact(c, &call.call, second, 0);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, 0);
+    assert_int_equal(get(k, c, (struct kv_range){.span = {.key = SLICE("a")}, .revision = first}).status, ERR_COMPACTED);
+    watch(c, &old, "a", "", first);
+    wait_for(k, is_set, &old.closed);
+    assert_int_equal(old.status, ERR_COMPACTED);
+    assert_int_equal(old.compact_revision, second);
+    call = (struct call){.call = {.done = finish}};
+    store_compact(c, &call.call, 99, 0);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, ERR_FUTURE_REVISION);
+    close_client(k, c);
+}
+
+/* The member dies with the write executed and unanswered: the client asks another one and the write happened once. */
+static void executed_once(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 0, NODES);
+    struct call call;
+    struct seen live;
+    put(k, c, "n", "first");
+    watch(c, &live, "n", "", 0);
+    wait_for(k, is_set, &live.synced);
+    k->drop_answers = true;
+    start_put(c, &call, "n", "second");
+    wait_for(k, is_set, &live.events);
+    assert_int_equal(call.done, 0);
+    k->drop_answers = false;
+    struct call *waiting = &call;
+    for (int i = 0; i < NODES && !waiting->done; i++) { /* whichever it was connected to */
+        set_leader(k, (i + 1) % NODES);
+        stop_node(k, i);
+        start_node(k, i);
+    }
+    set_leader(k, 1);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, 0);
+    int64_t next = put(k, c, "other", "x");
+    assert_int_equal(next, call.header.revision + 1);
+    assert_int_equal(live.events, 1);
+    close_client(k, c);
+}
+
+/* Writes and watches go on over lost members and a time without a leader. */
+static void failover(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 0, NODES);
+    struct seen live;
+    struct call call;
+    watch(c, &live, "f/", "f0", 0);
+    wait_for(k, is_set, &live.synced);
+    put(k, c, "f/1", "x");
+    stop_node(k, 0);
+    set_leader(k, -1);
+    start_put(c, &call, "f/2", "x");
+    struct call read = {.call = {.done = finish_range}};
+    store_range(c, &read.call, &(struct kv_range){.span = {.key = SLICE("f/2")}}, 0);
+    stop_node(k, 1);
+    start_node(k, 1);
+    assert_int_equal(call.done + read.done, 0);
+    set_leader(k, 2);
+    wait_for(k, is_set, &call.done);
+    wait_for(k, is_set, &read.done);
+    assert_true(call.status == 0 && read.status == 0);
+    put(k, c, "f/3", "x");
+    wait_for(k, three_seen, &live);
+    assert_int_equal(live.events, 3);
+    assert_int_equal(live.revisions, 3);
+    close_client(k, c);
+}
+
+static void time_outs(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 0, 1), *nobody = client_of(k, 50, 1);
+    struct call call = {.call = {.done = finish_range}}, other = {.call = {.done = finish_range}};
+    put(k, c, "a", "1");
+    set_leader(k, -1);
+    store_range(c, &call.call, &(struct kv_range){.span = {.key = SLICE("a")}}, 300);
+    store_range(nobody, &other.call, &(struct kv_range){.span = {.key = SLICE("a")}}, 300);
+    wait_for(k, is_set, &call.done);
+    wait_for(k, is_set, &other.done);
+    assert_true(call.status == ERR_TIMEOUT && other.status == ERR_TIMEOUT);
+    assert_non_null(strstr(other.message, "127.0.0.1:22150"));
+    struct call stale = get(k, c, (struct kv_range){.span = {.key = SLICE("a")}, .serializable = true});
+    assert_string_equal(stale.value, "1");
+    call = (struct call){.call = {.done = finish_range}};
+    store_range(c, &call.call, &(struct kv_range){.span = {.key = SLICE("a")}}, 0);
+    store_cancel(c, &call.call);
+    assert_int_equal(call.done, 0);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, ERR_CANCELED);
+    close_client(k, c);
+    close_client(k, nobody);
+}
+
+static void about_members(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 1, 1);
+    put(k, c, "a", "1");
+    for (int i = 0; i < 3; i++) {
+        struct call call = {.call = {.done = finish}};
+        (i == 0 ? store_status : i == 1 ? store_hashkv : store_member_list)(c, &call.call, 0);
+        wait_for(k, is_set, &call.done);
+        assert_int_equal(call.status, 0);
+        assert_int_equal(call.header.revision, 2);
+    }
+    assert_true(apply_hash(k->nodes[0].apply) == apply_hash(k->nodes[1].apply));
+    close_client(k, c);
+}
+
+/* --- what is not a client --- */
+
+struct stranger {
+    struct net_conn net;
+    struct cluster *cluster;
+    struct slice say;
+    int closed;
+    struct buf heard;
+};
+
+static void stranger_open(struct net_conn *net)
+{
+    struct stranger *s = container_of(net, struct stranger, net);
+    net_write(&s->cluster->env->net, net, &s->say, 1);
+}
+static void stranger_read(struct net_conn *net, struct slice bytes)
+{
+    buf_append_slice(&container_of(net, struct stranger, net)->heard, bytes);
+}
+static void stranger_close(struct net_conn *net, const struct err *why UNUSED)
+{
+    container_of(net, struct stranger, net)->closed = 1;
+}
+
+static void garbage(void **state)
+{
+    static const struct net_conn_callbacks callbacks = {.on_open = stranger_open, .on_read = stranger_read, .on_close = stranger_close};
+    struct cluster *k = *state;
+    struct buf frame = {0};
+    size_t mark = frame_begin(&frame);
+    wire_begin(&frame, STORE_HELLO);
+    pack_bytes(&frame, SLICE("another cluster!"));
+    pack_uint(&frame, 0);
+    frame_end(&frame, mark);
+    struct slice said[] = {SLICE("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), SLICE("\xff\xff\xff\xff\xff\xff\xff\xff"),
+                           SLICE("\0\0\0\2\0\0\0\0ab"), buf_slice(&frame)};
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        struct stranger s = {.net = {.callbacks = &callbacks}, .cluster = k, .say = said[i]};
+        net_connect(&k->env->net, &s.net, &(struct net_connect_options){.address = "127.0.0.1:22100"});
+        wait_for(k, is_set, &s.closed);
+        assert_true(s.heard.size > 0); /* it is told why */
+        buf_release(&s.heard);
+    }
+    buf_release(&frame);
+}
+
+int main(void)
+{
+#define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
+        STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),
+    };
+    return RUN_TESTS(tests);
+}
