@@ -19,6 +19,7 @@
 
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/uv_env.h"
 
 #define ENDED_MAX 256      /* ends of orphans remembered for a watch that comes late */
 #define CHILDREN_BYTES_MAX (64 * 1024)
@@ -534,4 +535,13 @@ void uv_proc_close(struct uv_proc *p)
         uv_close((uv_handle_t *)&p->child_signal, on_signal_closed);
     else
         uv_proc_unref(p);
+}
+
+static void close_seam(void *seam) { uv_proc_close(seam); }
+
+void uv_env_add_proc(struct uv_env *uv)
+{
+    struct uv_proc *p;
+    (void)uv_proc_new(uv_env_loop(uv), &uv_env_env(uv)->proc, &p); /* always 0 */
+    uv_env_add(uv, close_seam, p);
 }

@@ -265,6 +265,9 @@ static int write_plain(const char *path, const char *value, struct err *reterr)
 static int enable_controllers(const char *path, struct err *reterr)
 {
     char *copy HOST_SCRATCH = mem_strdup(path);
+    int root = write_plain(CGROUP_ROOT "/cgroup.subtree_control", "+cpu +memory +pids", reterr);
+    if (root < 0)
+        return root;
     for (char *at = copy;; at++) {
         if (*at != '/' && *at != '\0')
             continue;

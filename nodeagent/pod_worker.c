@@ -1,0 +1,600 @@
+/* The driver of pod_sync.
+ *
+ *              action
+ *   IDLE ──────────────▶ ACTING        one runtime or API call in flight
+ *    │ ▲───────────────────┘ done
+ *    │ POD_FORGET, close
+ *    ▼
+ *   OVER
+ *
+ * The status is written beside that, one call in flight, whenever what it would say has changed. */
+#include "common/base.h"
+#include "nodeagent/pod_worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "common/mem.h"
+#include "nodeagent/pod_status.h"
+
+#define API_RETRY_MS 1000
+#define FOUND_MAX (POD_CONTAINERS_MAX * 2)
+#define PULL_BACKOFF_SHOWN_MS 1000 /* ErrImagePull is seen before it turns into ImagePullBackOff */
+
+enum worker_state { WORKER_IDLE, WORKER_ACTING, WORKER_OVER, WORKER_STATE_COUNT };
+
+static const bool moves[WORKER_STATE_COUNT][WORKER_STATE_COUNT] = {
+    [WORKER_IDLE] = {[WORKER_ACTING] = true, [WORKER_OVER] = true},
+    [WORKER_ACTING] = {[WORKER_IDLE] = true},
+};
+
+struct found {
+    char *container;
+    struct pod_observed_container as;
+};
+
+struct pod_worker {
+    const struct pod_worker_options *o;
+    char *uid;
+    enum worker_state state;
+    struct pod *pod, *next; /* `next` replaces `pod` between two actions */
+    bool gone, closing, told_unsupported;
+    struct pod_observed observed;
+    struct found *found; /* grows to FOUND_MAX */
+    size_t found_count;
+    bool found_sandbox, found_ready;
+    enum pod_qos found_qos;
+    char *found_namespace, *found_name;
+    struct pod_action action;
+    struct runtime_call call;
+    struct kube_call confirm, write;
+    bool writing;
+    char *written; /* the status last accepted */
+    struct buf sending;
+    int64_t accepted_ms;
+    struct timer timer, write_timer;
+    struct deferred deferred;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+static void step(struct pod_worker *w);
+static void status_write(struct pod_worker *w);
+
+static uint64_t now_ms(struct pod_worker *w) { return clock_monotonic_ms(&w->o->env->clock); }
+
+static void move(struct pod_worker *w, enum worker_state to)
+{
+    ASSERT(moves[w->state][to]);
+    w->state = to;
+}
+
+static void wake(struct pod_worker *w) { loop_defer(&w->o->env->loop, &w->deferred); }
+
+/* --- events --- */
+
+static struct events_subject subject_of(struct pod_worker *w, const char *container, char *path, size_t path_size)
+{
+    struct events_subject s = {"Pod", w->pod->namespace, w->pod->name, w->pod->uid, NULL};
+    if (container != NULL) {
+        bool init = false;
+        for (size_t i = 0; i < w->pod->init_count; i++)
+            init |= strcmp(w->pod->containers[i].name, container) == 0;
+        (void)snprintf(path, path_size, "spec.%s{%s}", init ? "initContainers" : "containers", container);
+        s.field_path = path;
+    }
+    return s;
+}
+
+#define tell(w, container, warning, reason, ...)                                                   \
+    do {                                                                                           \
+        char path_[320];                                                                           \
+        struct events_subject subject_ = subject_of(w, container, path_, sizeof path_);            \
+        if (!(w)->closing)                                                                         \
+            events_post((w)->o->events, &subject_, warning, reason, __VA_ARGS__);                  \
+    } while (0)
+
+/* --- status --- */
+
+static void on_write_timer(struct timer *t) { status_write(container_of(t, struct pod_worker, write_timer)); }
+
+static void check_closed(struct pod_worker *w)
+{
+    if (!w->closing || w->writing || w->state == WORKER_ACTING || w->closed == NULL)
+        return;
+    void (*closed)(void *arg) = w->closed;
+    w->closed = NULL;
+    closed(w->closed_arg);
+}
+
+static void on_written(struct kube_call *call, int status, struct slice body, const struct err *why)
+{
+    (void)body;
+    struct pod_worker *w = call->data;
+    w->writing = false;
+    if (status == 0) {
+        mem_free(w->written);
+        w->written = mem_slice_dup(buf_slice(&w->sending));
+        status_write(w);
+    } else if (status != ERR_NOT_FOUND && status != ERR_CANCELED && status != ERR_CONFLICT) {
+        log_warn(w->o->env->log, "status of a pod was not taken; again soon", "pod=%s/%s why=%s", w->pod->namespace,
+                 w->pod->name, why->message);
+        loop_timer_start(&w->o->env->loop, &w->write_timer, API_RETRY_MS);
+    }
+    if (w->state == WORKER_OVER && !w->closing)
+        wake(w);
+    check_closed(w);
+}
+
+/* Transition times must not move because a status is built again: what was written last is the base. */
+static const struct json *previous_status(struct pod_worker *w, struct json_doc *d)
+{
+    struct json *body;
+    if (w->written != NULL && json_parse(d, slice_str(w->written), &body, NULL) == 0)
+        return json_get(body, "status");
+    return json_at(w->pod->tree, "status");
+}
+
+static void status_build(struct pod_worker *w, struct buf *out)
+{
+    struct json_doc *d = json_doc_new();
+    struct pod_status_options o = {
+        .pod = w->pod,
+        .observed = &w->observed,
+        .host_ip = w->o->host_ip,
+        .now_ms = clock_wall_ms(&w->o->env->clock),
+        .accepted_ms = w->accepted_ms,
+        .previous = previous_status(w, d),
+    };
+    struct json *body = json_new_object(d);
+    json_set_str(d, json_ensure_object(d, body, "metadata"), "uid", w->uid);
+    json_set(d, body, "status", pod_status_build(&o, d));
+    json_print(body, out);
+    json_doc_free(d);
+}
+
+static void status_write(struct pod_worker *w)
+{
+    if (w->writing || w->closing || w->gone || w->pod == NULL || w->observed.terminal || timer_armed(&w->write_timer))
+        return;
+    buf_reset(&w->sending);
+    status_build(w, &w->sending);
+    if (w->written != NULL && slice_is(buf_slice(&w->sending), w->written))
+        return;
+    char *path = mem_printf("/api/v1/namespaces/%s/pods/%s/status", w->pod->namespace, w->pod->name);
+    w->writing = true;
+    w->write = (struct kube_call){.done = on_written, .data = w};
+    kube_patch(w->o->client, &w->write, path, KUBE_PATCH_MERGE, buf_slice(&w->sending));
+    mem_free(path);
+}
+
+/* --- results of actions --- */
+
+static void wait_reason(struct pod_observed_container *c, const char *reason, const char *message)
+{
+    (void)snprintf(c->reason, sizeof c->reason, "%s", reason);
+    (void)snprintf(c->message, sizeof c->message, "%s", message);
+}
+
+static void sandbox_started(struct pod_worker *w, int status, const struct err *why)
+{
+    if (status < 0) {
+        pod_backoff_failed(&w->observed.sandbox_backoff, now_ms(w), false);
+        w->observed.sandbox = POD_SANDBOX_ENDED; /* what stands of it is cleared away first */
+        tell(w, NULL, true, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", why->message);
+        return;
+    }
+    w->observed.sandbox = POD_SANDBOX_READY;
+    w->observed.sandbox_backoff = (struct pod_backoff){0};
+    (void)snprintf(w->observed.address, sizeof w->observed.address, "%s", w->call.address);
+    for (size_t i = 0; i < w->pod->init_count; i++) /* a new sandbox is initialised anew */
+        if (w->observed.containers[i].state == POD_CONTAINER_ENDED)
+            w->observed.containers[i].state = POD_CONTAINER_NEW;
+}
+
+static void sandbox_stopped(struct pod_worker *w, int status, const struct err *why)
+{
+    if (status < 0) {
+        log_warn(w->o->env->log, "pod sandbox does not end; again later", "uid=%s why=%s", w->uid, why->message);
+        pod_backoff_failed(&w->observed.sandbox_backoff, now_ms(w), false);
+        return;
+    }
+    w->observed.sandbox = POD_SANDBOX_NONE;
+}
+
+static void image_got(struct pod_worker *w, int status, const struct err *why)
+{
+    const struct pod_container *spec = &w->pod->containers[w->action.index];
+    struct pod_observed_container *c = &w->observed.containers[w->action.index];
+    if (status == 0) {
+        c->image_ready = true;
+        c->image_backoff = (struct pod_backoff){0};
+        c->reason[0] = c->message[0] = '\0';
+        tell(w, spec->name, false, "Pulled",
+             w->call.pulled ? "Successfully pulled image \"%s\"" : "Container image \"%s\" already present on machine", spec->image);
+        return;
+    }
+    const char *reason = status == ERR_INVALID                               ? "InvalidImageName"
+                         : status == ERR_NOT_FOUND && spec->pull == POD_PULL_NEVER ? "ErrImageNeverPull"
+                                                                             : "ErrImagePull";
+    pod_backoff_failed(&c->image_backoff, now_ms(w), false);
+    wait_reason(c, reason, why->message);
+    tell(w, spec->name, true, "Failed", "%s%s", strcmp(reason, "ErrImagePull") == 0 ? "Failed to pull image: " : "Error: ",
+         why->message);
+}
+
+static void container_started(struct pod_worker *w, int status, const struct err *why)
+{
+    const struct pod_container *spec = &w->pod->containers[w->action.index];
+    struct pod_observed_container *c = &w->observed.containers[w->action.index];
+    if (status == 0) {
+        if (c->attempts > 0) {
+            c->has_last = true;
+            memcpy(c->last.container_id, c->container_id, sizeof c->last.container_id);
+            c->last.started_ms = c->started_ms;
+            c->last.exit = c->exit;
+        }
+        pod_observe_start(c, &w->call, now_ms(w));
+        tell(w, spec->name, false, "Created", "Created container: %s", spec->name);
+        tell(w, spec->name, false, "Started", "Started container %s", spec->name);
+        return;
+    }
+    bool config = status == ERR_INVALID;
+    pod_backoff_failed(&c->start_backoff, now_ms(w), false);
+    wait_reason(c, config ? "CreateContainerConfigError" : "RunContainerError", why->message);
+    tell(w, spec->name, true, "Failed", "Error: %s", why->message);
+}
+
+static void signalled(struct pod_worker *w, int status, const struct err *why)
+{
+    struct pod_observed_container *c = &w->observed.containers[w->action.index];
+    if (status < 0)
+        log_warn(w->o->env->log, "signal was not delivered", "uid=%s why=%s", w->uid, why->message);
+    c->kill_sent = w->action.signal == SIGKILL;
+    if (!c->term_sent) {
+        c->term_sent = true;
+        c->term_at_ms = now_ms(w);
+    }
+}
+
+static void on_called(struct runtime_call *call, int status, const struct err *why)
+{
+    struct pod_worker *w = call->data;
+    move(w, WORKER_IDLE);
+    switch (w->action.kind) {
+    case POD_START_SANDBOX: sandbox_started(w, status, why); break;
+    case POD_STOP_SANDBOX: sandbox_stopped(w, status, why); break;
+    case POD_GET_IMAGE: image_got(w, status, why); break;
+    case POD_START_CONTAINER: container_started(w, status, why); break;
+    case POD_SIGNAL_CONTAINER: signalled(w, status, why); break;
+    default:
+        if (status < 0)
+            log_warn(w->o->env->log, "what a pod left could not be removed", "uid=%s why=%s", w->uid, why->message);
+        w->observed.removed = true;
+    }
+    step(w);
+    check_closed(w);
+}
+
+static void on_confirmed(struct kube_call *call, int status, struct slice body, const struct err *why)
+{
+    (void)body;
+    struct pod_worker *w = call->data;
+    move(w, WORKER_IDLE);
+    if (status == 0 || status == ERR_NOT_FOUND || status == ERR_CONFLICT) {
+        w->gone = true;
+        wake(w);
+    } else if (status != ERR_CANCELED) {
+        log_warn(w->o->env->log, "deletion of a pod was not taken; again soon", "uid=%s why=%s", w->uid, why->message);
+        loop_timer_start(&w->o->env->loop, &w->timer, API_RETRY_MS);
+    }
+    check_closed(w);
+}
+
+/* --- actions --- */
+
+static void confirm(struct pod_worker *w)
+{
+    char *path = mem_printf("/api/v1/namespaces/%s/pods/%s", w->pod->namespace, w->pod->name);
+    char *options = mem_printf("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"gracePeriodSeconds\":0,"
+                               "\"preconditions\":{\"uid\":\"%s\"}}", w->uid);
+    w->confirm = (struct kube_call){.done = on_confirmed, .data = w};
+    kube_delete(w->o->client, &w->confirm, path, slice_str(options));
+    mem_free(path);
+    mem_free(options);
+}
+
+static void act(struct pod_worker *w)
+{
+    static const enum runtime_verb verbs[] = {
+        [POD_START_SANDBOX] = RUNTIME_SANDBOX_START,     [POD_STOP_SANDBOX] = RUNTIME_SANDBOX_STOP,
+        [POD_GET_IMAGE] = RUNTIME_IMAGE,                 [POD_START_CONTAINER] = RUNTIME_CONTAINER_START,
+        [POD_SIGNAL_CONTAINER] = RUNTIME_CONTAINER_SIGNAL, [POD_REMOVE] = RUNTIME_POD_REMOVE,
+    };
+    bool of_container = w->action.kind >= POD_GET_IMAGE && w->action.kind <= POD_SIGNAL_CONTAINER;
+    const struct pod_container *spec = of_container ? &w->pod->containers[w->action.index] : NULL;
+    struct pod_observed_container *c = of_container ? &w->observed.containers[w->action.index] : NULL;
+    w->call = (struct runtime_call){.verb = verbs[w->action.kind], .pod = w->pod, .index = w->action.index,
+                                    .signal = w->action.signal, .done = on_called, .data = w};
+    (void)snprintf(w->call.address, sizeof w->call.address, "%s", w->observed.address);
+    if (c != NULL)
+        w->call.attempt = w->action.kind == POD_START_CONTAINER ? c->attempts : c->attempts - MIN(c->attempts, 1U);
+    if (w->action.kind == POD_SIGNAL_CONTAINER && !c->term_sent)
+        tell(w, spec->name, false, "Killing", "Stopping container %s", spec->name);
+    if (w->action.kind == POD_GET_IMAGE && spec->pull == POD_PULL_ALWAYS)
+        tell(w, spec->name, false, "Pulling", "Pulling image \"%s\"", spec->image);
+    runtime_call(w->o->runtime, &w->call);
+}
+
+/* What the waiting containers say while their back-off runs. */
+static uint64_t show_backoff(struct pod_worker *w)
+{
+    uint64_t soonest = POD_NEVER, now = now_ms(w);
+    for (size_t i = 0; i < w->pod->container_count && !w->pod->deleting; i++) {
+        struct pod_observed_container *c = &w->observed.containers[i];
+        const struct pod_container *spec = &w->pod->containers[i];
+        char text[ERR_MESSAGE_MAX];
+        if (strcmp(c->reason, "ErrImagePull") == 0 && c->image_backoff.retry_at_ms > now) {
+            uint64_t shown = c->image_backoff.retry_at_ms - c->image_backoff.delay_ms / 2 + PULL_BACKOFF_SHOWN_MS;
+            if (now < shown) {
+                soonest = MIN(soonest, shown - now);
+                continue;
+            }
+            (void)snprintf(text, sizeof text, "Back-off pulling image \"%.200s\"", spec->image);
+            wait_reason(c, "ImagePullBackOff", text);
+            tell(w, spec->name, false, "BackOff", "%s", text);
+        }
+        if (c->state == POD_CONTAINER_ENDED && c->reason[0] == '\0' && pod_may_restart(w->pod, i, c) &&
+            c->start_backoff.retry_at_ms > now) {
+            (void)snprintf(text, sizeof text, "back-off %llus restarting failed container=%.63s pod=%.63s_%.63s(%s)",
+                           (unsigned long long)((c->start_backoff.retry_at_ms - now + 999) / 1000), spec->name, w->pod->name,
+                           w->pod->namespace, w->uid);
+            wait_reason(c, "CrashLoopBackOff", text);
+            tell(w, spec->name, true, "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)", spec->name,
+                 w->pod->name, w->pod->namespace, w->uid);
+        }
+    }
+    return soonest;
+}
+
+static void step(struct pod_worker *w)
+{
+    if (w->closing || w->state != WORKER_IDLE || w->pod == NULL)
+        return;
+    if (w->next != NULL) {
+        pod_free(w->pod);
+        w->pod = w->next;
+        w->next = NULL;
+    }
+    loop_timer_stop(&w->o->env->loop, &w->timer);
+    w->action = pod_sync(w->pod, w->gone, &w->observed, now_ms(w));
+    uint64_t shown_ms = w->gone ? POD_NEVER : show_backoff(w);
+    status_write(w);
+    switch (w->action.kind) {
+    case POD_WAIT:
+        if (MIN(w->action.wait_ms, shown_ms) != POD_NEVER)
+            loop_timer_start(&w->o->env->loop, &w->timer, MIN(w->action.wait_ms, shown_ms) + 1);
+        return;
+    case POD_FORGET:
+        move(w, WORKER_OVER);
+        wake(w);
+        return;
+    case POD_CONFIRM:
+        move(w, WORKER_ACTING);
+        confirm(w);
+        return;
+    default:
+        move(w, WORKER_ACTING);
+        act(w);
+    }
+}
+
+static void on_timer(struct timer *t) { step(container_of(t, struct pod_worker, timer)); }
+
+static void on_wake(struct deferred *d)
+{
+    struct pod_worker *w = container_of(d, struct pod_worker, deferred);
+    if (w->state != WORKER_OVER)
+        step(w);
+    else if (!w->writing && !w->closing)
+        w->o->forgotten(w->o->arg, w);
+}
+
+/* --- what comes in --- */
+
+static struct pod_observed_container *observed_named(struct pod_worker *w, const char *name)
+{
+    for (size_t i = 0; w->pod != NULL && i < w->pod->container_count; i++)
+        if (strcmp(w->pod->containers[i].name, name) == 0)
+            return &w->observed.containers[i];
+    return NULL;
+}
+
+void pod_worker_found(struct pod_worker *w, const struct runtime_found *f)
+{
+    if (f->container == NULL) {
+        w->found_sandbox = true;
+        w->found_ready = f->running;
+        w->found_qos = f->qos;
+        w->found_namespace = mem_strdup(f->namespace);
+        w->found_name = mem_strdup(f->name);
+        (void)snprintf(w->observed.address, sizeof w->observed.address, "%s", f->address == NULL ? "" : f->address);
+        return;
+    }
+    if (w->found_count == FOUND_MAX)
+        return; /* more than two attempts per container are not kept on disk */
+    w->found = mem_realloc(w->found, (w->found_count + 1) * sizeof *w->found);
+    struct found *found = &w->found[w->found_count++];
+    *found = (struct found){0};
+    found->container = mem_strdup(f->container);
+    struct pod_observed_container *c = &found->as;
+    c->state = f->running ? POD_CONTAINER_RUNNING : POD_CONTAINER_ENDED;
+    c->attempts = f->attempt + 1;
+    c->started_ms = f->started_ms;
+    c->exit = f->exit;
+    (void)snprintf(c->container_id, sizeof c->container_id, "%s", f->container_id);
+    (void)snprintf(c->image_id, sizeof c->image_id, "%s", f->image_id);
+}
+
+/* Attempts come in rising order: the last one is the current one, the one before it the last. */
+static void adopt_found(struct pod_worker *w)
+{
+    if (w->found_sandbox)
+        w->observed.sandbox = w->found_ready && w->observed.address[0] != '\0' ? POD_SANDBOX_READY : POD_SANDBOX_ENDED;
+    for (size_t i = 0; i < w->found_count; i++) {
+        struct pod_observed_container *c = observed_named(w, w->found[i].container);
+        if (c == NULL)
+            continue;
+        struct pod_observed_container before = *c;
+        *c = w->found[i].as;
+        if (before.attempts > 0) {
+            c->has_last = true;
+            memcpy(c->last.container_id, before.container_id, sizeof c->last.container_id);
+            c->last.started_ms = before.started_ms;
+            c->last.exit = before.exit;
+        }
+    }
+}
+
+static void first_pod(struct pod_worker *w, struct pod *p)
+{
+    w->pod = p;
+    w->accepted_ms = clock_wall_ms(&w->o->env->clock);
+    w->observed.containers = mem_zalloc(p->container_count * sizeof *w->observed.containers);
+    struct slice phase = json_string_at(p->tree, "status.phase");
+    adopt_found(w);
+    w->observed.terminal = slice_is(phase, "Succeeded") || slice_is(phase, "Failed");
+}
+
+void pod_worker_update(struct pod_worker *w, struct pod *p)
+{
+    bool fits = w->pod == NULL || w->pod->container_count == p->container_count;
+    if (!fits) { /* the API forbids it */
+        log_error(w->o->env->log, "containers of a pod changed; the change is not followed", "uid=%s", w->uid);
+        pod_free(p);
+        return;
+    }
+    if (w->pod == NULL) {
+        first_pod(w, p);
+    } else {
+        pod_free(w->next);
+        w->next = p;
+    }
+    if (!w->told_unsupported && (p->unsupported != NULL || p->unserved != NULL)) {
+        w->told_unsupported = true;
+        tell(w, NULL, true, "Unsupported", "%s", p->unsupported != NULL ? p->unsupported : p->unserved);
+    }
+    wake(w);
+}
+
+/* A pod that only this node knows: enough of a pod to take it down by. */
+static struct pod *stub_of(struct pod_worker *w)
+{
+    struct pod *p = NULL;
+    struct err err;
+    char *text = mem_printf("{\"metadata\":{\"namespace\":\"%s\",\"name\":\"%s\",\"uid\":\"%s\"},\"spec\":{"
+                            "\"terminationGracePeriodSeconds\":0,\"containers\":[{\"name\":\"unknown\"}]}}",
+                            w->found_namespace, w->found_name, w->uid);
+    if (pod_parse(slice_str(text), &p, &err) < 0)
+        log_error(w->o->env->log, "left-over pod cannot be taken down", "uid=%s why=%s", w->uid, err.message);
+    else
+        p->qos = w->found_qos;
+    mem_free(text);
+    return p;
+}
+
+void pod_worker_gone(struct pod_worker *w)
+{
+    if (w->pod == NULL && w->found_sandbox) {
+        struct pod *stub = stub_of(w);
+        if (stub != NULL)
+            first_pod(w, stub);
+    }
+    w->gone = true;
+    if (w->pod == NULL && w->state == WORKER_IDLE)
+        move(w, WORKER_OVER);
+    wake(w);
+}
+
+void pod_worker_ended(struct pod_worker *w, const char *container, unsigned attempt, const struct runtime_exit *exit)
+{
+    if (container == NULL) {
+        if (w->observed.sandbox == POD_SANDBOX_READY)
+            w->observed.sandbox = POD_SANDBOX_ENDED;
+        w->found_ready = false;
+    } else {
+        struct pod_observed_container *c = observed_named(w, container);
+        if (c != NULL && c->state == POD_CONTAINER_RUNNING && c->attempts == attempt + 1)
+            pod_observe_end(c, exit, now_ms(w));
+        for (size_t i = 0; i < w->found_count; i++)
+            if (strcmp(w->found[i].container, container) == 0 && w->found[i].as.attempts == attempt + 1) {
+                w->found[i].as.state = POD_CONTAINER_ENDED;
+                w->found[i].as.exit = *exit;
+            }
+    }
+    wake(w);
+}
+
+/* --- life --- */
+
+struct pod_worker *pod_worker_new(const struct pod_worker_options *o, const char *uid)
+{
+    struct pod_worker *w = NEW(struct pod_worker);
+    w->o = o;
+    w->uid = mem_strdup(uid);
+    timer_init(&w->timer, on_timer);
+    timer_init(&w->write_timer, on_write_timer);
+    deferred_init(&w->deferred, on_wake);
+    return w;
+}
+
+void pod_worker_close(struct pod_worker *w, void (*closed)(void *arg), void *arg)
+{
+    w->closing = true;
+    w->closed = closed;
+    w->closed_arg = arg;
+    loop_timer_stop(&w->o->env->loop, &w->timer);
+    loop_timer_stop(&w->o->env->loop, &w->write_timer);
+    loop_undefer(&w->o->env->loop, &w->deferred);
+    if (w->writing)
+        kube_cancel(w->o->client, &w->write);
+    check_closed(w);
+}
+
+void pod_worker_free(struct pod_worker *w)
+{
+    if (w == NULL)
+        return;
+    ASSERT(!w->writing);
+    ASSERT(w->state != WORKER_ACTING);
+    loop_timer_stop(&w->o->env->loop, &w->timer);
+    loop_timer_stop(&w->o->env->loop, &w->write_timer);
+    loop_undefer(&w->o->env->loop, &w->deferred);
+    for (size_t i = 0; i < w->found_count; i++)
+        mem_free(w->found[i].container);
+    mem_free(w->found);
+    pod_free(w->pod);
+    pod_free(w->next);
+    mem_free(w->observed.containers);
+    mem_free(w->found_namespace);
+    mem_free(w->found_name);
+    mem_free(w->written);
+    buf_release(&w->sending);
+    mem_free(w->uid);
+    mem_free(w);
+}
+
+const char *pod_worker_uid(const struct pod_worker *w) { return w->uid; }
+const struct pod *pod_worker_pod(const struct pod_worker *w) { return w->pod; }
+
+unsigned pod_worker_attempts(const struct pod_worker *w, const char *container)
+{
+    struct pod_observed_container *c = observed_named((struct pod_worker *)w, container);
+    return c == NULL ? 0 : c->attempts;
+}
+
+bool pod_worker_runs(const struct pod_worker *w, const char *container)
+{
+    struct pod_observed_container *c = observed_named((struct pod_worker *)w, container);
+    return c != NULL && c->state == POD_CONTAINER_RUNNING;
+}

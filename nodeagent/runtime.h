@@ -1,0 +1,81 @@
+/* What the pod workers ask of a container runtime. The real one is runtime_oci.c; tests put their own in its place.
+ *
+ * A call is embedded in the caller's memory; `done` runs exactly once, never inside the call. The `pod` must stay as it
+ * is until then. One call per pod at a time. */
+#ifndef NODEAGENT_RUNTIME_H
+#define NODEAGENT_RUNTIME_H
+
+#include "common/base.h"
+#include "common/err.h"
+#include "nodeagent/pod_spec.h"
+
+struct runtime_exit {
+    int code, signal;
+    bool oom_killed; /* the kernel killed one of its processes for want of memory */
+    bool unknown;    /* its shim was gone: the code is made up (137) */
+    int64_t finished_ms;
+};
+
+enum runtime_verb {
+    RUNTIME_SANDBOX_START,   /* → address */
+    RUNTIME_SANDBOX_STOP,    /* everything in it is killed; address and cgroup are given back; logs and exits stay */
+    RUNTIME_POD_REMOVE,      /* after SANDBOX_STOP: state, volumes and logs */
+    RUNTIME_IMAGE,           /* → image_id, pulled; status as image.h */
+    RUNTIME_CONTAINER_START, /* attempt `attempt` of container `index` → container_id, started_ms */
+    RUNTIME_CONTAINER_SIGNAL, /* `signal` to its first process; gone already is fine */
+};
+
+struct runtime_call {
+    enum runtime_verb verb;
+    const struct pod *pod;
+    size_t index;      /* of the container in pod->containers */
+    unsigned attempt;  /* from 0 */
+    int signal;
+    void (*done)(struct runtime_call *c, int status, const struct err *why);
+    void *data;        /* of the caller */
+
+    char address[46];
+    char container_id[160], image_id[80];
+    int64_t started_ms;
+    bool pulled;
+    void *impl;        /* of the runtime */
+};
+
+/* What was found on disk of an earlier agent. `container` NULL: the sandbox. */
+struct runtime_found {
+    const char *namespace, *name, *uid;
+    enum pod_qos qos;
+    const char *address;   /* of the sandbox */
+    const char *container, *container_id, *image_id;
+    unsigned attempt;
+    bool running;
+    int64_t started_ms;
+    struct runtime_exit exit; /* when not running */
+};
+
+struct runtime_events {
+    /* A container, or with NULL the sandbox, ended. Never inside a call. */
+    void (*ended)(void *arg, const char *uid, const char *container, unsigned attempt, const struct runtime_exit *exit);
+    void *arg;
+};
+
+struct runtime_ops {
+    void (*call)(void *impl, struct runtime_call *c);
+    /* Once, before any call: tells what an earlier agent left and goes on watching what runs. Pod by pod, sandbox first,
+     * attempts in rising order. */
+    int (*recover)(void *impl, void (*found)(void *arg, const struct runtime_found *f), void *arg, struct err *reterr);
+};
+
+struct runtime {
+    const struct runtime_ops *ops;
+    void *impl;
+};
+
+static inline void runtime_call(struct runtime *r, struct runtime_call *c) { r->ops->call(r->impl, c); }
+static inline int runtime_recover(struct runtime *r, void (*found)(void *arg, const struct runtime_found *f), void *arg,
+                                  struct err *reterr)
+{
+    return r->ops->recover(r->impl, found, arg, reterr);
+}
+
+#endif

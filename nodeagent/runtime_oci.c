@@ -1,0 +1,909 @@
+/* See runtime_oci.h. A call is a short chain of steps; each step is a process, an image request or a network call, and
+ * its completion starts the next. What runs is known by its shims: one watch per shim, and no polling. */
+#include "common/base.h"
+#include "nodeagent/runtime_oci.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "nodeagent/cgroup.h"
+#include "nodeagent/host.h"
+#include "nodeagent/oci_spec.h"
+
+#define START_TIMEOUT_MS 60000
+#define STOP_TIMEOUT_MS 15000
+#define STATE_BYTES_MAX 65536
+#define ATTEMPTS_KEPT 2
+#define BINDS_MAX 128
+
+struct runtime_oci {
+    struct env *env;
+    char *root, *program, *self, *cgroup_root, *node_ip, *pause_image;
+    struct netns_options network;
+    struct image_store *images;
+    struct runtime_events events;
+    struct host_facts facts;
+    struct list shims, calls;
+};
+
+/* One running container, or the sandbox. */
+struct shim_watch {
+    struct runtime_oci *rt;
+    struct proc_watch watch;
+    struct list link;
+    char *uid, *container; /* container NULL: the sandbox */
+    char *id, *folder;
+    unsigned attempt;
+    struct proc_run cleanup;
+    const char *argv[8];
+};
+
+struct call {
+    struct runtime_oci *rt;
+    struct runtime_call *request;
+    struct list link;
+    struct deferred deferred;
+    struct timer timer;
+    struct image_request image;
+    struct proc_run run;
+    struct netns_call net;
+    struct arena arena;
+    const char *argv[20];
+    char *folder, *id; /* in arena */
+    int pid, status;
+    struct err err;
+};
+
+static const struct pod_container *container_of_call(const struct call *c)
+{
+    return &c->request->pod->containers[c->request->index];
+}
+
+/* --- ends of calls --- */
+
+static void on_finish(struct deferred *d)
+{
+    struct call *c = container_of(d, struct call, deferred);
+    struct runtime_call *request = c->request;
+    struct err err = c->err;
+    int status = c->status;
+    list_remove(&c->link);
+    loop_timer_stop(&c->rt->env->loop, &c->timer);
+    buf_release(&c->image.layers);
+    json_doc_free(c->image.doc);
+    buf_release(&c->run.output);
+    buf_release(&c->run.errors);
+    arena_clear(&c->arena);
+    mem_free(c);
+    request->impl = NULL;
+    request->done(request, status, status == 0 ? NULL : &err);
+}
+
+static void finish(struct call *c, int status)
+{
+    c->status = status;
+    loop_defer(&c->rt->env->loop, &c->deferred);
+}
+
+static void finish_errno(struct call *c, int status, const struct err *why)
+{
+    if (why != NULL)
+        c->err = *why;
+    finish(c, status);
+}
+
+/* --- files --- */
+
+static char *pod_folder(struct call *c, const char *below)
+{
+    return arena_printf(&c->arena, "%s/run/%s%s", c->rt->root, c->request->pod->uid, below);
+}
+
+static char *container_folder(struct call *c, unsigned attempt)
+{
+    return arena_printf(&c->arena, "%s/run/%s/containers/%s/%u", c->rt->root, c->request->pod->uid,
+                        container_of_call(c)->name, attempt);
+}
+
+char *runtime_oci_log_folder(const char *root, const char *namespace, const char *name, const char *uid, const char *container)
+{
+    return mem_printf("%s/logs/pods/%s_%s_%s%s%s", root, namespace, name, uid, *container == '\0' ? "" : "/", container);
+}
+
+static int put_json(const char *path, struct json *object, struct err *reterr)
+{
+    struct buf text = {0};
+    json_print(object, &text);
+    int rv = host_write_file(path, buf_slice(&text), 0640, reterr);
+    buf_release(&text);
+    return rv;
+}
+
+static int pod_json_write(struct call *c, const char *address, struct err *reterr)
+{
+    struct json_doc *d = json_doc_new();
+    struct json *object = json_new_object(d);
+    const struct pod *p = c->request->pod;
+    json_set_str(d, object, "namespace", p->namespace);
+    json_set_str(d, object, "name", p->name);
+    json_set_str(d, object, "uid", p->uid);
+    json_set_int(d, object, "qos", (int64_t)p->qos);
+    json_set_str(d, object, "address", address);
+    int rv = put_json(pod_folder(c, "/pod.json"), object, reterr);
+    json_doc_free(d);
+    return rv;
+}
+
+static int hosts_write(struct call *c, struct err *reterr)
+{
+    struct buf text = {0};
+    const struct pod *p = c->request->pod;
+    buf_append_str(&text, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    buf_printf(&text, "%s\t%s\n", c->request->address, p->hostname);
+    struct json_iterator at = json_iterate(json_at(p->tree, "spec.hostAliases"));
+    while (json_next(&at)) {
+        struct json_iterator name = json_iterate(json_get(at.value, "hostnames"));
+        while (json_next(&name))
+            buf_printf(&text, "%s\t%s\n", json_string_at(at.value, "ip").data, json_string(name.value).data);
+    }
+    int rv = host_write_file(pod_folder(c, "/etc/hosts"), buf_slice(&text), 0644, reterr);
+    buf_release(&text);
+    return rv;
+}
+
+/* What every container of the pod sees under /etc: names and the node's resolver. */
+static int etc_write(struct call *c, struct err *reterr)
+{
+    struct buf resolver = {0};
+    char *hostname = arena_printf(&c->arena, "%s\n", c->request->pod->hostname);
+    int rv = host_mkdirs(pod_folder(c, "/etc"), 0755, reterr);
+    if (rv == 0)
+        rv = hosts_write(c, reterr);
+    if (rv == 0)
+        rv = host_write_file(pod_folder(c, "/etc/hostname"), slice_str(hostname), 0644, reterr);
+    (void)host_read_file("/etc/resolv.conf", 0, STATE_BYTES_MAX, &resolver, NULL); /* a node without one has no resolver */
+    if (rv == 0)
+        rv = host_write_file(pod_folder(c, "/etc/resolv.conf"), buf_slice(&resolver), 0644, reterr);
+    buf_release(&resolver);
+    return rv;
+}
+
+/* --- watching shims --- */
+
+static void shim_free(struct shim_watch *w)
+{
+    list_remove(&w->link);
+    mem_free(w->uid);
+    mem_free(w->container);
+    mem_free(w->id);
+    mem_free(w->folder);
+    buf_release(&w->cleanup.output);
+    buf_release(&w->cleanup.errors);
+    mem_free(w);
+}
+
+/* False where the shim left none. */
+static bool exit_read(const char *folder, struct runtime_exit *ret)
+{
+    struct buf text = {0};
+    struct json_doc *d = json_doc_new();
+    struct json *object = NULL;
+    char *path = mem_printf("%s/exit", folder);
+    bool there = host_read_file(path, 0, STATE_BYTES_MAX, &text, NULL) == 0 && json_parse(d, buf_slice(&text), &object, NULL) == 0;
+    if (there)
+        *ret = (struct runtime_exit){
+            .code = (int)json_int_at(object, "exitCode", 0),
+            .signal = (int)json_int_at(object, "signal", 0),
+            .oom_killed = json_int_at(object, "oomKills", 0) > 0,
+            .finished_ms = json_int_at(object, "finishedMs", 0),
+        };
+    mem_free(path);
+    json_doc_free(d);
+    buf_release(&text);
+    return there;
+}
+
+static void stop_waits_check(struct runtime_oci *rt, const char *uid);
+
+static void shim_report(struct shim_watch *w, const struct runtime_exit *exit)
+{
+    struct runtime_oci *rt = w->rt;
+    char *uid = w->uid, *container = w->container;
+    unsigned attempt = w->attempt;
+    w->uid = w->container = NULL;
+    shim_free(w);
+    rt->events.ended(rt->events.arg, uid, container, attempt, exit);
+    stop_waits_check(rt, uid);
+    mem_free(uid);
+    mem_free(container);
+}
+
+static void on_cleaned_up(struct proc_run *run, int status, const struct proc_exit *exit)
+{
+    (void)exit;
+    struct shim_watch *w = run->data;
+    if (status == ERR_CANCELED) {
+        shim_free(w);
+        return;
+    }
+    struct runtime_exit unknown = {.code = 137, .unknown = true, .finished_ms = clock_wall_ms(&w->rt->env->clock)};
+    shim_report(w, &unknown);
+}
+
+static size_t runtime_argv(const struct runtime_oci *rt, const char **argv)
+{
+    size_t n = 0;
+    argv[n++] = rt->program;
+    if (strcmp(rt->program, "crun") == 0)
+        argv[n++] = "--cgroup-manager=cgroupfs";
+    return n;
+}
+
+static void on_shim_ended(struct proc_watch *watch, const struct proc_exit *exit)
+{
+    (void)exit;
+    struct shim_watch *w = watch->data;
+    struct runtime_exit ended;
+    if (exit_read(w->folder, &ended)) {
+        shim_report(w, &ended);
+        return;
+    }
+    /* The shim itself was killed: the container may still run, but nobody reads its output or would see its end. */
+    log_warn(w->rt->env->log, "shim ended without a status", "id=%s", w->id);
+    size_t n = runtime_argv(w->rt, w->argv);
+    w->argv[n++] = "delete";
+    w->argv[n++] = "--force";
+    w->argv[n++] = w->id;
+    w->argv[n] = NULL;
+    w->cleanup = (struct proc_run){.argv = w->argv, .stdout_fd = -1, .stderr_fd = -1, .timeout_ms = START_TIMEOUT_MS,
+                                   .done = on_cleaned_up, .data = w};
+    proc_run(&w->rt->env->proc, &w->cleanup);
+}
+
+static void shim_watch_start(struct runtime_oci *rt, int pid, const char *uid, const char *container, unsigned attempt,
+                             const char *id, const char *folder)
+{
+    struct shim_watch *w = NEW(struct shim_watch);
+    w->rt = rt;
+    w->uid = mem_strdup(uid);
+    w->container = mem_strdup(container);
+    w->id = mem_strdup(id);
+    w->folder = mem_strdup(folder);
+    w->attempt = attempt;
+    w->watch = (struct proc_watch){.pid = pid, .exited = on_shim_ended, .data = w};
+    list_push_back(&rt->shims, &w->link);
+    proc_watch(&rt->env->proc, &w->watch);
+}
+
+static int pid_file_read(const char *folder, const char *name)
+{
+    struct buf text = {0};
+    char *path = mem_printf("%s/%s", folder, name);
+    long pid = host_read_file(path, 0, 32, &text, NULL) == 0 && text.size > 0 ? strtol(text.data, NULL, 10) : 0;
+    buf_release(&text);
+    mem_free(path);
+    return pid > 1 && pid < INT32_MAX ? (int)pid : 0;
+}
+
+static int64_t number_file_read(const char *folder, const char *name)
+{
+    struct buf text = {0};
+    char *path = mem_printf("%s/%s", folder, name);
+    int64_t value = host_read_file(path, 0, 32, &text, NULL) == 0 && text.size > 0 ? strtoll(text.data, NULL, 10) : 0;
+    buf_release(&text);
+    mem_free(path);
+    return value;
+}
+
+/* --- starting a shim --- */
+
+static struct slice trimmed(const struct buf *b)
+{
+    struct slice text = buf_slice(b);
+    while (text.size > 0 && strchr(" \n", text.data[text.size - 1]) != NULL)
+        text.size--;
+    return text;
+}
+
+/* 0 and c->pid, or why the shim did not start its container. */
+static int shim_answer(struct call *c, int status, const struct proc_exit *exit)
+{
+    if (status < 0) {
+        c->err = c->run.err;
+        return status;
+    }
+    if (exit->signal != 0)
+        return err_set(&c->err, ERR_TIMEOUT, "%s did not start the container within %d s", c->rt->program,
+                       START_TIMEOUT_MS / 1000);
+    struct slice words = trimmed(&c->run.errors);
+    if (exit->code != 0 || c->run.output.size < 4)
+        return err_set(&c->err, ERR_UNAVAILABLE, "%.*s",
+                       (int)MIN(words.size, (size_t)400), words.data == NULL ? "" : words.data);
+    c->pid = (int)strtol(c->run.output.data + strlen("ok "), NULL, 10);
+    return 0;
+}
+
+static void shim_start(struct call *c, const char *log_file, const char *cgroup,
+                       void (*done)(struct proc_run *run, int status, const struct proc_exit *exit))
+{
+    const char *argv[] = {c->rt->self, "shim", "--folder", c->folder, "--id", c->id, "--runtime", c->rt->program,
+                          "--layers-folder", image_store_layers(c->rt->images), "--layers", c->image.layers.data,
+                          "--log", log_file, "--cgroup", cgroup, NULL};
+    _Static_assert(sizeof argv <= sizeof c->argv, "room for the shim's arguments");
+    memcpy(c->argv, argv, sizeof argv);
+    c->run = (struct proc_run){.argv = c->argv, .stdout_fd = -1, .stderr_fd = -1, .timeout_ms = START_TIMEOUT_MS,
+                               .done = done, .data = c};
+    proc_run(&c->rt->env->proc, &c->run);
+}
+
+static int spec_write(struct call *c, struct oci_spec_options *o, struct err *reterr)
+{
+    struct buf text = {0};
+    o->pod = c->request->pod;
+    o->image = c->image.config;
+    o->host_ip = c->rt->node_ip;
+    o->hostname = o->pod->hostname;
+    o->capabilities = c->rt->facts.capabilities;
+    o->open_files_max = c->rt->facts.open_files_max;
+    o->memory_capacity_bytes = c->rt->facts.memory_bytes;
+    int rv = oci_spec_build(o, &text, reterr);
+    if (rv == 0)
+        rv = host_write_file(arena_printf(&c->arena, "%s/config.json", c->folder), buf_slice(&text), 0600, reterr);
+    buf_release(&text);
+    return rv;
+}
+
+static void image_get(struct call *c, const char *image, enum pod_pull pull,
+                      void (*done)(struct image_request *r, int status, const struct err *why))
+{
+    c->image = (struct image_request){.image = image, .pull = pull, .done = done, .data = c};
+    image_ensure(c->rt->images, &c->image);
+}
+
+/* --- RUNTIME_SANDBOX_START --- */
+
+static int sandbox_done(struct call *c)
+{
+    int rv = pod_json_write(c, c->request->address, &c->err);
+    return rv == 0 ? etc_write(c, &c->err) : rv;
+}
+
+static void sandbox_abort(struct call *c, int status)
+{
+    char *cgroup = cgroup_path_of(c->rt->cgroup_root, c->request->pod, NULL);
+    host_cgroup_kill(cgroup); /* the worker asks for SANDBOX_STOP before it tries again */
+    mem_free(cgroup);
+    finish(c, status);
+}
+
+static void on_address(struct netns_call *net, int status, const struct err *why)
+{
+    struct call *c = net->data;
+    if (status == 0) {
+        (void)snprintf(c->request->address, sizeof c->request->address, "%s", net->address);
+        status = sandbox_done(c);
+    } else {
+        c->err = *why;
+    }
+    if (status < 0)
+        sandbox_abort(c, status);
+    else
+        finish(c, 0);
+}
+
+static void on_sandbox_started(struct proc_run *run, int status, const struct proc_exit *exit)
+{
+    struct call *c = run->data;
+    int rv = shim_answer(c, status, exit);
+    if (rv < 0) {
+        finish(c, rv);
+        return;
+    }
+    shim_watch_start(c->rt, pid_file_read(c->folder, "shim.pid"), c->request->pod->uid, NULL, 0, c->id, c->folder);
+    if (c->request->pod->host_network) {
+        (void)snprintf(c->request->address, sizeof c->request->address, "%s", c->rt->node_ip);
+        rv = sandbox_done(c);
+        if (rv < 0)
+            sandbox_abort(c, rv);
+        else
+            finish(c, 0);
+        return;
+    }
+    c->net = (struct netns_call){.done = on_address, .data = c};
+    netns_add(c->rt->env, &c->rt->network, c->id, c->pid, &c->net);
+}
+
+static void on_pause_image(struct image_request *r, int status, const struct err *why)
+{
+    struct call *c = r->data;
+    if (status < 0) {
+        finish_errno(c, status, why);
+        return;
+    }
+    char *cgroup = cgroup_path_of(c->rt->cgroup_root, c->request->pod, "sandbox");
+    struct oci_spec_options o = {.cgroup = arena_printf(&c->arena, "/%s", cgroup)};
+    mem_free(cgroup);
+    int rv = spec_write(c, &o, &c->err);
+    if (rv < 0) {
+        finish(c, rv);
+        return;
+    }
+    shim_start(c, arena_printf(&c->arena, "%s/log", c->folder), o.cgroup + 1, on_sandbox_started);
+}
+
+static void sandbox_start(struct call *c)
+{
+    c->folder = pod_folder(c, "/sandbox");
+    c->id = arena_strdup(&c->arena, slice_str(c->request->pod->uid));
+    int rv = host_remove_tree(c->folder, &c->err);
+    if (rv == 0)
+        rv = host_mkdirs(c->folder, 0700, &c->err);
+    if (rv == 0)
+        rv = pod_json_write(c, "", &c->err);
+    if (rv == 0)
+        rv = cgroup_pod_make(c->rt->cgroup_root, c->request->pod, &c->err);
+    if (rv < 0)
+        finish(c, rv);
+    else
+        image_get(c, c->rt->pause_image, POD_PULL_IF_NOT_PRESENT, on_pause_image);
+}
+
+/* --- RUNTIME_SANDBOX_STOP --- */
+
+static bool has_shims(const struct runtime_oci *rt, const char *uid)
+{
+    LIST_FOR_EACH (at, (struct list *)&rt->shims) {
+        const struct shim_watch *w = container_of(at, struct shim_watch, link);
+        if (w->uid != NULL && strcmp(w->uid, uid) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void on_address_returned(struct netns_call *net, int status, const struct err *why)
+{
+    struct call *c = net->data;
+    char *cgroup = cgroup_path_of(c->rt->cgroup_root, c->request->pod, NULL);
+    host_cgroup_remove(cgroup);
+    mem_free(cgroup);
+    finish_errno(c, status, why);
+}
+
+static void sandbox_stopped(struct call *c)
+{
+    loop_timer_stop(&c->rt->env->loop, &c->timer);
+    c->net = (struct netns_call){.done = on_address_returned, .data = c};
+    netns_remove(c->rt->env, &c->rt->network, c->id, 0, &c->net);
+}
+
+static void stop_waits_check(struct runtime_oci *rt, const char *uid)
+{
+    if (has_shims(rt, uid))
+        return;
+    LIST_FOR_EACH (at, &rt->calls) {
+        struct call *c = container_of(at, struct call, link);
+        if (c->request->verb == RUNTIME_SANDBOX_STOP && timer_armed(&c->timer) && strcmp(c->request->pod->uid, uid) == 0)
+            sandbox_stopped(c);
+    }
+}
+
+static void on_stop_timeout(struct timer *t)
+{
+    struct call *c = container_of(t, struct call, timer);
+    finish(c, err_set(&c->err, ERR_TIMEOUT, "containers of pod %s/%s did not end within %d s of SIGKILL",
+                      c->request->pod->namespace, c->request->pod->name, STOP_TIMEOUT_MS / 1000));
+}
+
+static void sandbox_stop(struct call *c)
+{
+    char *cgroup = cgroup_path_of(c->rt->cgroup_root, c->request->pod, NULL);
+    c->id = arena_strdup(&c->arena, slice_str(c->request->pod->uid));
+    host_cgroup_kill(cgroup);
+    mem_free(cgroup);
+    if (has_shims(c->rt, c->request->pod->uid))
+        loop_timer_start(&c->rt->env->loop, &c->timer, STOP_TIMEOUT_MS);
+    else
+        sandbox_stopped(c);
+}
+
+/* --- RUNTIME_POD_REMOVE, RUNTIME_IMAGE --- */
+
+static void pod_remove(struct call *c)
+{
+    const struct pod *p = c->request->pod;
+    char *logs = runtime_oci_log_folder(c->rt->root, p->namespace, p->name, p->uid, "");
+    int rv = host_remove_tree(pod_folder(c, ""), &c->err);
+    if (rv == 0)
+        rv = host_remove_tree(logs, &c->err);
+    mem_free(logs);
+    finish(c, rv);
+}
+
+static void on_image(struct image_request *r, int status, const struct err *why)
+{
+    struct call *c = r->data;
+    c->request->pulled = r->pulled;
+    (void)snprintf(c->request->image_id, sizeof c->request->image_id, "%s", r->id);
+    finish_errno(c, status, why);
+}
+
+/* --- RUNTIME_CONTAINER_START --- */
+
+static const struct pod_volume *volume_named(const struct pod *p, const char *name)
+{
+    for (size_t i = 0; i < p->volume_count; i++)
+        if (strcmp(p->volumes[i].name, name) == 0)
+            return &p->volumes[i];
+    return NULL;
+}
+
+/* The API's hostPath types: what must be there, and what is made when it is not. */
+static int host_path_check(const struct pod_volume *v, struct err *reterr)
+{
+    struct host_stat st = {0};
+    int there = host_stat(v->path, &st);
+    if (strcmp(v->path_type, "DirectoryOrCreate") == 0 && there == ERR_NOT_FOUND)
+        return host_mkdirs(v->path, 0755, reterr);
+    if (strcmp(v->path_type, "FileOrCreate") == 0 && there == ERR_NOT_FOUND)
+        return host_write_file(v->path, (struct slice){0}, 0644, reterr);
+    if (*v->path_type == '\0' && there == ERR_NOT_FOUND)
+        return host_mkdirs(v->path, 0755, reterr); /* as runtimes make missing bind sources */
+    bool fits = strncmp(v->path_type, "Directory", 9) == 0 ? st.is_folder
+                : strncmp(v->path_type, "File", 4) == 0    ? !st.is_folder && !st.is_socket && !st.is_block && !st.is_char
+                : strcmp(v->path_type, "Socket") == 0      ? st.is_socket
+                : strcmp(v->path_type, "CharDevice") == 0  ? st.is_char
+                : strcmp(v->path_type, "BlockDevice") == 0 ? st.is_block
+                                                           : true;
+    if (there < 0 || !fits)
+        return err_set(reterr, ERR_INVALID, "hostPath type check failed: %s is not a %s", v->path, v->path_type);
+    return 0;
+}
+
+static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bind *ret, struct err *reterr)
+{
+    const struct pod_volume *v = volume_named(c->request->pod, m->volume);
+    if (v == NULL || v->kind == POD_VOLUME_UNSUPPORTED)
+        return err_set(reterr, ERR_INVALID, "volume %s cannot be mounted", m->volume);
+    char *source = arena_strdup(&c->arena, slice_str(v->path == NULL ? "" : v->path));
+    int rv = 0;
+    if (v->kind == POD_VOLUME_HOST_PATH) {
+        rv = host_path_check(v, reterr);
+    } else {
+        source = arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name);
+        rv = host_mkdirs(source, 0777, reterr);
+    }
+    if (rv == 0 && m->sub_path != NULL) {
+        struct host_stat st;
+        source = arena_printf(&c->arena, "%s/%s", source, m->sub_path);
+        if (host_stat(source, &st) == ERR_NOT_FOUND)
+            rv = host_mkdirs(source, 0777, reterr);
+    }
+    *ret = (struct oci_bind){source, m->path, m->read_only};
+    return rv;
+}
+
+static int binds_fill(struct call *c, struct oci_bind *binds, size_t *ret_count, struct err *reterr)
+{
+    static const char *const files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+    const struct pod_container *container = container_of_call(c);
+    size_t n = 0;
+    if (container->mount_count + ARRAY_LEN(files) > BINDS_MAX)
+        return err_set(reterr, ERR_INVALID, "container %s has more than %d volume mounts", container->name,
+                       BINDS_MAX - (int)ARRAY_LEN(files));
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        bool mounted = false;
+        for (size_t j = 0; j < container->mount_count; j++)
+            mounted |= strcmp(container->mounts[j].path, files[i]) == 0 || strcmp(container->mounts[j].path, "/etc") == 0;
+        if (!mounted)
+            binds[n++] = (struct oci_bind){pod_folder(c, files[i]), files[i], false};
+    }
+    for (size_t i = 0; i < container->mount_count; i++) {
+        int rv = bind_volume(c, &container->mounts[i], &binds[n++], reterr);
+        if (rv < 0)
+            return rv;
+    }
+    *ret_count = n;
+    return 0;
+}
+
+static int meta_write(struct call *c, struct err *reterr)
+{
+    struct json_doc *d = json_doc_new();
+    struct json *object = json_new_object(d);
+    json_set_str(d, object, "id", c->id);
+    json_set_str(d, object, "image", c->image.id);
+    int rv = put_json(arena_printf(&c->arena, "%s/meta.json", c->folder), object, reterr);
+    json_doc_free(d);
+    return rv;
+}
+
+static void on_container_started(struct proc_run *run, int status, const struct proc_exit *exit)
+{
+    struct call *c = run->data;
+    int rv = shim_answer(c, status, exit);
+    if (rv < 0) {
+        finish(c, rv);
+        return;
+    }
+    c->request->started_ms = number_file_read(c->folder, "started");
+    (void)snprintf(c->request->container_id, sizeof c->request->container_id, "%s://%s", c->rt->program, c->id);
+    (void)snprintf(c->request->image_id, sizeof c->request->image_id, "%s", c->image.id);
+    shim_watch_start(c->rt, pid_file_read(c->folder, "shim.pid"), c->request->pod->uid, container_of_call(c)->name,
+                     c->request->attempt, c->id, c->folder);
+    finish(c, 0);
+}
+
+static int container_prepare(struct call *c, struct oci_spec_options *o, struct oci_bind *binds, char **ret_log)
+{
+    const struct pod *p = c->request->pod;
+    const struct pod_container *container = container_of_call(c);
+    unsigned attempt = c->request->attempt;
+    int rv = 0;
+    if (attempt >= ATTEMPTS_KEPT)
+        rv = host_remove_tree(container_folder(c, attempt - ATTEMPTS_KEPT), &c->err);
+    if (rv == 0)
+        rv = host_remove_tree(c->folder, &c->err);
+    if (rv == 0)
+        rv = host_mkdirs(c->folder, 0700, &c->err);
+    char *logs = runtime_oci_log_folder(c->rt->root, p->namespace, p->name, p->uid, container->name);
+    if (rv == 0)
+        rv = host_mkdirs(logs, 0755, &c->err);
+    *ret_log = arena_printf(&c->arena, "%s/%u.log", logs, attempt);
+    if (rv == 0 && attempt >= ATTEMPTS_KEPT)
+        rv = host_remove_tree(arena_printf(&c->arena, "%s/%u.log", logs, attempt - ATTEMPTS_KEPT), &c->err);
+    mem_free(logs);
+    char *cgroup = cgroup_path_of(c->rt->cgroup_root, p, container->name);
+    o->cgroup = arena_printf(&c->arena, "/%s", cgroup);
+    mem_free(cgroup);
+    o->container = container;
+    o->pod_ip = c->request->address;
+    o->sandbox_pid = pid_file_read(pod_folder(c, "/sandbox"), "pid");
+    o->binds = binds;
+    if (rv == 0 && o->sandbox_pid == 0)
+        rv = err_set(&c->err, ERR_UNAVAILABLE, "the pod's sandbox is gone");
+    return rv == 0 ? binds_fill(c, binds, &o->bind_count, &c->err) : rv;
+}
+
+static void on_container_image(struct image_request *r, int status, const struct err *why)
+{
+    struct call *c = r->data;
+    if (status < 0) {
+        finish_errno(c, status, why);
+        return;
+    }
+    struct oci_spec_options o = {0};
+    struct oci_bind binds[BINDS_MAX];
+    char *log_file;
+    int rv = container_prepare(c, &o, binds, &log_file);
+    if (rv == 0)
+        rv = spec_write(c, &o, &c->err);
+    if (rv == 0)
+        rv = meta_write(c, &c->err);
+    if (rv < 0)
+        finish(c, rv);
+    else
+        shim_start(c, log_file, o.cgroup + 1, on_container_started);
+}
+
+static void container_start(struct call *c)
+{
+    c->folder = container_folder(c, c->request->attempt);
+    c->id = arena_printf(&c->arena, "%s.%s.%u", c->request->pod->uid, container_of_call(c)->name, c->request->attempt);
+    image_get(c, container_of_call(c)->image, POD_PULL_IF_NOT_PRESENT, on_container_image);
+}
+
+/* --- RUNTIME_CONTAINER_SIGNAL --- */
+
+static void on_signalled(struct proc_run *run, int status, const struct proc_exit *exit)
+{
+    (void)exit; /* a container that ended meanwhile makes the runtime complain: its end is reported by its shim */
+    struct call *c = run->data;
+    finish_errno(c, status, status == 0 ? NULL : &run->err);
+}
+
+static void container_signal(struct call *c)
+{
+    c->id = arena_printf(&c->arena, "%s.%s.%u", c->request->pod->uid, container_of_call(c)->name, c->request->attempt);
+    size_t n = runtime_argv(c->rt, c->argv);
+    c->argv[n++] = "kill";
+    c->argv[n++] = c->id;
+    c->argv[n++] = arena_printf(&c->arena, "%d", c->request->signal);
+    c->argv[n] = NULL;
+    c->run = (struct proc_run){.argv = c->argv, .stdout_fd = -1, .stderr_fd = -1, .timeout_ms = START_TIMEOUT_MS,
+                               .done = on_signalled, .data = c};
+    proc_run(&c->rt->env->proc, &c->run);
+}
+
+static void call_pod_image(struct call *c)
+{
+    const struct pod_container *container = container_of_call(c);
+    image_get(c, container->image, container->pull, on_image);
+}
+
+static void oci_call(void *impl, struct runtime_call *request)
+{
+    static void (*const verbs[])(struct call *c) = {
+        [RUNTIME_SANDBOX_START] = sandbox_start,     [RUNTIME_SANDBOX_STOP] = sandbox_stop,
+        [RUNTIME_POD_REMOVE] = pod_remove,           [RUNTIME_IMAGE] = call_pod_image,
+        [RUNTIME_CONTAINER_START] = container_start, [RUNTIME_CONTAINER_SIGNAL] = container_signal,
+    };
+    struct runtime_oci *rt = impl;
+    ASSERT(request->verb < ARRAY_LEN(verbs));
+    ASSERT(request->pod != NULL);
+    struct call *c = NEW(struct call);
+    c->rt = rt;
+    c->request = request;
+    request->impl = c;
+    deferred_init(&c->deferred, on_finish);
+    timer_init(&c->timer, on_stop_timeout);
+    list_push_back(&rt->calls, &c->link);
+    verbs[request->verb](c);
+}
+
+/* --- recovery --- */
+
+struct recovery {
+    struct runtime_oci *rt;
+    void (*found)(void *arg, const struct runtime_found *f);
+    void *arg;
+    struct runtime_found pod;
+    const char *container, *containers_folder;
+    unsigned attempts[64];
+    size_t attempt_count;
+};
+
+static void recover_one(struct recovery *r, struct runtime_found *f, const char *folder, const char *id)
+{
+    int pid = pid_file_read(folder, "shim.pid");
+    f->started_ms = number_file_read(folder, "started");
+    f->running = pid > 0 && host_process_is(pid, folder);
+    if (f->running)
+        shim_watch_start(r->rt, pid, f->uid, f->container, f->attempt, id, folder);
+    else if (!exit_read(folder, &f->exit))
+        f->exit = (struct runtime_exit){.code = 137, .unknown = true, .finished_ms = clock_wall_ms(&r->rt->env->clock)};
+    if (f->running || f->started_ms > 0 || f->container == NULL)
+        r->found(r->arg, f);
+}
+
+static void on_attempt(void *arg, const char *name)
+{
+    struct recovery *r = arg;
+    char *end;
+    unsigned long n = strtoul(name, &end, 10);
+    if (*name != '\0' && *end == '\0' && n < 1000000 && r->attempt_count < ARRAY_LEN(r->attempts))
+        r->attempts[r->attempt_count++] = (unsigned)n;
+}
+
+static int order_attempts(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+    return (x > y) - (x < y);
+}
+
+static void on_container(void *arg, const char *name)
+{
+    struct recovery *r = arg;
+    char *folder = mem_printf("%s/%s", r->containers_folder, name);
+    r->attempt_count = 0;
+    (void)host_list(folder, on_attempt, r, NULL); /* vanished: no attempts */
+    qsort(r->attempts, r->attempt_count, sizeof r->attempts[0], order_attempts);
+    for (size_t i = 0; i < r->attempt_count; i++) {
+        struct json_doc *d = json_doc_new();
+        struct json *meta = NULL;
+        struct buf text = {0};
+        char *at = mem_printf("%s/%u", folder, r->attempts[i]), *path = mem_printf("%s/meta.json", at);
+        if (host_read_file(path, 0, STATE_BYTES_MAX, &text, NULL) == 0 && json_parse(d, buf_slice(&text), &meta, NULL) == 0) {
+            struct runtime_found f = r->pod;
+            struct slice id = json_string_at(meta, "id"), image = json_string_at(meta, "image");
+            char *container_id = mem_printf("%s://%s", r->rt->program, id.data == NULL ? "" : id.data);
+            f.container = name;
+            f.container_id = container_id;
+            f.image_id = image.data == NULL ? "" : image.data;
+            f.attempt = r->attempts[i];
+            recover_one(r, &f, at, id.data == NULL ? "" : id.data);
+            mem_free(container_id);
+        }
+        mem_free(at);
+        mem_free(path);
+        buf_release(&text);
+        json_doc_free(d);
+    }
+    mem_free(folder);
+}
+
+static void on_pod(void *arg, const char *uid)
+{
+    struct recovery *r = arg;
+    struct json_doc *d = json_doc_new();
+    struct json *pod = NULL;
+    struct buf text = {0};
+    char *folder = mem_printf("%s/run/%s", r->rt->root, uid), *path = mem_printf("%s/pod.json", folder);
+    char *sandbox = mem_printf("%s/sandbox", folder), *containers = mem_printf("%s/containers", folder);
+    if (host_read_file(path, 0, STATE_BYTES_MAX, &text, NULL) == 0 && json_parse(d, buf_slice(&text), &pod, NULL) == 0 &&
+        slice_is(json_string_at(pod, "uid"), uid)) {
+        int64_t qos = json_int_at(pod, "qos", POD_QOS_BEST_EFFORT);
+        r->pod = (struct runtime_found){
+            .namespace = json_string_at(pod, "namespace").data,
+            .name = json_string_at(pod, "name").data,
+            .uid = uid,
+            .qos = qos >= 0 && qos <= POD_QOS_BEST_EFFORT ? (enum pod_qos)qos : POD_QOS_BEST_EFFORT,
+            .address = json_string_at(pod, "address").data,
+        };
+        r->containers_folder = containers;
+        struct runtime_found f = r->pod;
+        recover_one(r, &f, sandbox, uid);
+        (void)host_list(containers, on_container, r, NULL); /* none started yet */
+    } else {
+        log_warn(r->rt->env->log, "left-over folder is no pod's", "folder=%s", folder);
+    }
+    mem_free(folder);
+    mem_free(path);
+    mem_free(sandbox);
+    mem_free(containers);
+    buf_release(&text);
+    json_doc_free(d);
+}
+
+static int oci_recover(void *impl, void (*found)(void *arg, const struct runtime_found *f), void *arg, struct err *reterr)
+{
+    struct runtime_oci *rt = impl;
+    struct recovery r = {.rt = rt, .found = found, .arg = arg};
+    char *folder = mem_printf("%s/run", rt->root);
+    int rv = host_mkdirs(folder, 0700, reterr);
+    if (rv == 0)
+        rv = host_list(folder, on_pod, &r, reterr);
+    mem_free(folder);
+    return rv;
+}
+
+static const struct runtime_ops oci_ops = {.call = oci_call, .recover = oci_recover};
+
+int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct runtime *ret, struct runtime_oci **ret_oci,
+                    struct err *reterr)
+{
+    struct runtime_oci *rt = NEW(struct runtime_oci);
+    rt->env = env;
+    rt->images = o->images;
+    rt->events = o->events;
+    list_init(&rt->shims);
+    list_init(&rt->calls);
+    rt->root = mem_strdup(o->root);
+    rt->program = mem_strdup(o->program);
+    rt->self = mem_strdup(o->self);
+    rt->cgroup_root = mem_strdup(o->cgroup_root);
+    rt->node_ip = mem_strdup(o->node_ip);
+    rt->pause_image = mem_strdup(o->pause_image);
+    rt->network = (struct netns_options){rt->root, mem_strdup(o->network.pod_cidr), mem_strdup(o->network.plugins)};
+    int rv = host_facts(rt->root, &rt->facts, reterr);
+    if (rv < 0) {
+        runtime_oci_free(rt);
+        return rv;
+    }
+    *ret = (struct runtime){&oci_ops, rt};
+    *ret_oci = rt;
+    return 0;
+}
+
+void runtime_oci_free(struct runtime_oci *rt)
+{
+    if (rt == NULL)
+        return;
+    ASSERT(list_empty(&rt->calls));
+    LIST_FOR_EACH (at, &rt->shims) {
+        struct shim_watch *w = container_of(at, struct shim_watch, link);
+        if (w->cleanup.impl != NULL)
+            continue; /* its own completion frees it */
+        proc_unwatch(&rt->env->proc, &w->watch);
+        shim_free(w);
+    }
+    mem_free(rt->root);
+    mem_free(rt->program);
+    mem_free(rt->self);
+    mem_free(rt->cgroup_root);
+    mem_free(rt->node_ip);
+    mem_free(rt->pause_image);
+    mem_free((char *)rt->network.pod_cidr);
+    mem_free((char *)rt->network.plugins);
+    mem_free(rt);
+}
