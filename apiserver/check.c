@@ -23,7 +23,7 @@ static const struct {
 
 const char *check_reason(enum check_kind kind) { return kinds[kind].reason; }
 
-void check_release(struct check *c)
+void check_clear(struct check *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         mem_free(c->errors[i].path);

@@ -25,7 +25,7 @@ struct check {
     size_t count;    /* errors beyond the bound are dropped */
 };
 
-void check_release(struct check *c);
+void check_clear(struct check *c);
 
 /* Moves the walk down; returns what check_leave takes to come back. */
 size_t check_enter(struct check *c, const char *field);          /* "spec" or "spec.template"; "" stays */

@@ -11,7 +11,7 @@ void failure_release(struct failure *f)
 {
     buf_release(&f->message);
     mem_free(f->name);
-    check_release(&f->check);
+    check_clear(&f->check);
     *f = (struct failure){0};
 }
 

@@ -18,6 +18,7 @@
 struct fetch {
     struct store_call call;
     struct watch_cache *cache;
+    struct list link;
     struct deferred over; /* the library still owns the call's arena when done runs */
     bool is_fresh;        /* a freshness read, else a page of the initial list */
 };
@@ -45,6 +46,7 @@ struct watch_cache {
     struct list watchers, waiting, wanting; /* wanting: for the next freshness read */
     struct list reading;                    /* the freshness read in flight serves them */
     bool fresh_in_flight;
+    struct list fetching;
     size_t fetches;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -378,6 +380,7 @@ static void fetch_done(struct store_call *call, int status, const struct err *wh
 {
     struct fetch *f = container_of(call, struct fetch, call);
     struct watch_cache *c = f->cache;
+    list_remove(&f->link);
     loop_defer(&c->env->loop, &f->over);
     if (c->closing)
         return;
@@ -394,6 +397,7 @@ static struct fetch *fetch_new(struct watch_cache *c, bool is_fresh)
     f->is_fresh = is_fresh;
     f->call.done = fetch_done;
     deferred_init(&f->over, fetch_over);
+    list_push_back(&c->fetching, &f->link);
     c->fetches++;
     return f;
 }
@@ -432,6 +436,7 @@ struct watch_cache *watch_cache_new(struct env *env, struct store_client *store,
     list_init(&c->waiting);
     list_init(&c->wanting);
     list_init(&c->reading);
+    list_init(&c->fetching);
     timer_init(&c->retry, retry_fire);
     timer_init(&c->again, again_fire);
     load(c);
@@ -447,6 +452,8 @@ void watch_cache_close(struct watch_cache *c, void (*closed)(void *arg), void *a
     lose_watchers(c);
     loop_timer_stop(&c->env->loop, &c->retry);
     loop_timer_stop(&c->env->loop, &c->again);
+    LIST_FOR_EACH(node, &c->fetching)
+        store_cancel(c->store, &container_of(node, struct fetch, link)->call);
     if (c->watching)
         store_watch_stop(c->store, &c->watch);
     finish_close(c);

@@ -562,17 +562,27 @@ static int append_receive(struct consensus *c, const struct message *m, const ch
     }
 }
 
-/* A rejection must not lead the core below what the follower has already acknowledged: it counts in flight entries from
- * there, in unsigned arithmetic. */
-static uint64_t clamp_hint(const struct consensus *c, const struct message *m)
+/* A rejection must not lead the core below what the follower has already acknowledged: it counts entries in flight from
+ * there, in unsigned arithmetic, and would never send one again. One of something acknowledged is late: the follower has
+ * it by now. It is passed on as an answer that says nothing, for the contact counts. */
+static struct raft_append_entries_result append_result(const struct consensus *c, const struct message *m)
 {
+    struct raft_append_entries_result r = {
+        .version = APPEND_VERSION,
+        .term = m->append_result.term,
+        .rejected = m->append_result.rejected,
+        .last_log_index = m->append_result.last_index,
+        .features = m->append_result.features,
+        .capacity = m->append_result.capacity,
+    };
     raft_index match = 0;
-    uint64_t hint = m->append_result.last_index;
-    if (m->append_result.rejected == 0)
-        return hint;
-    if (raft_match_index(&c->raft, m->from, &match) == 0)
-        hint = MAX(hint, (uint64_t)match);
-    return MIN(hint, m->append_result.rejected - 1);
+    if (r.rejected == 0 || raft_match_index(&c->raft, m->from, &match) != 0)
+        return r;
+    if (r.rejected <= match)
+        r.rejected = r.last_log_index = 0;
+    else
+        r.last_log_index = MIN(MAX(r.last_log_index, match), r.rejected - 1);
+    return r;
 }
 
 static bool message_to_raft(const struct consensus *c, const struct message *m, struct raft_message *to)
@@ -603,14 +613,7 @@ static bool message_to_raft(const struct consensus *c, const struct message *m, 
         return true;
     case MESSAGE_APPEND_RESULT:
         to->type = RAFT_APPEND_ENTRIES_RESULT;
-        to->append_entries_result = (struct raft_append_entries_result){
-            .version = APPEND_VERSION,
-            .term = m->append_result.term,
-            .rejected = m->append_result.rejected,
-            .last_log_index = clamp_hint(c, m),
-            .features = m->append_result.features,
-            .capacity = m->append_result.capacity,
-        };
+        to->append_entries_result = append_result(c, m);
         return true;
     case MESSAGE_INSTALL_SNAPSHOT:
         to->type = RAFT_INSTALL_SNAPSHOT;

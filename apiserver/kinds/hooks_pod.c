@@ -27,8 +27,8 @@ void fill_container(struct json_doc *d, struct json *v)
         json_set_str(d, v, "imagePullPolicy", image_is_latest(json_string_at(v, "image")) ? "Always" : "IfNotPresent");
 }
 
-/* What has a limit and no request requests its limit. */
-void fill_resources(struct json_doc *d, struct json *v)
+/* What has a limit and no request requests its limit; in pods only, not in templates. */
+static void fill_requests(struct json_doc *d, struct json *v)
 {
     struct json_iterator i = json_iterate(json_get(v, "limits"));
     while (json_next(&i)) {
@@ -84,6 +84,15 @@ static const char *qos_class(const struct json *spec)
 
 void fill_pod(struct json_doc *d, struct json *v)
 {
+    static const char *const lists[] = {"containers", "initContainers"};
+    struct json *spec = json_ensure_object(d, v, "spec");
+    if (json_get(spec, "enableServiceLinks") == NULL)
+        json_set_bool(d, spec, "enableServiceLinks", true);
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+        struct json_iterator i = json_iterate(json_get(spec, lists[l]));
+        while (json_next(&i))
+            fill_requests(d, json_ensure_object(d, i.value, "resources"));
+    }
     if (json_string_at(v, "status.qosClass").size == 0)
         json_set_str(d, json_ensure_object(d, v, "status"), "qosClass", qos_class(json_get(v, "spec")));
 }

@@ -7,6 +7,8 @@
 extern const struct kind kind_binding, kind_configmap, kind_deployment, kind_event, kind_lease, kind_namespace, kind_node,
     kind_pod, kind_replicaset, kind_scale;
 
+extern const struct type type_delete_options;
+
 #define KINDS_MAX 256
 
 const struct kind *const *kinds_all(void); /* NULL-terminated; core group first, then groups by name */

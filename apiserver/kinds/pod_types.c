@@ -552,7 +552,7 @@ static const struct field fields_pod_spec[] = {
     {.name = "readinessGates", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_readiness_gate,
      .proto = 28},
     {.name = "runtimeClassName", .type = FIELD_STRING, .proto = 29, .flags = FIELD_POINTER},
-    {.name = "enableServiceLinks", .type = FIELD_BOOL, .proto = 30, .flags = FIELD_POINTER, .fallback = "true"},
+    {.name = "enableServiceLinks", .type = FIELD_BOOL, .proto = 30, .flags = FIELD_POINTER},
     {.name = "preemptionPolicy", .type = FIELD_STRING, .proto = 31, .flags = FIELD_POINTER,
      .one_of = preemption_policies},
     {.name = "overhead", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 32},

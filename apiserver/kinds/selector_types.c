@@ -46,7 +46,7 @@ static const struct field fields_resource_requirements[] = {
     {.name = NULL},
 };
 const struct type type_resource_requirements = {
-    .name = "ResourceRequirements", .fields = fields_resource_requirements, .fill = fill_resources, .check = check_requests,
+    .name = "ResourceRequirements", .fields = fields_resource_requirements, .check = check_requests,
 };
 
 static const struct field fields_resource_field_selector[] = {

@@ -18,7 +18,6 @@ void fill_namespace(struct json_doc *d, struct json *v);
 void fill_node_status(struct json_doc *d, struct json *v);
 void fill_pod(struct json_doc *d, struct json *v);
 void fill_pod_spec(struct json_doc *d, struct json *v);
-void fill_resources(struct json_doc *d, struct json *v);
 
 /* Checks of one value: hooks_values.c. */
 void check_annotations(struct check *c, const struct json *v);

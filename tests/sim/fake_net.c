@@ -6,6 +6,8 @@
 
 #include "common/mem.h"
 
+#include <stdio.h>
+
 #define WINDOW_BYTES (8u * 1024 * 1024)
 
 struct delivery {
@@ -22,10 +24,34 @@ static void delivery_drop(struct sim *s, struct sim_event *e)
     mem_free(d);
 }
 
+static void print(struct sim *s, const struct delivery *d)
+{
+    struct peer_message m;
+    fprintf(stderr, "%llu us: %zu to %zu: ", (unsigned long long)s->now_us, d->from->index, d->to->index);
+    if (peer_message_decode(bytes_slice(d->bytes), d->from->id, d->to->id, &m, NULL) != 0)
+        return;
+    if (m.kind != PEER_CONSENSUS)
+        fprintf(stderr, "kind %d\n", (int)m.kind);
+    else if (m.consensus.kind == MESSAGE_APPEND)
+        fprintf(stderr, "append term %llu prev %llu/%llu entries %zu commit %llu\n",
+                (unsigned long long)m.consensus.append.term, (unsigned long long)m.consensus.append.prev_index,
+                (unsigned long long)m.consensus.append.prev_term, m.consensus.entry_count,
+                (unsigned long long)m.consensus.append.leader_commit);
+    else if (m.consensus.kind == MESSAGE_APPEND_RESULT)
+        fprintf(stderr, "append result term %llu rejected %llu last %llu\n",
+                (unsigned long long)m.consensus.append_result.term, (unsigned long long)m.consensus.append_result.rejected,
+                (unsigned long long)m.consensus.append_result.last_index);
+    else
+        fprintf(stderr, "message %d\n", (int)m.consensus.kind);
+    peer_message_release(&m);
+}
+
 static void deliver(struct sim *s, struct sim_event *e)
 {
     struct delivery *d = container_of(e, struct delivery, event);
     struct err why;
+    if (s->options.verbose)
+        print(s, d);
     sim_trace(s, 5, d->from->index * 16 + d->to->index, hash_bytes(bytes_slice(d->bytes)));
     if (d->to->up && driver_receive(d->to->driver, d->from->id, bytes_slice(d->bytes), &why) != 0)
         sim_violation(s, "member %zu refuses a message of %zu: %s", d->to->index, d->from->index, why.message);

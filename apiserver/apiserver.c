@@ -1,0 +1,226 @@
+/*   new ──caches whole──▶ bootstrap (system namespaces) ──▶ ready ──close──▶ draining ──nothing open──▶ closed */
+#include "common/base.h"
+
+#include "apiserver/request.h"
+#include "common/mem.h"
+
+#define PROBE_MS 2000
+#define STORE_SILENCE_MS 10000
+
+/* Makes the system namespaces through the core itself, as the apiserver's own user. */
+struct bootstrap {
+    struct http_exchange exchange;
+    struct apiserver *api;
+    struct net_peer self;
+    size_t next;
+    struct buf body;
+    struct timer retry;
+    bool open;
+};
+
+static const char *const system_namespaces[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
+
+static void bootstrap_free(struct bootstrap *b)
+{
+    if (b == NULL)
+        return;
+    loop_timer_stop(&b->api->env->loop, &b->retry);
+    b->api->bootstrap = NULL;
+    buf_release(&b->body);
+    mem_free(b);
+}
+
+static void bootstrap_answered(struct http_exchange *x, int status, const struct http_header *headers, size_t n, struct slice body,
+                               struct bytes *shared)
+{
+    struct bootstrap *b = container_of(x, struct bootstrap, exchange);
+    (void)headers, (void)n, (void)shared;
+    b->open = false;
+    if (status == 201 || status == 409)
+        b->next++;
+    else
+        log_warn(b->api->env->log, "cannot make a system namespace yet", "namespace=%s status=%d why=\"%.*s\"", system_namespaces[b->next],
+                 status, (int)MIN(body.size, (size_t)200), body.data);
+    if (b->api->closing)
+        return;
+    loop_timer_start(&b->api->env->loop, &b->retry, status == 201 || status == 409 ? 0 : CACHE_RETRY_MS);
+}
+
+static const struct http_exchange_ops bootstrap_ops = {.respond = bootstrap_answered};
+
+static void bootstrap_step(struct timer *t)
+{
+    struct bootstrap *b = container_of(t, struct bootstrap, retry);
+    struct apiserver *a = b->api;
+    if (b->next == ARRAY_LEN(system_namespaces)) {
+        a->bootstrapped = true;
+        log_info(a->env->log, "system namespaces are there", "%s", "");
+        bootstrap_free(b);
+        return;
+    }
+    buf_reset(&b->body);
+    buf_printf(&b->body, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", system_namespaces[b->next]);
+    b->exchange = (struct http_exchange){
+        .ops = &bootstrap_ops,
+        .request = {.method = SLICE("POST"), .path = SLICE("/api/v1/namespaces"), .query = SLICE(""), .body = buf_slice(&b->body), .peer = &b->self},
+    };
+    b->open = true;
+    api_handle(a, &b->exchange);
+}
+
+static void bootstrap_start(struct apiserver *a)
+{
+    struct bootstrap *b = NEW(struct bootstrap);
+    static const char user[] = "system:apiserver", group[] = "system:masters";
+    b->api = a;
+    memcpy(b->self.common_name, user, sizeof user);
+    memcpy(b->self.organizations[0], group, sizeof group);
+    b->self.organization_count = 1;
+    timer_init(&b->retry, bootstrap_step);
+    a->bootstrap = b;
+    loop_timer_start(&a->env->loop, &b->retry, 0);
+}
+
+bool apiserver_ready(const struct apiserver *a)
+{
+    uint64_t now = clock_monotonic_ms(&a->env->clock);
+    for (size_t i = 0; i < KINDS_MAX; i++) {
+        if (a->caches[i] != NULL && !watch_cache_synced(a->caches[i]))
+            return false;
+    }
+    return !a->closing && a->bootstrapped && now - a->store_seen_ms < STORE_SILENCE_MS;
+}
+
+struct probe {
+    struct store_call call;
+    struct apiserver *api;
+    struct deferred over;
+};
+
+static void probe_over(struct deferred *d)
+{
+    struct probe *p = container_of(d, struct probe, over);
+    struct apiserver *a = p->api;
+    a->ops_open--;
+    a->probing = false;
+    mem_free(p);
+    if (a->closing)
+        loop_defer(&a->env->loop, &a->finish);
+}
+
+static void probe_done(struct store_call *call, int status, const struct err *why)
+{
+    struct probe *p = container_of(call, struct probe, call);
+    (void)why; /* silence is what counts: apiserver_ready */
+    if (status == 0)
+        p->api->store_seen_ms = clock_monotonic_ms(&p->api->env->clock);
+    loop_defer(&p->api->env->loop, &p->over);
+}
+
+static void probe_fire(struct timer *t)
+{
+    struct apiserver *a = container_of(t, struct apiserver, probe);
+    loop_timer_start(&a->env->loop, &a->probe, PROBE_MS);
+    if (a->probing)
+        return;
+    struct probe *p = NEW(struct probe);
+    struct kv_range range = {.span = {SLICE("/registry/"), {NULL, 0}}, .count_only = true};
+    p->api = a;
+    p->call.done = probe_done;
+    deferred_init(&p->over, probe_over);
+    a->probing = true;
+    a->ops_open++;
+    store_range(a->store, &p->call, &range, PROBE_MS);
+}
+
+static void finish_close(struct deferred *d)
+{
+    struct apiserver *a = container_of(d, struct apiserver, finish);
+    if (a->caches_open > 0 || a->ops_open > 0 || a->request_count > 0)
+        return;
+    bootstrap_free(a->bootstrap);
+    metrics_free(a->metrics);
+    void (*closed)(void *) = a->closed;
+    void *arg = a->closed_arg;
+    mem_free(a);
+    if (closed != NULL)
+        closed(arg);
+}
+
+static void cache_closed(void *arg)
+{
+    struct apiserver *a = arg;
+    a->caches_open--;
+    loop_defer(&a->env->loop, &a->finish);
+}
+
+static void metrics_make(struct apiserver *a)
+{
+    struct metrics *m = a->metrics = metrics_new();
+    a->count = (struct api_metrics){
+        .seconds = metrics_histogram(m, "apiserver_request_seconds", "Time from request to answer, watches left out."),
+        .store_seconds = metrics_histogram(m, "apiserver_store_seconds", "Time of one call of the store."),
+        .watches = metrics_gauge(m, "apiserver_watches", "Open watches."),
+        .watch_events = metrics_counter(m, "apiserver_watch_events_total", "Events written to watchers."),
+        .watch_cuts = metrics_counter(m, "apiserver_watch_cuts_total", "Watches ended because they fell behind."),
+        .conflicts = metrics_counter(m, "apiserver_write_conflicts_total", "Transactions that lost a race and were decided again."),
+    };
+}
+
+int apiserver_new(struct env *env, const struct apiserver_options *o, struct apiserver **ret, struct err *reterr)
+{
+    int code = kinds_check(reterr);
+    if (code != 0)
+        return code;
+    struct apiserver *a = NEW(struct apiserver);
+    a->env = env;
+    a->store = o->store;
+    a->kubelet_tls = o->kubelet_tls;
+    a->advertise = o->advertise;
+    a->bookmark_ms = o->bookmark_ms == 0 ? BOOKMARK_MS : o->bookmark_ms;
+    list_init(&a->requests);
+    list_init(&a->ops);
+    deferred_init(&a->finish, finish_close);
+    timer_init(&a->probe, probe_fire);
+    metrics_make(a);
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (!(*k)->never_stored) {
+            a->caches[kinds_index(*k)] = watch_cache_new(env, o->store, *k);
+            a->caches_open++;
+        }
+    }
+    loop_timer_start(&env->loop, &a->probe, 0);
+    bootstrap_start(a);
+    *ret = a;
+    return 0;
+}
+
+static void end_request(struct api_request *r)
+{
+    if (r->x == NULL)
+        return;
+    if (r->streaming)
+        request_end_stream(r, false);
+    else
+        request_fail_with(r, ERR_UNAVAILABLE, "the apiserver is shutting down");
+}
+
+void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
+{
+    ASSERT(!a->closing);
+    a->closing = true;
+    a->closed = closed;
+    a->closed_arg = arg;
+    loop_timer_stop(&a->env->loop, &a->probe);
+    if (a->bootstrap != NULL)
+        loop_timer_stop(&a->env->loop, &a->bootstrap->retry);
+    LIST_FOR_EACH(node, &a->requests)
+        end_request(container_of(node, struct api_request, link));
+    LIST_FOR_EACH(node, &a->ops)
+        store_cancel(a->store, &container_of(node, struct store_op, link)->call);
+    for (size_t i = 0; i < KINDS_MAX; i++) {
+        if (a->caches[i] != NULL)
+            watch_cache_close(a->caches[i], cache_closed, a);
+    }
+    loop_defer(&a->env->loop, &a->finish);
+}

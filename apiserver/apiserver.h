@@ -1,0 +1,33 @@
+/* The apiserver as a component: a request core over watch caches and the store. Knows no sockets: whoever has an
+ * exchange (the HTTP front, a test, a simulated client) hands it to api_handle. */
+#ifndef APISERVER_APISERVER_H
+#define APISERVER_APISERVER_H
+
+#include "common/base.h"
+#include "common/env.h"
+#include "common/err.h"
+#include "common/http.h"
+
+struct apiserver;
+struct store_client;
+struct tls;
+
+struct apiserver_options {
+    struct store_client *store; /* borrowed; outlives the apiserver */
+    struct tls *kubelet_tls;    /* how to reach node agents; NULL: plain HTTP (tests) */
+    const char *advertise;      /* "host:port" that others reach this replica by; NULL: unknown; borrowed */
+    unsigned bookmark_ms;       /* 0: once a minute */
+};
+
+/* ERR_INTERNAL: the table of kinds is broken (named). Begins to fill its caches at once. */
+int apiserver_new(struct env *env, const struct apiserver_options *o, struct apiserver **ret, struct err *reterr);
+/* Ends every open exchange, then calls `closed`; the memory is gone before it. */
+void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg);
+
+/* The request core: answers `x` once, now or later. */
+void api_handle(struct apiserver *a, struct http_exchange *x);
+
+/* All caches are whole, the system namespaces exist and the store has answered lately. */
+bool apiserver_ready(const struct apiserver *a);
+
+#endif

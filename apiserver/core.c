@@ -1,0 +1,424 @@
+/* The request core: route → who → may it → verb. Requests are structs that live until they are answered and nothing of
+ * theirs is in flight. */
+#include "common/base.h"
+
+#include "apiserver/request.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct watch_cache *request_cache(const struct api_request *r) { return r->api->caches[kinds_index(r->route.kind)]; }
+
+static void request_release(struct deferred *d)
+{
+    struct api_request *r = container_of(d, struct api_request, over);
+    struct apiserver *a = r->api;
+    list_remove(&r->link);
+    a->request_count--;
+    write_free(r->write);
+    list_free(r->list);
+    watch_free(r->watch);
+    log_free(r->log);
+    failure_release(&r->failure);
+    strict_release(&r->strict);
+    json_doc_free(r->doc);
+    mem_free(r);
+    if (a->closing)
+        loop_defer(&a->env->loop, &a->finish);
+}
+
+/* Freed a turn later, so that whoever answered may still look at it. */
+static void settle(struct api_request *r)
+{
+    watch_cache_wait_cancel(&r->wait);
+    if (r->x == NULL && r->ops == 0)
+        loop_defer(&r->api->env->loop, &r->over);
+}
+
+static void observe(struct api_request *r, int status)
+{
+    char name[96];
+    (void)snprintf(name, sizeof name, "apiserver_requests_total{verb=\"%s\",code=\"%d\"}", r->route.verb, status); /* bounded words */
+    metric_add(metrics_counter(r->api->metrics, name, "Requests answered."), 1);
+    if (r->watch == NULL)
+        metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
+}
+
+#define HEADERS_MAX (8 + WARNINGS_MAX)
+
+struct headers {
+    struct http_header list[HEADERS_MAX];
+    size_t count;
+    char audit[UUID_TEXT_SIZE];
+    struct buf warnings[WARNINGS_MAX];
+};
+
+static void header_add(struct headers *h, const char *name, struct slice value)
+{
+    if (h->count < HEADERS_MAX)
+        h->list[h->count++] = (struct http_header){slice_str(name), value};
+}
+
+static void headers_make(struct api_request *r, const char *content_type, struct headers *h)
+{
+    struct slice audit = http_header_get(r->x->request.headers, r->x->request.header_count, "Audit-Id");
+    random_uuid(&r->api->env->random, h->audit);
+    header_add(h, "Audit-Id", audit.size > 0 ? audit : slice_str(h->audit));
+    header_add(h, "Cache-Control", SLICE("no-cache, private"));
+    header_add(h, "Content-Type", slice_str(content_type));
+    header_add(h, "X-Kubernetes-Pf-Flowschema-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
+    header_add(h, "X-Kubernetes-Pf-Prioritylevel-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
+    for (size_t i = 0; r->warn && i < r->strict.count && i < WARNINGS_MAX; i++) {
+        buf_append_str(&h->warnings[i], "299 - ");
+        json_print_string(slice_str(r->strict.texts[i]), &h->warnings[i]);
+        header_add(h, "Warning", buf_slice(&h->warnings[i]));
+    }
+}
+
+static void headers_release(struct headers *h)
+{
+    for (size_t i = 0; i < WARNINGS_MAX; i++)
+        buf_release(&h->warnings[i]);
+}
+
+static void answer(struct api_request *r, int status, const char *content_type, struct slice body, struct bytes *shared)
+{
+    struct headers h = {.count = 0};
+    if (r->x == NULL)
+        return;
+    observe(r, status);
+    headers_make(r, content_type, &h);
+    if (r->failure.retry_after_seconds > 0)
+        header_add(&h, "Retry-After", SLICE("1"));
+    struct http_exchange *x = r->x;
+    r->x = NULL;
+    http_respond(x, status, h.list, h.count, body, shared);
+    headers_release(&h);
+    settle(r);
+}
+
+void request_answer(struct api_request *r, int status, const char *content_type, struct slice body)
+{
+    answer(r, status, content_type, body, NULL);
+}
+
+void request_answer_bytes(struct api_request *r, int status, struct bytes *json)
+{
+    answer(r, status, "application/json", bytes_slice(json), json);
+}
+
+void request_fail(struct api_request *r)
+{
+    struct buf body = {0};
+    status_failure(&r->failure, &body);
+    request_answer(r, err_http(r->failure.code), "application/json", buf_slice(&body));
+    buf_release(&body);
+}
+
+int request_fail_with(struct api_request *r, int code, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* cut when longer */
+    va_end(args);
+    failure_set(&r->failure, code, "%s", text);
+    request_fail(r);
+    return code;
+}
+
+/* A write whose outcome is unknown must not carry Retry-After: the client would repeat it. */
+void request_fail_store(struct api_request *r, int status, const struct err *why)
+{
+    switch (status) {
+    case ERR_COMPACTED: status = ERR_EXPIRED; break;
+    case ERR_CANCELED: status = ERR_UNAVAILABLE; break;
+    default: break;
+    }
+    failure_set(&r->failure, status, "the store did not carry it out: %s", why == NULL ? err_text(status) : why->message);
+    request_fail(r);
+}
+
+void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
+{
+    r->failure.cause_reason = "ResourceVersionTooLarge";
+    r->failure.cause_message = "Too large resource version";
+    r->failure.retry_after_seconds = 1;
+    request_fail_with(r, ERR_TIMEOUT, "Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
+}
+
+void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored, int64_t revision)
+{
+    struct buf json = {0}, out = {0};
+    struct err why;
+    if (splice_revision(stored, revision, &json, &why) != 0) {
+        failure_from(&r->failure, &why);
+        request_fail(r);
+    } else {
+        format_object(k, r->accept.format, buf_slice(&json), clock_wall_ms(&r->api->env->clock), true, &out);
+        buf_append_char(&out, '\n');
+        request_answer(r, status, "application/json", buf_slice(&out));
+    }
+    buf_release(&json);
+    buf_release(&out);
+}
+
+void request_begin_stream(struct api_request *r, const char *content_type)
+{
+    struct headers h = {.count = 0};
+    observe(r, 200);
+    headers_make(r, content_type, &h);
+    r->streaming = true;
+    http_begin(r->x, 200, h.list, h.count);
+    headers_release(&h);
+}
+
+void request_end_stream(struct api_request *r, bool clean)
+{
+    struct http_exchange *x = r->x;
+    if (x == NULL)
+        return;
+    r->x = NULL;
+    http_end(x, clean);
+    settle(r);
+}
+
+bool request_query(const struct api_request *r, const char *name, struct buf *out)
+{
+    struct buf scratch = {0};
+    struct slice value;
+    bool found = http_query_get(r->x->request.query, name, &scratch, &value);
+    buf_reset(out);
+    buf_append(out, "", 0);
+    if (found)
+        buf_append_slice(out, value);
+    buf_release(&scratch);
+    return found;
+}
+
+int request_query_int(struct api_request *r, const char *name, int64_t fallback, int64_t *ret)
+{
+    struct buf text = {0};
+    char *end = NULL;
+    int code = 0;
+    *ret = fallback;
+    if (request_query(r, name, &text) && text.size > 0) {
+        long long v = strtoll(text.data, &end, 10);
+        if (*end != '\0' || text.size > 18 || v < 0)
+            code = failure_set(&r->failure, ERR_BAD_REQUEST, "%s: Invalid value: \"%.100s\": must be a non-negative whole number", name,
+                               text.data);
+        else
+            *ret = v;
+    }
+    buf_release(&text);
+    return code;
+}
+
+static void op_over(struct deferred *d)
+{
+    struct store_op *op = container_of(d, struct store_op, over);
+    struct apiserver *a = op->api;
+    a->ops_open--;
+    mem_free(op);
+    if (a->closing)
+        loop_defer(&a->env->loop, &a->finish);
+}
+
+static void op_done(struct store_call *call, int status, const struct err *why)
+{
+    struct store_op *op = container_of(call, struct store_op, call);
+    struct apiserver *a = op->api;
+    struct api_request *r = op->request;
+    uint64_t now = clock_monotonic_ms(&a->env->clock);
+    list_remove(&op->link);
+    loop_defer(&a->env->loop, &op->over);
+    metric_observe_ms(a->count.store_seconds, now - op->began_ms);
+    if (status == 0)
+        a->store_seen_ms = now;
+    r->ops--;
+    if (r->x != NULL)
+        op->done(r, call, status, why);
+    else
+        settle(r);
+}
+
+struct store_op *request_op(struct api_request *r, void (*done)(struct api_request *, struct store_call *, int, const struct err *))
+{
+    struct store_op *op = NEW(struct store_op);
+    op->api = r->api;
+    op->request = r;
+    op->done = done;
+    op->call.done = op_done;
+    op->began_ms = clock_monotonic_ms(&r->api->env->clock);
+    deferred_init(&op->over, op_over);
+    list_push_back(&r->api->ops, &op->link);
+    r->api->ops_open++;
+    r->ops++;
+    return op;
+}
+
+static void wait_done(struct cache_wait *w, int status)
+{
+    struct api_request *r = w->data;
+    if (r->x != NULL)
+        r->after_wait(r, status);
+}
+
+void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms, void (*after)(struct api_request *, int))
+{
+    r->after_wait = after;
+    r->wait.done = wait_done;
+    r->wait.data = r;
+    watch_cache_wait(c, &r->wait, revision, timeout_ms);
+}
+
+void request_wait_fresh(struct api_request *r, struct watch_cache *c, void (*after)(struct api_request *, int))
+{
+    r->after_wait = after;
+    r->wait.done = wait_done;
+    r->wait.data = r;
+    watch_cache_wait_fresh(c, &r->wait);
+}
+
+void store_key(const struct kind *k, struct slice namespace, struct slice name, struct buf *out)
+{
+    buf_reset(out);
+    buf_printf(out, "/registry/%s/", k->storage_prefix);
+    if (k->namespaced)
+        buf_printf(out, "%.*s/", SLICE_ARGS(namespace));
+    buf_append_slice(out, name);
+}
+
+void request_key(const struct api_request *r, struct slice name, struct buf *out)
+{
+    store_key(r->route.kind, r->route.namespace, name, out);
+}
+
+int request_selection(struct api_request *r, struct selection *ret)
+{
+    struct selection s = {0};
+    struct buf text = {0};
+    struct err why;
+    int code = 0;
+    if (r->route.kind->namespaced)
+        s.namespace = r->route.namespace;
+    if (request_query(r, "labelSelector", &text) && text.size > SELECTOR_BYTES_MAX)
+        code = err_set(&why, ERR_BAD_REQUEST, "labelSelector is longer than %d bytes", SELECTOR_BYTES_MAX);
+    else
+        code = selector_parse_labels(buf_slice(&text), &s.labels, &why);
+    if (code == 0 && request_query(r, "fieldSelector", &text)) {
+        code = text.size > SELECTOR_BYTES_MAX ? err_set(&why, ERR_BAD_REQUEST, "fieldSelector is longer than %d bytes", SELECTOR_BYTES_MAX)
+                                              : selector_parse_fields(buf_slice(&text), &s.fields, &why);
+    }
+    if (code == 0)
+        code = selection_check(&s, r->route.kind, &why);
+    buf_release(&text);
+    if (code != 0) {
+        selection_release(&s);
+        return failure_from(&r->failure, &why);
+    }
+    *ret = s;
+    return 0;
+}
+
+void selection_release(struct selection *s)
+{
+    selector_release(&s->labels);
+    selector_release(&s->fields);
+}
+
+static void on_gone(struct http_exchange *x)
+{
+    struct api_request *r = x->data;
+    r->x = NULL;
+    settle(r);
+}
+
+static void not_found_path(struct api_request *r)
+{
+    request_answer(r, 404, "text/plain; charset=utf-8", SLICE("404 page not found\n"));
+}
+
+static bool verb_allowed(const struct route *r)
+{
+    if (r->subresource.size > 0)
+        return r->sub != NULL && kinds_has_verb(r->sub->verbs, r->verb);
+    return kinds_has_verb(r->kind->verbs, r->verb);
+}
+
+/* POST to a name and the like: the path exists, the verb does not. */
+static bool shape_fits(const struct route *r)
+{
+    bool named = r->name.size > 0;
+    if (strcmp(r->verb, "create") == 0)
+        return named == (r->subresource.size > 0);
+    if (strcmp(r->verb, "update") == 0 || strcmp(r->verb, "patch") == 0)
+        return named;
+    return true;
+}
+
+static void resource_request(struct api_request *r)
+{
+    struct route *route = &r->route;
+    if (route->kind == NULL || *route->kind->plural == '\0' || (route->subresource.size > 0 && route->sub == NULL) ||
+        (route->namespace.size > 0 && !route->kind->namespaced && strcmp(route->kind->plural, "namespaces") != 0)) {
+        not_found_path(r);
+        return;
+    }
+    if (!verb_allowed(route) || !shape_fits(route) ||
+        (route->kind->namespaced && route->namespace.size == 0 && strcmp(route->verb, "list") != 0 && strcmp(route->verb, "watch") != 0)) {
+        request_fail_with(r, ERR_METHOD, "the server does not allow this method on the requested resource");
+        return;
+    }
+    bool reads = strcmp(route->verb, "get") == 0 || strcmp(route->verb, "list") == 0 || strcmp(route->verb, "watch") == 0;
+    if (route->sub != NULL && strcmp(route->sub->name, "log") == 0)
+        log_begin(r);
+    else if (!reads)
+        write_begin(r);
+    else if (strcmp(route->verb, "get") == 0)
+        read_get(r);
+    else if (strcmp(route->verb, "list") == 0)
+        read_list(r);
+    else
+        watch_begin(r);
+}
+
+static int negotiate(struct api_request *r)
+{
+    const struct http_request *q = &r->x->request;
+    struct buf include = {0};
+    (void)request_query(r, "includeObject", &include); /* absent is empty */
+    /* Logs are text whatever the client would like. */
+    bool any = r->route.sub != NULL && strcmp(r->route.sub->name, "log") == 0;
+    int code = any || !r->route.is_resource
+                   ? 0
+                   : accept_parse(http_header_get(q->headers, q->header_count, "Accept"), buf_slice(&include), &r->accept, &r->failure);
+    buf_release(&include);
+    return code;
+}
+
+void api_handle(struct apiserver *a, struct http_exchange *x)
+{
+    struct api_request *r = NEW(struct api_request);
+    r->api = a;
+    r->x = x;
+    r->doc = json_doc_new();
+    r->began_ms = clock_monotonic_ms(&a->env->clock);
+    deferred_init(&r->over, request_release);
+    list_push_back(&a->requests, &r->link);
+    a->request_count++;
+    x->data = r;
+    x->gone = on_gone;
+    route_parse(&x->request, &r->route);
+    user_from_peer(x->request.peer, &r->user);
+    if (a->closing || a->request_count > REQUESTS_MAX)
+        request_fail_with(r, a->closing ? ERR_UNAVAILABLE : ERR_BUSY, a->closing ? "the apiserver is shutting down" : "too many requests, please try again later");
+    else if (authorize(&r->user, &r->route, x->request.path, &r->failure) != 0 || negotiate(r) != 0)
+        request_fail(r);
+    else if (r->route.is_resource)
+        resource_request(r);
+    else if (!discovery_answer(r))
+        not_found_path(r);
+}

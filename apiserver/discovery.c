@@ -1,0 +1,398 @@
+/* What every client asks before it can ask anything: groups, resources, version, health, metrics and a minimal OpenAPI. All
+ * of it is read off the table of kinds. */
+#include "common/base.h"
+
+#include "apiserver/request.h"
+#include "common/map.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SERVER_MAJOR "1"
+#define SERVER_MINOR "32"
+#define SERVER_VERSION "v1.32.5-keelson"
+
+static void string_list(const char *name, const char *const *list, struct buf *out)
+{
+    if (list == NULL)
+        return;
+    buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; list[i] != NULL; i++)
+        buf_printf(out, "%s\"%s\"", i == 0 ? "" : ",", list[i]);
+    buf_append_char(out, ']');
+}
+
+static void verbs_list(const char *verbs, struct buf *out)
+{
+    struct slice rest = slice_str(verbs);
+    const char *comma = "";
+    buf_append_str(out, "\"verbs\":[");
+    while (rest.size > 0) {
+        struct slice verb = slice_cut(&rest, ',');
+        buf_printf(out, "%s\"%.*s\"", comma, SLICE_ARGS(verb));
+        comma = ",";
+    }
+    buf_append_char(out, ']');
+}
+
+static bool is_served(const struct kind *k) { return *k->plural != '\0'; }
+
+static void legacy_resource(const struct kind *k, struct buf *out)
+{
+    const char *namespaced = k->namespaced ? "true" : "false";
+    buf_printf(out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",", k->plural, k->singular, namespaced, k->name);
+    verbs_list(k->verbs, out);
+    string_list("shortNames", k->short_names, out);
+    string_list("categories", k->categories, out);
+    buf_append_char(out, '}');
+    for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++) {
+        buf_printf(out, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,", k->plural, s->name, namespaced);
+        if (strcmp(s->group, k->group) != 0 || strcmp(s->version, k->version) != 0)
+            buf_printf(out, "\"group\":\"%s\",\"version\":\"%s\",", s->group, s->version);
+        buf_printf(out, "\"kind\":\"%s\",", s->kind);
+        verbs_list(s->verbs, out);
+        buf_append_char(out, '}');
+    }
+}
+
+static bool resource_list(struct slice group, struct slice version, struct buf *out)
+{
+    bool any = false;
+    buf_printf(out, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"%.*s%s%.*s\",\"resources\":[", SLICE_ARGS(group),
+               group.size > 0 ? "/" : "", SLICE_ARGS(version));
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (!is_served(*k) || !slice_is(group, (*k)->group) || !slice_is(version, (*k)->version))
+            continue;
+        if (any)
+            buf_append_char(out, ',');
+        legacy_resource(*k, out);
+        any = true;
+    }
+    buf_append_str(out, "]}\n");
+    return any;
+}
+
+/* The first kind of each group stands for it. */
+static bool is_first_of_group(const struct kind *const *k)
+{
+    for (const struct kind *const *i = kinds_all(); i != k; i++) {
+        if (is_served(*i) && strcmp((*i)->group, (*k)->group) == 0)
+            return false;
+    }
+    return is_served(*k);
+}
+
+static void group_object(const struct kind *k, bool alone, struct buf *out)
+{
+    const char *head = alone ? "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\"," : "";
+    buf_printf(out, "{%s\"name\":\"%s\",\"versions\":[{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}],"
+                    "\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}",
+               head, k->group, k->group, k->version, k->version, k->group, k->version, k->version);
+}
+
+static void group_list(struct buf *out)
+{
+    const char *comma = "";
+    buf_append_str(out, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (*(*k)->group == '\0' || !is_first_of_group(k))
+            continue;
+        buf_append_str(out, comma);
+        group_object(*k, false, out);
+        comma = ",";
+    }
+    buf_append_str(out, "]}\n");
+}
+
+static void response_kind(const char *group, const char *version, const char *kind, struct buf *out)
+{
+    buf_printf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", group, version, kind);
+}
+
+static void aggregated_resource(const struct kind *k, struct buf *out)
+{
+    buf_printf(out, "{\"resource\":\"%s\",", k->plural);
+    response_kind(k->group, k->version, k->name, out);
+    buf_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",", k->namespaced ? "Namespaced" : "Cluster", k->singular);
+    verbs_list(k->verbs, out);
+    string_list("shortNames", k->short_names, out);
+    string_list("categories", k->categories, out);
+    if (k->subresources != NULL) {
+        buf_append_str(out, ",\"subresources\":[");
+        for (const struct subresource *s = k->subresources; s->name != NULL; s++) {
+            buf_printf(out, "%s{\"subresource\":\"%s\",", s == k->subresources ? "" : ",", s->name);
+            response_kind(s->group, s->version, s->kind, out);
+            buf_append_char(out, ',');
+            verbs_list(s->verbs, out);
+            buf_append_char(out, '}');
+        }
+        buf_append_char(out, ']');
+    }
+    buf_append_char(out, '}');
+}
+
+static void aggregated_group(const struct kind *first, struct buf *out)
+{
+    const char *comma = "";
+    if (*first->group == '\0')
+        buf_append_str(out, "{\"metadata\":{},");
+    else
+        buf_printf(out, "{\"metadata\":{\"name\":\"%s\"},", first->group);
+    buf_printf(out, "\"versions\":[{\"version\":\"%s\",\"freshness\":\"Current\",\"resources\":[", first->version);
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (!is_served(*k) || strcmp((*k)->group, first->group) != 0)
+            continue;
+        buf_append_str(out, comma);
+        aggregated_resource(*k, out);
+        comma = ",";
+    }
+    buf_append_str(out, "]}]}");
+}
+
+static void aggregated(bool core, const char *version, struct buf *out)
+{
+    const char *comma = "";
+    buf_printf(out, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\",\"metadata\":{},\"items\":[", version);
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (!is_first_of_group(k) || (*(*k)->group == '\0') != core)
+            continue;
+        buf_append_str(out, comma);
+        aggregated_group(*k, out);
+        comma = ",";
+    }
+    buf_append_str(out, "]}\n");
+}
+
+static void core_versions(const struct api_request *r, struct buf *out)
+{
+    buf_append_str(out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":[");
+    if (r->api->advertise != NULL) {
+        buf_append_str(out, "{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":");
+        json_print_string(slice_str(r->api->advertise), out);
+        buf_append_char(out, '}');
+    }
+    buf_append_str(out, "]}\n");
+}
+
+static void answer_root(struct api_request *r, bool core)
+{
+    const struct http_request *q = &r->x->request;
+    const char *version;
+    struct buf out = {0};
+    if (accept_aggregated(http_header_get(q->headers, q->header_count, "Accept"), &version)) {
+        char type[96] = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        if (strcmp(version, "v2beta1") == 0)
+            memcpy(type, "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+                   sizeof "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList");
+        aggregated(core, version, &out);
+        request_answer(r, 200, type, buf_slice(&out));
+    } else {
+        if (core)
+            core_versions(r, &out);
+        else
+            group_list(&out);
+        request_answer(r, 200, "application/json", buf_slice(&out));
+    }
+    buf_release(&out);
+}
+
+static bool answer_group(struct api_request *r, struct slice group)
+{
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (!is_served(*k) || group.size == 0 || !slice_is(group, (*k)->group))
+            continue;
+        struct buf out = {0};
+        group_object(*k, true, &out);
+        request_answer(r, 200, "application/json", buf_slice(&out));
+        buf_release(&out);
+        return true;
+    }
+    return false;
+}
+
+static bool answer_resources(struct api_request *r, struct slice group, struct slice version)
+{
+    struct buf out = {0};
+    bool any = resource_list(group, version, &out);
+    if (any)
+        request_answer(r, 200, "application/json", buf_slice(&out));
+    buf_release(&out);
+    return any;
+}
+
+static void answer_version(struct api_request *r)
+{
+    request_answer(r, 200, "application/json",
+                   SLICE("{\"major\":\"" SERVER_MAJOR "\",\"minor\":\"" SERVER_MINOR "\",\"gitVersion\":\"" SERVER_VERSION
+                         "\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"1970-01-01T00:00:00Z\","
+                         "\"goVersion\":\"none\",\"compiler\":\"gcc\",\"platform\":\"linux/amd64\"}\n"));
+}
+
+/* One line per check; the whole is what a load balancer asks for. */
+static void answer_health(struct api_request *r, struct slice path)
+{
+    struct buf out = {0}, scratch = {0};
+    bool ready = slice_has_prefix(path, SLICE("/readyz")), good = !ready || apiserver_ready(r->api);
+    bool verbose = request_query(r, "verbose", &scratch);
+    if (good && !verbose) {
+        buf_append_str(&out, "ok");
+    } else {
+        buf_append_str(&out, "[+]ping ok\n");
+        for (const struct kind *const *k = kinds_all(); ready && *k != NULL; k++) {
+            const struct watch_cache *c = r->api->caches[kinds_index(*k)];
+            if (c != NULL && (verbose || !watch_cache_synced(c)))
+                buf_printf(&out, "[%s]cache-%s %s\n", watch_cache_synced(c) ? "+" : "-", (*k)->plural, watch_cache_synced(c) ? "ok" : "not synced");
+        }
+        if (ready)
+            buf_printf(&out, "[%s]bootstrap\n", r->api->bootstrapped ? "+" : "-");
+        buf_printf(&out, "%.*s check %s\n", SLICE_ARGS(slice_from(path, 1)), good ? "passed" : "failed");
+    }
+    request_answer(r, good ? 200 : 500, "text/plain; charset=utf-8", buf_slice(&out));
+    buf_release(&out);
+    buf_release(&scratch);
+}
+
+static void answer_metrics(struct api_request *r)
+{
+    struct buf out = {0};
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        struct watch_cache *c = r->api->caches[kinds_index(*k)];
+        char name[160];
+        if (c == NULL)
+            continue;
+        (void)snprintf(name, sizeof name, "apiserver_cache_objects{resource=\"%s\"}", (*k)->plural); /* plurals are short */
+        metric_set(metrics_gauge(r->api->metrics, name, "Objects held in the watch cache."), (int64_t)watch_cache_count(c));
+    }
+    metric_set(metrics_gauge(r->api->metrics, "apiserver_requests_open", "Requests not yet answered, watches included."),
+               (int64_t)r->api->request_count);
+    metrics_print(r->api->metrics, &out);
+    request_answer(r, 200, "text/plain; version=0.0.4", buf_slice(&out));
+    buf_release(&out);
+}
+
+static void list_paths(struct api_request *r)
+{
+    request_answer(r, 200, "application/json",
+                   SLICE("{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/v2\",\"/openapi/v3\","
+                         "\"/readyz\",\"/version\"]}\n"));
+}
+
+/* Of OpenAPI v3 only what clients need to leave validation to the server: the patch paths with their fieldValidation
+ * parameter and the media types of a patch. */
+static void openapi_group(const char *group, const char *version, struct buf *out)
+{
+    const char *comma = "";
+    buf_printf(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" SERVER_VERSION "\"},\"paths\":{");
+    for (const struct kind *const *i = kinds_all(); *i != NULL; i++) {
+        const struct kind *k = *i;
+        if (k->never_stored || strcmp(k->group, group) != 0 || strcmp(k->version, version) != 0)
+            continue;
+        buf_printf(out, "%s\"%s%s/%s%s/%s/{name}\":{\"patch\":{\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
+                        "{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}],\"requestBody\":{\"content\":{"
+                        "\"application/json-patch+json\":{\"schema\":{}},\"application/merge-patch+json\":{\"schema\":{}},"
+                        "\"application/strategic-merge-patch+json\":{\"schema\":{}}}},\"responses\":{\"200\":{\"description\":\"OK\"}},"
+                        "\"x-kubernetes-action\":\"patch\",\"x-kubernetes-group-version-kind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}}}",
+                   comma, *group == '\0' ? "/api" : "/apis/", group, version, k->namespaced ? "/namespaces/{namespace}" : "", k->plural,
+                   group, version, k->name);
+        comma = ",";
+    }
+    buf_append_str(out, "},\"components\":{\"schemas\":{}}}\n");
+}
+
+static void openapi_index(struct buf *out)
+{
+    const char *comma = "";
+    buf_append_str(out, "{\"paths\":{");
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (!is_first_of_group(k))
+            continue;
+        struct buf document = {0};
+        const char *root = *(*k)->group == '\0' ? "api" : "apis/";
+        openapi_group((*k)->group, (*k)->version, &document);
+        buf_printf(out, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=%016" PRIX64 "\"}", comma, root, (*k)->group,
+                   (*k)->version, root, (*k)->group, (*k)->version, hash_bytes(buf_slice(&document)));
+        buf_release(&document);
+        comma = ",";
+    }
+    buf_append_str(out, "}}\n");
+}
+
+static bool answer_openapi(struct api_request *r, struct slice path)
+{
+    struct buf out = {0};
+    struct slice rest = path;
+    bool known = true;
+    if (slice_is(path, "/openapi/v2")) {
+        /* The empty protobuf document: clients then leave validation to the server. */
+        request_answer(r, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", SLICE(""));
+        return true;
+    }
+    if (slice_is(path, "/openapi/v3")) {
+        openapi_index(&out);
+    } else {
+        known = false;
+        for (const struct kind *const *k = kinds_all(); *k != NULL && !known; k++) {
+            struct buf own = {0};
+            buf_printf(&own, "/openapi/v3/%s%s/%s", *(*k)->group == '\0' ? "api" : "apis/", (*k)->group, (*k)->version);
+            known = is_served(*k) && slice_equal(rest, buf_slice(&own));
+            if (known)
+                openapi_group((*k)->group, (*k)->version, &out);
+            buf_release(&own);
+        }
+    }
+    if (known)
+        request_answer(r, 200, "application/json", buf_slice(&out));
+    buf_release(&out);
+    return known;
+}
+
+static bool is_health(struct slice path)
+{
+    return slice_is(path, "/healthz") || slice_is(path, "/livez") || slice_is(path, "/readyz") || slice_has_prefix(path, SLICE("/readyz/")) ||
+           slice_has_prefix(path, SLICE("/livez/")) || slice_has_prefix(path, SLICE("/healthz/"));
+}
+
+static bool answer_groups(struct api_request *r, struct slice path)
+{
+    struct slice rest = path;
+    (void)slice_cut(&rest, '/'); /* the leading one */
+    struct slice root = slice_cut(&rest, '/');
+    if (slice_is(root, "api")) {
+        struct slice version = rest;
+        if (version.size > 0)
+            return answer_resources(r, SLICE(""), version);
+        answer_root(r, true);
+        return true;
+    }
+    if (!slice_is(root, "apis"))
+        return false;
+    if (rest.size == 0) {
+        answer_root(r, false);
+        return true;
+    }
+    struct slice group = slice_cut(&rest, '/');
+    return rest.size == 0 ? answer_group(r, group) : answer_resources(r, group, rest);
+}
+
+bool discovery_answer(struct api_request *r)
+{
+    struct slice path = r->x->request.path;
+    if (strcmp(r->route.verb, "get") != 0)
+        return false;
+    if (path.size > 1 && path.data[path.size - 1] == '/')
+        path.size--;
+    if (is_health(path))
+        answer_health(r, path);
+    else if (slice_is(path, "/version"))
+        answer_version(r);
+    else if (slice_is(path, "/metrics"))
+        answer_metrics(r);
+    else if (slice_is(path, "/"))
+        list_paths(r);
+    else if (slice_has_prefix(path, SLICE("/openapi/")))
+        return answer_openapi(r, path);
+    else
+        return answer_groups(r, path);
+    return true;
+}

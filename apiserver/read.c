@@ -1,0 +1,407 @@
+/* GET of one object and LISTs. Nothing here decodes an object: bytes of the store or the cache are copied out, long answers
+ * in pieces that wait for the client. Only Tables look into objects, one row at a time. */
+#include "common/base.h"
+
+#include "apiserver/columns.h"
+#include "apiserver/request.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void get_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
+{
+    if (status != 0) {
+        request_fail_store(r, status, why);
+    } else if (call->range.kv_count == 0) {
+        failure_not_found(&r->failure, r->route.kind, r->route.name);
+        request_fail(r);
+    } else if (r->route.sub != NULL && strcmp(r->route.sub->name, "scale") == 0) {
+        struct json *tree, *scale;
+        struct err bad;
+        struct buf text = {0};
+        const struct kv *kv = &call->range.kvs[0];
+        if (json_parse(r->doc, kv->value, &tree, &bad) != 0) {
+            failure_from(&r->failure, &bad);
+            request_fail(r);
+            return;
+        }
+        scale_of(tree, r->route.kind, kv->mod_revision, r->doc, &scale);
+        json_print(scale, &text);
+        request_answer(r, 200, "application/json", buf_slice(&text));
+        buf_release(&text);
+    } else {
+        request_answer_object(r, 200, r->route.kind, call->range.kvs[0].value, call->range.kvs[0].mod_revision);
+    }
+}
+
+static void get_from_store(struct api_request *r)
+{
+    struct buf key = {0};
+    request_key(r, r->route.name, &key);
+    struct kv_range range = {.span = {buf_slice(&key), {NULL, 0}}};
+    store_range(r->api->store, &request_op(r, get_done)->call, &range, STORE_TIMEOUT_MS);
+    buf_release(&key);
+}
+
+static void cache_key(const struct api_request *r, struct buf *out)
+{
+    buf_reset(out);
+    if (r->route.kind->namespaced)
+        buf_printf(out, "%.*s/", SLICE_ARGS(r->route.namespace));
+    buf_append_slice(out, r->route.name);
+}
+
+static void get_cached(struct api_request *r, int status)
+{
+    struct buf key = {0};
+    cache_key(r, &key);
+    struct cached *o = status == 0 ? watch_cache_get(request_cache(r), buf_slice(&key)) : NULL;
+    if (o == NULL) {
+        get_from_store(r); /* the store knows better, also about what is not there */
+    } else if (r->accept.format == EVENT_JSON) {
+        request_answer_bytes(r, 200, o->json);
+    } else {
+        struct buf out = {0};
+        format_object(r->route.kind, r->accept.format, bytes_slice(o->json), clock_wall_ms(&r->api->env->clock), true, &out);
+        request_answer(r, 200, "application/json", buf_slice(&out));
+        buf_release(&out);
+    }
+    buf_release(&key);
+}
+
+void read_get(struct api_request *r)
+{
+    struct buf text = {0};
+    int64_t revision = 0;
+    bool asked = request_query(r, "resourceVersion", &text) && text.size > 0;
+    buf_release(&text);
+    if (asked && request_query_int(r, "resourceVersion", 0, &revision) != 0)
+        request_fail(r);
+    else if (asked && r->route.sub == NULL)
+        request_wait(r, request_cache(r), revision, FUTURE_WAIT_MS, get_cached);
+    else
+        get_from_store(r);
+}
+
+/* A list on its way out: references to its objects and how far it got. */
+struct list_stream {
+    struct cached **objects;
+    size_t count, next;
+    int64_t revision;
+    struct buf continue_token;
+    int64_t remaining; /* -1: not said */
+    bool begun;
+    /* what was asked */
+    struct selection selection;
+    int64_t limit, wanted;
+    bool has_revision, exact;
+    struct buf start; /* key to go on from, in the store */
+};
+
+void list_free(struct list_stream *l)
+{
+    if (l == NULL)
+        return;
+    for (size_t i = 0; i < l->count; i++)
+        cached_unref(l->objects[i]);
+    mem_free(l->objects);
+    buf_release(&l->continue_token);
+    buf_release(&l->start);
+    selection_release(&l->selection);
+    mem_free(l);
+}
+
+static bool is_table(const struct api_request *r) { return r->accept.table; }
+
+static void list_head(struct api_request *r, struct buf *out)
+{
+    const struct list_stream *l = r->list;
+    char version[128];
+    if (is_table(r))
+        buf_append_str(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\"");
+    else if (r->accept.format == EVENT_PARTIAL)
+        buf_append_str(out, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\"");
+    else
+        buf_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", r->route.kind->name, kinds_api_version(r->route.kind, version));
+    buf_printf(out, ",\"metadata\":{\"resourceVersion\":\"%" PRId64 "\"", l->revision);
+    if (l->continue_token.size > 0)
+        buf_printf(out, ",\"continue\":\"%s\"", l->continue_token.data);
+    if (l->remaining > 0)
+        buf_printf(out, ",\"remainingItemCount\":%" PRId64, l->remaining);
+    buf_append_char(out, '}');
+    if (is_table(r)) {
+        buf_append_str(out, ",\"columnDefinitions\":");
+        columns_definitions(r->route.kind, out);
+    }
+    buf_append_str(out, is_table(r) ? ",\"rows\":[" : ",\"items\":[");
+}
+
+static void list_item(struct api_request *r, const struct cached *o, struct buf *out)
+{
+    if (is_table(r))
+        format_row(r->route.kind, r->accept.format, bytes_slice(o->json), clock_wall_ms(&r->api->env->clock), out);
+    else
+        format_object(r->route.kind, r->accept.format, bytes_slice(o->json), 0, false, out);
+}
+
+/* Fills one piece; true when the list is through. */
+static bool list_piece(struct api_request *r, struct buf *out)
+{
+    struct list_stream *l = r->list;
+    if (l->next == 0 && !l->begun)
+        list_head(r, out);
+    while (l->next < l->count && out->size < RESPONSE_CHUNK_BYTES) {
+        if (l->next > 0)
+            buf_append_char(out, ',');
+        list_item(r, l->objects[l->next++], out);
+    }
+    if (l->next < l->count)
+        return false;
+    buf_append_str(out, "]}\n");
+    return true;
+}
+
+static void list_pump(struct api_request *r)
+{
+    struct buf piece = {0};
+    bool last = false;
+    while (r->x != NULL && !last && r->x->pending_bytes < STREAM_WINDOW_BYTES) {
+        buf_reset(&piece);
+        last = list_piece(r, &piece);
+        if (last && !r->list->begun) {
+            request_answer(r, 200, "application/json", buf_slice(&piece));
+            break;
+        }
+        if (!r->list->begun) {
+            r->list->begun = true;
+            request_begin_stream(r, "application/json");
+        }
+        struct bytes *chunk = bytes_new(buf_slice(&piece));
+        http_write(r->x, chunk);
+        bytes_unref(chunk);
+        if (last)
+            request_end_stream(r, true);
+    }
+    buf_release(&piece);
+}
+
+static void list_drained(struct http_exchange *x)
+{
+    struct api_request *r = x->data;
+    if (r->list->begun)
+        list_pump(r);
+}
+
+static const char hex_digits[] = "0123456789abcdef";
+
+/* The token is opaque to clients: revision and next key, in hexadecimal. */
+static void token_make(int64_t revision, struct slice key, struct buf *out)
+{
+    struct buf plain = {0};
+    buf_printf(&plain, "%" PRId64 "/%.*s", revision, SLICE_ARGS(key));
+    for (size_t i = 0; i < plain.size; i++) {
+        buf_append_char(out, hex_digits[(uint8_t)plain.data[i] >> 4]);
+        buf_append_char(out, hex_digits[(uint8_t)plain.data[i] & 15]);
+    }
+    buf_release(&plain);
+}
+
+static int token_parse(struct slice token, int64_t *ret_revision, struct buf *ret_key, struct failure *f)
+{
+    struct buf plain = {0};
+    bool good = token.size % 2 == 0 && token.size < 4096;
+    for (size_t i = 0; i + 1 < token.size && good; i += 2) {
+        const char *high = memchr(hex_digits, token.data[i], 16), *low = memchr(hex_digits, token.data[i + 1], 16);
+        good = high != NULL && low != NULL;
+        if (good)
+            buf_append_char(&plain, (char)((high - hex_digits) << 4 | (low - hex_digits)));
+    }
+    char *end = NULL;
+    *ret_revision = good && plain.size > 0 ? strtoll(plain.data, &end, 10) : 0;
+    good = good && end != NULL && *end == '/' && *ret_revision > 0;
+    if (good)
+        buf_append_slice(ret_key, slice_from(buf_slice(&plain), (size_t)(end - plain.data) + 1));
+    buf_release(&plain);
+    return good ? 0 : failure_set(f, ERR_BAD_REQUEST, "continue key is not valid: it is not one this server made");
+}
+
+/* Cuts the answer at the limit; the token says where to go on. */
+static void apply_limit(struct list_stream *l)
+{
+    if (l->limit == 0 || (size_t)l->limit >= l->count)
+        return;
+    size_t keep = (size_t)l->limit;
+    token_make(l->revision, slice_str(l->objects[keep]->key), &l->continue_token);
+    if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
+        l->remaining = (int64_t)(l->count - keep);
+    for (size_t i = keep; i < l->count; i++)
+        cached_unref(l->objects[i]);
+    l->count = keep;
+}
+
+static void list_cached(struct api_request *r, int status)
+{
+    struct list_stream *l = r->list;
+    struct watch_cache *c = request_cache(r);
+    if (status == ERR_TIMEOUT && l->wanted > watch_cache_revision(c) && watch_cache_synced(c)) {
+        request_fail_too_new(r, l->wanted, watch_cache_revision(c));
+        return;
+    }
+    if (status != 0) {
+        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        return;
+    }
+    l->revision = watch_cache_revision(c);
+    l->count = watch_cache_list(c, &l->selection, &l->objects);
+    if (!(l->has_revision && l->wanted == 0))
+        apply_limit(l); /* RV=0 answers with everything */
+    list_pump(r);
+}
+
+static void page_end(const struct api_request *r, struct buf *out)
+{
+    buf_printf(out, "/registry/%s/", r->route.kind->storage_prefix);
+    if (r->list->selection.namespace.size > 0)
+        buf_printf(out, "%.*s/", SLICE_ARGS(r->list->selection.namespace));
+    out->data[out->size - 1] = '0'; /* '0' follows '/' */
+}
+
+static void fail_expired(struct api_request *r)
+{
+    request_fail_with(r, ERR_EXPIRED,
+                      "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+                      "without the continue parameter.");
+}
+
+static void page_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
+{
+    struct list_stream *l = r->list;
+    size_t prefix = strlen("/registry/") + strlen(r->route.kind->storage_prefix) + 1;
+    if (status == ERR_COMPACTED && l->start.size > 0) {
+        fail_expired(r);
+        return;
+    }
+    if (status == ERR_FUTURE_REVISION) {
+        request_fail_too_new(r, l->wanted, call->header.revision);
+        return;
+    }
+    if (status != 0) {
+        request_fail_store(r, status, why);
+        return;
+    }
+    l->objects = mem_alloc(call->range.kv_count * sizeof(struct cached *));
+    for (size_t i = 0; i < call->range.kv_count; i++) {
+        const struct kv *kv = &call->range.kvs[i];
+        struct cached *o;
+        if (kv->key.size < prefix || cached_new(r->route.kind, slice_from(kv->key, prefix), kv->value, kv->mod_revision, &o, NULL) != 0)
+            continue; /* the cache has logged it */
+        if (selection_matches(&l->selection, r->route.kind, o))
+            l->objects[l->count++] = o;
+        else
+            cached_unref(o);
+    }
+    l->revision = l->wanted;
+    if (call->range.more && call->range.kv_count > 0) {
+        struct buf next = {0};
+        buf_append_slice(&next, slice_from(call->range.kvs[call->range.kv_count - 1].key, prefix));
+        buf_append_char(&next, '\0');
+        token_make(l->revision, buf_slice(&next), &l->continue_token);
+        buf_release(&next);
+        if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
+            l->remaining = call->range.count - (int64_t)call->range.kv_count;
+    }
+    list_pump(r);
+}
+
+/* A page at an exact revision comes from the store's history. */
+static void list_exact(struct api_request *r)
+{
+    struct list_stream *l = r->list;
+    struct buf from = {0}, to = {0};
+    buf_printf(&from, "/registry/%s/", r->route.kind->storage_prefix);
+    if (l->start.size > 0)
+        buf_append_slice(&from, buf_slice(&l->start));
+    else if (l->selection.namespace.size > 0)
+        buf_printf(&from, "%.*s/", SLICE_ARGS(l->selection.namespace));
+    page_end(r, &to);
+    struct kv_range range = {.span = {buf_slice(&from), buf_slice(&to)}, .limit = l->limit, .revision = l->wanted};
+    store_range(r->api->store, &request_op(r, page_done)->call, &range, STORE_TIMEOUT_MS);
+    buf_release(&from);
+    buf_release(&to);
+}
+
+static int list_invalid(struct api_request *r, const char *field, const char *detail)
+{
+    check_fail_at(&r->failure.check, field, CHECK_FORBIDDEN, NULL, "%s", detail);
+    r->failure.kind = NULL;
+    buf_printf(&r->failure.message, "ListOptions.meta.k8s.io \"\" is invalid: ");
+    check_message(&r->failure.check, &r->failure.message);
+    r->failure.code = ERR_INVALID;
+    return ERR_INVALID;
+}
+
+static int match_parameter(struct api_request *r, struct list_stream *l)
+{
+    struct buf match = {0};
+    int code = 0;
+    if (request_query(r, "resourceVersionMatch", &match) && match.size > 0) {
+        bool exact = strcmp(match.data, "Exact") == 0;
+        if (!exact && strcmp(match.data, "NotOlderThan") != 0)
+            code = list_invalid(r, "resourceVersionMatch", "supported values: \"Exact\", \"NotOlderThan\"");
+        else if (!l->has_revision)
+            code = list_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided");
+        else if (l->start.size > 0)
+            code = list_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+        else if (exact && l->wanted == 0)
+            code = list_invalid(r, "resourceVersionMatch", "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+        l->exact = exact;
+    } else {
+        l->exact = l->limit > 0 && l->wanted > 0;
+    }
+    buf_release(&match);
+    return code;
+}
+
+static int list_parameters(struct api_request *r, struct list_stream *l)
+{
+    struct buf text = {0};
+    int code = request_selection(r, &l->selection);
+    if (code == 0 && request_query(r, "sendInitialEvents", &text) && text.size > 0)
+        code = list_invalid(r, "sendInitialEvents", "sendInitialEvents is forbidden for list");
+    if (code == 0)
+        code = request_query_int(r, "limit", 0, &l->limit);
+    l->has_revision = request_query(r, "resourceVersion", &text) && text.size > 0;
+    if (code == 0)
+        code = request_query_int(r, "resourceVersion", 0, &l->wanted);
+    if (code == 0 && request_query(r, "continue", &text) && text.size > 0) {
+        if (l->has_revision && l->wanted != 0)
+            code = failure_set(&r->failure, ERR_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+        l->has_revision = false;
+        if (code == 0)
+            code = token_parse(buf_slice(&text), &l->wanted, &l->start, &r->failure);
+    }
+    if (code == 0)
+        code = match_parameter(r, l);
+    if (l->start.size > 0)
+        l->exact = true;
+    buf_release(&text);
+    return code;
+}
+
+void read_list(struct api_request *r)
+{
+    struct list_stream *l = NEW(struct list_stream);
+    l->remaining = -1;
+    r->list = l;
+    r->x->drained = list_drained;
+    /* A namespaced list's key range ends with the namespace; one over all ends with the resource. */
+    if (list_parameters(r, l) != 0)
+        request_fail(r);
+    else if (l->exact)
+        list_exact(r);
+    else if (l->has_revision)
+        request_wait(r, request_cache(r), l->wanted, FUTURE_WAIT_MS, list_cached);
+    else
+        request_wait_fresh(r, request_cache(r), list_cached);
+}

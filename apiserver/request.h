@@ -1,0 +1,132 @@
+/* One request inside the core: what it asks, where it stands, and the helpers that answer it. Private to apiserver/. */
+#ifndef APISERVER_REQUEST_H
+#define APISERVER_REQUEST_H
+
+#include "apiserver/apiserver.h"
+#include "apiserver/authz.h"
+#include "apiserver/kinds/kinds.h"
+#include "apiserver/limits.h"
+#include "apiserver/route.h"
+#include "apiserver/schema.h"
+#include "apiserver/status.h"
+#include "apiserver/verbs.h"
+#include "apiserver/watch_cache.h"
+#include "common/metrics.h"
+#include "raftstore/client.h"
+
+struct api_metrics {
+    struct metric *requests, *seconds, *watches, *watch_events, *watch_cuts, *store_seconds, *conflicts;
+};
+
+struct apiserver {
+    struct env *env;
+    struct store_client *store;
+    struct tls *kubelet_tls;
+    const char *advertise;
+    unsigned bookmark_ms;
+    struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
+    struct list requests, ops;
+    size_t request_count;
+    struct metrics *metrics;
+    struct api_metrics count;
+    struct bootstrap *bootstrap; /* NULL once the system namespaces exist */
+    bool bootstrapped;
+    struct timer probe;          /* asks the store whether it answers */
+    uint64_t store_seen_ms;
+    bool probing;
+    bool closing;
+    size_t caches_open, ops_open;
+    struct deferred finish;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* A call of the store on behalf of a request, which may be gone when it returns. */
+struct api_request;
+struct store_op {
+    struct store_call call;
+    struct apiserver *api;
+    struct api_request *request;
+    void (*done)(struct api_request *r, struct store_call *call, int status, const struct err *why);
+    struct list link;
+    struct deferred over; /* the library owns the call's arena until done has returned */
+    uint64_t began_ms;
+};
+
+struct write;
+struct list_stream;
+struct watch_stream;
+struct log_stream;
+
+struct api_request {
+    struct apiserver *api;
+    struct http_exchange *x; /* NULL: answered, or the client left */
+    struct list link;
+    struct route route;
+    struct user user;
+    struct accepted accept;
+    struct failure failure;
+    struct json_doc *doc;
+    struct strict strict;
+    bool streaming;          /* begin was called */
+    bool warn;               /* unknown fields become Warning headers */
+    size_t ops;              /* store calls in flight */
+    struct cache_wait wait;
+    void (*after_wait)(struct api_request *r, int status);
+    struct deferred over;
+    uint64_t began_ms;
+    struct write *write;
+    struct list_stream *list;
+    struct watch_stream *watch;
+    struct log_stream *log;
+};
+
+struct watch_cache *request_cache(const struct api_request *r);
+
+/* Answers. Each ends the request's part in the exchange. */
+void request_answer(struct api_request *r, int status, const char *content_type, struct slice body);
+void request_answer_bytes(struct api_request *r, int status, struct bytes *json);
+void request_fail(struct api_request *r);                             /* from r->failure */
+int request_fail_with(struct api_request *r, int code, const char *format, ...) PRINTF_ARGS(3, 4);
+void request_fail_store(struct api_request *r, int status, const struct err *why);
+void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
+/* Stored bytes without resourceVersion, in the format asked for. */
+void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored, int64_t revision);
+void request_begin_stream(struct api_request *r, const char *content_type);
+void request_end_stream(struct api_request *r, bool clean);
+
+/* Value of a query parameter, copied into `out` (terminated); false when absent. */
+bool request_query(const struct api_request *r, const char *name, struct buf *out);
+/* A decimal parameter: absent gives `fallback`; ERR_BAD_REQUEST is set in the failure. */
+int request_query_int(struct api_request *r, const char *name, int64_t fallback, int64_t *ret);
+
+struct store_op *request_op(struct api_request *r, void (*done)(struct api_request *, struct store_call *, int, const struct err *));
+void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms, void (*after)(struct api_request *, int));
+void request_wait_fresh(struct api_request *r, struct watch_cache *c, void (*after)(struct api_request *, int));
+
+/* namespace/name of the route as the cache and, with its prefix, the store know it. */
+void request_key(const struct api_request *r, struct slice name, struct buf *out);
+void store_key(const struct kind *k, struct slice namespace, struct slice name, struct buf *out);
+
+/* The verbs: read.c, watch.c, write.c, log.c, discovery.c. */
+void read_get(struct api_request *r);
+void read_list(struct api_request *r);
+void watch_begin(struct api_request *r);
+void write_begin(struct api_request *r);
+void log_begin(struct api_request *r);
+bool discovery_answer(struct api_request *r); /* false: not its path */
+void list_free(struct list_stream *l);
+void watch_free(struct watch_stream *w);
+void write_free(struct write *w);
+void log_free(struct log_stream *l);
+
+/* Query of lists and watches: namespace, selectors. Released by the caller. */
+int request_selection(struct api_request *r, struct selection *ret);
+void selection_release(struct selection *s);
+
+/* format.c: an object's bytes (with resourceVersion) in a format; one row of a Table. */
+void format_object(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, bool columns, struct buf *out);
+void format_row(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, struct buf *out);
+void format_partial(struct slice json, const struct json *tree, struct buf *out);
+
+#endif

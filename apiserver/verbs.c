@@ -1,0 +1,496 @@
+#include "common/base.h"
+
+#include "apiserver/kinds/kinds.h"
+#include "apiserver/limits.h"
+#include "apiserver/names.h"
+#include "apiserver/patch.h"
+#include "apiserver/verbs.h"
+#include "common/clock.h"
+#include "common/kube/selector.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GENERATED_BASE_MAX 58 /* 63 characters of a label less 5 random ones */
+
+int decode_failure(struct failure *f, const struct kind *k, const struct err *why)
+{
+    return failure_set(f, ERR_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", k->name, k->version, k->name,
+                       why->message);
+}
+
+/* Decodes what a person sent into canonical shape. */
+static int decode(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct json **ret, struct failure *f)
+{
+    struct err why;
+    int code = schema_decode(d, v->kind->type, body, v->strict, ret, &why);
+    return code == 0 ? 0 : decode_failure(f, v->kind, &why);
+}
+
+static void set_type_meta(const struct verb_facts *v, struct json_doc *d, struct json *o)
+{
+    char version[128];
+    json_set_str(d, o, "kind", v->kind->name);
+    json_set_str(d, o, "apiVersion", kinds_api_version(v->kind, version));
+}
+
+static int finish(const struct verb_facts *v, struct json_doc *d, struct json *o, struct buf *out, struct failure *f)
+{
+    struct json *canonical;
+    struct err why;
+    int code = schema_decode(d, v->kind->type, o, NULL, &canonical, &why);
+    if (code != 0)
+        return decode_failure(f, v->kind, &why);
+    json_print(canonical, out);
+    if (out->size > OBJECT_BYTES_MAX)
+        return failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name, out->size,
+                           OBJECT_BYTES_MAX);
+    return 0;
+}
+
+static void check_meta(const struct verb_facts *v, struct check *c, const struct json *o)
+{
+    struct slice name = json_string_at(o, "metadata.name");
+    struct err why;
+    int (*rule)(struct slice, struct err *) = v->kind->check_name == NULL ? name_check_subdomain : v->kind->check_name;
+    if (name.size == 0)
+        check_fail_at(c, "metadata.name", CHECK_REQUIRED, NULL, "name or generateName is required");
+    else if (rule(name, &why) != 0)
+        check_fail_at(c, "metadata.name", CHECK_INVALID, json_at(o, "metadata.name"), "%s", why.message);
+}
+
+static int namespace_agrees(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
+{
+    struct json *meta = json_ensure_object(d, o, "metadata");
+    struct slice own = json_string_at(meta, "namespace");
+    if (!v->kind->namespaced) {
+        if (own.size > 0)
+            return failure_set(f, ERR_BAD_REQUEST, "namespace is not allowed on this type");
+        return 0;
+    }
+    if (own.size > 0 && !slice_equal(own, v->namespace))
+        return failure_set(f, ERR_BAD_REQUEST, "the namespace of the provided object does not match the namespace sent on the request");
+    json_set_string(d, meta, "namespace", v->namespace);
+    return 0;
+}
+
+static int validate(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
+{
+    check_meta(v, &f->check, o);
+    schema_check(&f->check, v->kind->type, o);
+    if (old != NULL && v->kind->check_update != NULL && v->subresource == NULL)
+        v->kind->check_update(&f->check, o, old);
+    return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
+}
+
+static void generate_name(const struct verb_facts *v, struct json_doc *d, struct json *meta)
+{
+    struct slice base = json_string_at(meta, "generateName");
+    char name[GENERATED_BASE_MAX + 8];
+    if (json_string_at(meta, "name").size > 0 || base.size == 0)
+        return;
+    (void)snprintf(name, sizeof name, "%.*s%.5s", (int)MIN(base.size, (size_t)GENERATED_BASE_MAX), base.data, v->suffix); /* fits */
+    json_set_str(d, meta, "name", name);
+}
+
+static void stamp_new(const struct verb_facts *v, struct json_doc *d, struct json *meta)
+{
+    static const char *const cleared[] = {"selfLink", "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
+                                          "managedFields"};
+    char now[TIME_TEXT_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(cleared); i++)
+        (void)json_remove(meta, cleared[i]); /* absent is as good */
+    time_format(v->now_us, 0, now);
+    json_set_str(d, meta, "uid", v->uid);
+    json_set_str(d, meta, "creationTimestamp", now);
+    if (!v->kind->no_generation)
+        json_set_int(d, meta, "generation", 1);
+}
+
+int verb_create(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct verb_result *ret, struct failure *f)
+{
+    struct json *o = NULL;
+    int code = decode(v, d, body, &o, f);
+    if (code != 0)
+        return code;
+    set_type_meta(v, d, o);
+    struct json *meta = json_ensure_object(d, o, "metadata");
+    if (json_string_at(meta, "resourceVersion").size > 0)
+        return failure_set(f, ERR_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
+    code = namespace_agrees(v, d, o, f);
+    if (code != 0)
+        return code;
+    generate_name(v, d, meta);
+    stamp_new(v, d, meta);
+    if (kinds_subresource(v->kind, SLICE("status")) != NULL)
+        (void)json_remove(o, "status"); /* only its own subresource writes it */
+    schema_default(d, v->kind->type, o);
+    if (v->kind->prepare_create != NULL)
+        v->kind->prepare_create(d, o);
+    code = validate(v, o, NULL, f);
+    if (code == 0)
+        code = finish(v, d, o, &ret->bytes, f);
+    ret->action = VERB_PUT;
+    return code;
+}
+
+static void keep_field(struct json_doc *d, struct json *to, const struct json *from, const char *field)
+{
+    if (json_get(from, field) != NULL)
+        json_set(d, to, field, json_copy(d, json_get(from, field)));
+    else
+        (void)json_remove(to, field); /* absent is as good */
+}
+
+/* What only the server writes in metadata stays as it was. */
+static void keep_meta(struct json_doc *d, struct json *o, const struct json *old)
+{
+    static const char *const kept[] = {"uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
+                                       "generateName"};
+    static const char *const cleared[] = {"selfLink", "resourceVersion", "managedFields"};
+    struct json *meta = json_ensure_object(d, o, "metadata");
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        keep_field(d, meta, json_get(old, "metadata"), kept[i]);
+    for (size_t i = 0; i < ARRAY_LEN(cleared); i++)
+        (void)json_remove(meta, cleared[i]); /* absent is as good */
+}
+
+static int preconditions(const struct verb_facts *v, const struct json *old, int64_t old_revision, struct slice uid, struct slice revision,
+                         struct failure *f)
+{
+    struct slice name = json_string_at(old, "metadata.name"), own = json_string_at(old, "metadata.uid");
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, old_revision); /* fits */
+    if (uid.size > 0 && !slice_equal(uid, own))
+        return failure_conflict_with(f, v->kind, name, ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+                                     SLICE_ARGS(uid), SLICE_ARGS(own));
+    if (revision.size > 0 && !slice_is(revision, text))
+        return failure_conflict(f, v->kind, name);
+    return 0;
+}
+
+static int names_agree(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
+{
+    struct slice name = json_string_at(o, "metadata.name");
+    if (name.size > 0 && !slice_equal(name, v->name))
+        return failure_set(f, ERR_BAD_REQUEST, "the name of the object (%.*s) does not match the name on the URL (%.*s)",
+                           SLICE_ARGS(name), SLICE_ARGS(v->name));
+    json_set_string(d, json_ensure_object(d, o, "metadata"), "name", v->name);
+    return namespace_agrees(v, d, o, f);
+}
+
+static int no_new_finalizers(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
+{
+    if (json_at(old, "metadata.deletionTimestamp") == NULL)
+        return 0;
+    struct json_iterator i = json_iterate(json_at(o, "metadata.finalizers"));
+    while (json_next(&i)) {
+        bool found = false;
+        struct json_iterator k = json_iterate(json_at(old, "metadata.finalizers"));
+        while (json_next(&k))
+            found |= json_equal(i.value, k.value);
+        if (!found)
+            check_fail_at(&f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
+                          "no new finalizers can be added if the object is being deleted, found new finalizers []string{\"%.*s\"}",
+                          SLICE_ARGS(json_string(i.value)));
+    }
+    return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, v->name);
+}
+
+static bool same_but_status(struct json_doc *d, const struct json *a, const struct json *b)
+{
+    struct json *x = json_copy(d, a), *y = json_copy(d, b);
+    static const char *const others[] = {"status", "metadata"};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        (void)json_remove(x, others[i]); /* absent is as good */
+        (void)json_remove(y, others[i]);
+    }
+    return json_equal(x, y);
+}
+
+/* Everything but metadata and the status from `old`, for the status subresource; else only the status from it. */
+static void keep_halves(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old)
+{
+    bool of_status = v->subresource != NULL && strcmp(v->subresource, "status") == 0;
+    if (!of_status) {
+        if (kinds_subresource(v->kind, SLICE("status")) != NULL)
+            keep_field(d, o, old, "status");
+        return;
+    }
+    for (const struct field *f = v->kind->type->fields; f->name != NULL; f++) {
+        if (strcmp(f->name, "status") != 0 && strcmp(f->name, "metadata") != 0)
+            keep_field(d, o, old, f->name);
+    }
+    keep_field(d, json_get(o, "metadata"), json_get(old, "metadata"), "ownerReferences");
+    keep_field(d, json_get(o, "metadata"), json_get(old, "metadata"), "finalizers");
+}
+
+static bool deletion_is_due(const struct verb_facts *v, const struct json *o)
+{
+    return json_at(o, "metadata.deletionTimestamp") != NULL && json_size(json_at(o, "metadata.finalizers")) == 0 &&
+           json_int_at(o, "metadata.deletionGracePeriodSeconds", 0) == 0 &&
+           (strcmp(v->kind->plural, "namespaces") != 0 || json_size(json_at(o, "spec.finalizers")) == 0);
+}
+
+static int store_changed(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old, struct verb_result *ret,
+                         struct failure *f)
+{
+    struct buf before = {0};
+    int code = finish(v, d, o, &ret->bytes, f);
+    json_print(old, &before);
+    if (code == 0)
+        ret->action = slice_equal(buf_slice(&before), buf_slice(&ret->bytes)) ? VERB_NOTHING : VERB_PUT;
+    buf_release(&before);
+    if (code == 0 && ret->action == VERB_PUT && deletion_is_due(v, o))
+        ret->action = VERB_DELETE;
+    return code;
+}
+
+/* `o` is decoded and may carry resourceVersion and uid as preconditions. */
+static int replace_object(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision, struct json *o,
+                          struct verb_result *ret, struct failure *f)
+{
+    set_type_meta(v, d, o);
+    int code = names_agree(v, d, o, f);
+    if (code == 0)
+        code = preconditions(v, old, old_revision, json_string_at(o, "metadata.uid"), json_string_at(o, "metadata.resourceVersion"), f);
+    if (code == 0)
+        code = no_new_finalizers(v, o, old, f);
+    if (code != 0)
+        return code;
+    bool finalize = v->subresource != NULL && strcmp(v->subresource, "finalize") == 0;
+    keep_meta(d, o, old);
+    keep_halves(v, d, o, old);
+    schema_default(d, v->kind->type, o);
+    if (v->kind->prepare_update != NULL && !finalize)
+        v->kind->prepare_update(d, o, old);
+    code = validate(v, o, old, f);
+    if (code != 0)
+        return code;
+    if (!v->kind->no_generation && (v->subresource == NULL || strcmp(v->subresource, "scale") == 0)) {
+        struct json *was = NULL, *is = NULL;
+        bool known = schema_decode(d, v->kind->type, old, NULL, &was, NULL) == 0 && schema_decode(d, v->kind->type, o, NULL, &is, NULL) == 0;
+        if (known && !same_but_status(d, was, is))
+            json_set_int(d, json_get(o, "metadata"), "generation", json_int_at(old, "metadata.generation", 0) + 1);
+    }
+    return store_changed(v, d, o, old, ret, f);
+}
+
+int verb_update(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+                const struct json *body, struct verb_result *ret, struct failure *f)
+{
+    struct json *o = NULL;
+    int code = decode(v, d, body, &o, f);
+    if (code != 0)
+        return code;
+    if (v->kind->update_needs_version && json_string_at(o, "metadata.resourceVersion").size == 0) {
+        check_fail_at(&f->check, "metadata.resourceVersion", CHECK_INVALID, json_new_number(d, SLICE("0")),
+                      "must be specified for an update");
+        return failure_invalid(f, v->kind, v->name);
+    }
+    return replace_object(v, d, old, old_revision, o, ret, f);
+}
+
+int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision, enum patch_type type,
+               const struct json *patch, struct verb_result *ret, struct failure *f)
+{
+    struct json *target = json_copy(d, old), *patched = NULL, *o = NULL;
+    struct err why;
+    char revision[24];
+    int code = 0;
+    (void)snprintf(revision, sizeof revision, "%" PRId64, old_revision); /* fits */
+    json_set_str(d, json_ensure_object(d, target, "metadata"), "resourceVersion", revision);
+    if (type == PATCH_TYPE_JSON)
+        code = patch_json(d, target, patch, &patched, &why);
+    else if (type == PATCH_TYPE_STRATEGIC)
+        code = patch_strategic(d, v->kind->type, target, patch, &patched, &why);
+    else if (json_type(patch) == JSON_OBJECT)
+        patched = patch_merge(d, target, patch);
+    else
+        code = err_set(&why, ERR_BAD_REQUEST, "a merge patch is a JSON object");
+    if (code != 0)
+        return failure_set(f, code, "%s", why.message);
+    code = decode(v, d, patched, &o, f);
+    return code != 0 ? code : replace_object(v, d, old, old_revision, o, ret, f);
+}
+
+static bool add_finalizer(struct json_doc *d, struct json *meta, const char *name)
+{
+    struct json *list = json_get(meta, "finalizers");
+    struct json_iterator i = json_iterate(list);
+    while (json_next(&i)) {
+        if (slice_is(json_string(i.value), name))
+            return false;
+    }
+    if (list == NULL) {
+        json_set(d, meta, "finalizers", json_new_array(d));
+        list = json_get(meta, "finalizers");
+    }
+    json_append(list, json_new_str(d, name));
+    return true;
+}
+
+static bool is_protected(const struct verb_facts *v)
+{
+    static const char *const names[] = {"default", "kube-system", "kube-public"};
+    for (size_t i = 0; i < ARRAY_LEN(names) && strcmp(v->kind->plural, "namespaces") == 0; i++) {
+        if (slice_is(v->name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Marks `o` as going: deletionTimestamp and grace, which may only become shorter. */
+static void mark_deleting(const struct verb_facts *v, struct json_doc *d, struct json *o, int64_t grace)
+{
+    struct json *meta = json_get(o, "metadata");
+    bool marked = json_get(meta, "deletionTimestamp") != NULL;
+    if (marked && grace >= json_int_at(meta, "deletionGracePeriodSeconds", 0))
+        return;
+    char when[TIME_TEXT_MAX];
+    time_format(v->now_us + grace * 1000000, 0, when);
+    json_set_str(d, meta, "deletionTimestamp", when);
+    json_set_int(d, meta, "deletionGracePeriodSeconds", grace);
+    if (!marked && json_get(meta, "generation") != NULL)
+        json_set_int(d, meta, "generation", json_int_at(meta, "generation", 0) + 1);
+}
+
+int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+                const struct delete_options *o, struct verb_result *ret, struct failure *f)
+{
+    struct buf resource = {0};
+    if (is_protected(v)) {
+        kind_resource_text(v->kind, &resource);
+        failure_about(f, v->kind, v->name);
+        int code = failure_set(f, ERR_FORBIDDEN, "%s \"%.*s\" is forbidden: this namespace may not be deleted", resource.data,
+                               SLICE_ARGS(v->name));
+        buf_release(&resource);
+        return code;
+    }
+    int code = preconditions(v, old, old_revision, o->uid, o->resource_version, f);
+    if (code != 0)
+        return code;
+    struct json *gone = json_copy(d, old);
+    struct json *meta = json_ensure_object(d, gone, "metadata");
+    (void)snprintf(ret->uid, sizeof ret->uid, "%.*s", SLICE_ARGS(json_string_at(meta, "uid"))); /* a longer one is cut */
+    if (o->propagation == PROPAGATE_ORPHAN)
+        add_finalizer(d, meta, "orphan");
+    if (o->propagation == PROPAGATE_FOREGROUND)
+        add_finalizer(d, meta, "foregroundDeletion");
+    int64_t grace = v->kind->grace_seconds == NULL ? 0 : v->kind->grace_seconds(old, o->grace_seconds);
+    bool again = json_get(meta, "deletionTimestamp") != NULL;
+    if (again && o->grace_seconds < 0)
+        grace = json_int_at(meta, "deletionGracePeriodSeconds", 0); /* asks for nothing new */
+    bool namespace = strcmp(v->kind->plural, "namespaces") == 0;
+    mark_deleting(v, d, gone, grace);
+    if (namespace)
+        json_set_str(d, json_ensure_object(d, gone, "status"), "phase", "Terminating");
+    code = store_changed(v, d, gone, old, ret, f);
+    if (code == 0 && deletion_is_due(v, gone)) {
+        ret->action = VERB_DELETE;
+        ret->answer_status = !v->kind->delete_answers_object;
+    }
+    return code;
+}
+
+static void set_scheduled(const struct verb_facts *v, struct json_doc *d, struct json *o)
+{
+    struct json *status = json_ensure_object(d, o, "status"), *conditions = json_get(status, "conditions");
+    char now[TIME_TEXT_MAX];
+    time_format(v->now_us, 0, now);
+    if (conditions == NULL) {
+        json_set(d, status, "conditions", json_new_array(d));
+        conditions = json_get(status, "conditions");
+    }
+    struct json *made = json_new_object(d);
+    json_set_str(d, made, "type", "PodScheduled");
+    json_set_str(d, made, "status", "True");
+    json_set_str(d, made, "lastTransitionTime", now);
+    struct json_iterator i = json_iterate(conditions);
+    while (json_next(&i)) {
+        if (slice_is(json_string_at(i.value, "type"), "PodScheduled")) {
+            json_replace_element(conditions, i.position - 1, made);
+            return;
+        }
+    }
+    json_append(conditions, made);
+}
+
+int verb_bind(const struct verb_facts *v, struct json_doc *d, const struct json *old, const struct json *body,
+              struct verb_result *ret, struct failure *f)
+{
+    struct json *binding = NULL;
+    struct err why;
+    if (schema_decode(d, kind_binding.type, body, v->strict, &binding, &why) != 0)
+        return decode_failure(f, &kind_binding, &why);
+    schema_check(&f->check, kind_binding.type, binding);
+    if (f->check.count > 0)
+        return failure_invalid(f, &kind_binding, v->name);
+    struct slice node = json_string_at(binding, "target.name"), bound = json_string_at(old, "spec.nodeName");
+    struct slice uid = json_string_at(binding, "metadata.uid");
+    if (uid.size > 0 && !slice_equal(uid, json_string_at(old, "metadata.uid")))
+        return failure_conflict_with(f, v->kind, v->name, ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+                                     SLICE_ARGS(uid), SLICE_ARGS(json_string_at(old, "metadata.uid")));
+    if (json_at(old, "metadata.deletionTimestamp") != NULL)
+        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is being deleted, cannot be assigned to a host", SLICE_ARGS(v->name));
+    if (bound.size > 0)
+        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is already assigned to node \"%.*s\"", SLICE_ARGS(v->name),
+                                     SLICE_ARGS(bound));
+    struct json *o = json_copy(d, old);
+    json_set_string(d, json_ensure_object(d, o, "spec"), "nodeName", node);
+    struct json_iterator i = json_iterate(json_at(binding, "metadata.annotations"));
+    while (json_next(&i))
+        json_set_slice(d, json_ensure_object(d, o, "metadata.annotations"), i.key, json_copy(d, i.value));
+    set_scheduled(v, d, o);
+    return store_changed(v, d, o, old, ret, f);
+}
+
+int scale_of(const struct json *object, const struct kind *k, int64_t revision, struct json_doc *d, struct json **ret)
+{
+    static const char *const copied[] = {"name", "namespace", "uid", "creationTimestamp"};
+    struct json *s = json_new_object(d);
+    char text[24];
+    struct buf selector = {0};
+    (void)k;
+    json_set_str(d, s, "kind", "Scale");
+    json_set_str(d, s, "apiVersion", "autoscaling/v1");
+    struct json *meta = json_ensure_object(d, s, "metadata");
+    for (size_t i = 0; i < ARRAY_LEN(copied); i++)
+        keep_field(d, meta, json_get(object, "metadata"), copied[i]);
+    (void)snprintf(text, sizeof text, "%" PRId64, revision); /* fits */
+    json_set_str(d, meta, "resourceVersion", text);
+    json_set_int(d, json_ensure_object(d, s, "spec"), "replicas", json_int_at(object, "spec.replicas", 1));
+    json_set_int(d, json_ensure_object(d, s, "status"), "replicas", json_int_at(object, "status.replicas", 0));
+    struct selector parsed = {0};
+    if (selector_from_json(json_at(object, "spec.selector"), &parsed, NULL) == 0)
+        selector_print(&parsed, &selector);
+    if (selector.size > 0)
+        json_set_string(d, json_ensure_object(d, s, "status"), "selector", buf_slice(&selector));
+    selector_release(&parsed);
+    buf_release(&selector);
+    *ret = s;
+    return 0;
+}
+
+int verb_scale(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+               const struct json *scale, struct verb_result *ret, struct failure *f)
+{
+    struct json *s = NULL;
+    struct err why;
+    if (schema_decode(d, kind_scale.type, scale, v->strict, &s, &why) != 0)
+        return decode_failure(f, &kind_scale, &why);
+    schema_check(&f->check, kind_scale.type, s);
+    if (f->check.count > 0)
+        return failure_invalid(f, &kind_scale, v->name);
+    struct slice name = json_string_at(s, "metadata.name");
+    if (name.size > 0 && !slice_equal(name, v->name))
+        return failure_set(f, ERR_BAD_REQUEST, "the name of the object (%.*s) does not match the name on the URL (%.*s)",
+                           SLICE_ARGS(name), SLICE_ARGS(v->name));
+    int code = preconditions(v, old, old_revision, json_string_at(s, "metadata.uid"), json_string_at(s, "metadata.resourceVersion"), f);
+    if (code != 0)
+        return code;
+    struct json *o = json_copy(d, old);
+    json_set_int(d, json_ensure_object(d, o, "spec"), "replicas", json_int_at(s, "spec.replicas", 0));
+    return replace_object(v, d, old, old_revision, o, ret, f);
+}

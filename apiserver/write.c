@@ -1,0 +1,660 @@
+/*   load ──object──▶ decide (verbs.c, pure) ──transaction──▶ stored ──▶ answered
+ *     ▲                 │ refused from a cached copy: load from the store     │ lost the race
+ *     └─────────────────┴─────────────────────────────────────────────────────┘
+ *
+ * The first attempt uses the cache's copy; nothing is refused on the word of the cache alone. A transaction compares the
+ * revision it was decided on and brings the newer object back when it lost. */
+#include "common/base.h"
+
+#include "apiserver/patch.h"
+#include "apiserver/proto.h"
+#include "apiserver/request.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+
+enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_PATCH, WRITE_DELETE, WRITE_BIND, WRITE_SCALE, WRITE_SCALE_PATCH };
+
+struct write {
+    enum write_kind kind;
+    const struct json *body;
+    enum patch_type patch;
+    struct delete_options options;
+    bool dry_run, creating; /* creating: the object is not there, and the verb makes it */
+    bool from_cache, strict;
+    int attempts;
+    int64_t revision;       /* of the object decided on */
+    struct buf key, old;    /* store key; its stored bytes */
+    struct buf name;
+    struct verb_result result;
+    /* deletecollection: what is still to do */
+    struct cached **targets;
+    size_t target_count, target_next;
+    int64_t list_revision;
+    struct selection selection;
+    bool collection;
+};
+
+void write_free(struct write *w)
+{
+    if (w == NULL)
+        return;
+    buf_release(&w->key);
+    buf_release(&w->old);
+    buf_release(&w->name);
+    buf_release(&w->result.bytes);
+    for (size_t i = 0; i < w->target_count; i++)
+        cached_unref(w->targets[i]);
+    mem_free(w->targets);
+    selection_release(&w->selection);
+    mem_free(w);
+}
+
+static void decide(struct api_request *r, struct slice old, int64_t revision);
+static void collection_next(struct api_request *r);
+
+static void facts_make(struct api_request *r, struct verb_facts *v)
+{
+    static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
+    struct random *random = &r->api->env->random;
+    char uid[UUID_TEXT_SIZE];
+    random_uuid(random, uid);
+    *v = (struct verb_facts){
+        .kind = r->route.kind,
+        .subresource = r->route.sub == NULL ? NULL : r->route.sub->name,
+        .namespace = r->route.namespace,
+        .name = buf_slice(&r->write->name),
+        .now_us = clock_wall_ms(&r->api->env->clock) * 1000,
+        .strict = &r->strict,
+    };
+    memcpy(v->uid, uid, sizeof uid);
+    for (size_t i = 0; i < 5; i++)
+        v->suffix[i] = alphabet[random_below(random, sizeof alphabet - 1)];
+}
+
+static void load_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
+{
+    if (status != 0)
+        request_fail_store(r, status, why);
+    else if (call->range.kv_count == 0)
+        decide(r, (struct slice){NULL, 0}, 0);
+    else
+        decide(r, call->range.kvs[0].value, call->range.kvs[0].mod_revision);
+}
+
+static void load_from_store(struct api_request *r)
+{
+    struct kv_range range = {.span = {buf_slice(&r->write->key), {NULL, 0}}};
+    r->write->from_cache = false;
+    store_range(r->api->store, &request_op(r, load_done)->call, &range, STORE_TIMEOUT_MS);
+}
+
+static struct slice cache_key_of(const struct api_request *r)
+{
+    return slice_from(buf_slice(&r->write->key), strlen("/registry/") + strlen(r->route.kind->storage_prefix) + 1);
+}
+
+static void load(struct api_request *r)
+{
+    struct watch_cache *c = request_cache(r);
+    struct cached *o = watch_cache_synced(c) ? watch_cache_get(c, cache_key_of(r)) : NULL;
+    if (o == NULL) {
+        load_from_store(r);
+        return;
+    }
+    struct json_doc *d = json_doc_new();
+    struct json *tree = NULL;
+    struct buf stored = {0};
+    int code = json_parse(d, bytes_slice(o->json), &tree, NULL);
+    ASSERT(code == 0); /* ingest has read it */
+    (void)json_remove(json_get(tree, "metadata"), "resourceVersion"); /* spliced in, so it is there */
+    json_print(tree, &stored);
+    r->write->from_cache = true;
+    decide(r, buf_slice(&stored), o->revision);
+    buf_release(&stored);
+    json_doc_free(d);
+}
+
+/* A decision against is final only when the store itself told the object's state. */
+static void refuse(struct api_request *r)
+{
+    if (!r->write->from_cache) {
+        request_fail(r);
+        return;
+    }
+    failure_release(&r->failure);
+    load_from_store(r);
+}
+
+static bool add_strict_failure(struct api_request *r)
+{
+    if (!r->write->strict || r->strict.count == 0)
+        return false;
+    struct buf text = {0};
+    const struct kind *k = r->route.kind;
+    strict_message(&r->strict, &text);
+    failure_set(&r->failure, ERR_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", k->name,
+                k->version, k->name, text.data);
+    buf_release(&text);
+    return true;
+}
+
+static void answer_scale(struct api_request *r, int64_t revision)
+{
+    struct json *tree, *scale;
+    struct buf text = {0};
+    int code = json_parse(r->doc, buf_slice(&r->write->result.bytes), &tree, NULL);
+    ASSERT(code == 0); /* printed just now */
+    scale_of(tree, r->route.kind, revision, r->doc, &scale);
+    json_print(scale, &text);
+    request_answer(r, 200, "application/json", buf_slice(&text));
+    buf_release(&text);
+}
+
+static void answer_written(struct api_request *r, int64_t revision)
+{
+    struct write *w = r->write;
+    if (w->collection) {
+        collection_next(r);
+        return;
+    }
+    if (w->kind == WRITE_BIND) {
+        request_answer(r, 201, "application/json",
+                       SLICE("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}\n"));
+    } else if (w->kind == WRITE_SCALE || w->kind == WRITE_SCALE_PATCH) {
+        answer_scale(r, revision);
+    } else if (w->kind == WRITE_DELETE && w->result.answer_status) {
+        struct buf text = {0};
+        status_deleted(r->route.kind, buf_slice(&w->name), slice_str(w->result.uid), &text);
+        request_answer(r, 200, "application/json", buf_slice(&text));
+        buf_release(&text);
+    } else {
+        request_answer_object(r, w->creating ? 201 : 200, r->route.kind, buf_slice(&w->result.bytes), revision);
+    }
+}
+
+/* The namespace was not there when the object was to be made, or is going. */
+static void fail_namespace(struct api_request *r, bool terminating)
+{
+    if (!terminating) {
+        failure_not_found(&r->failure, &kind_namespace, r->route.namespace);
+    } else {
+        struct buf resource = {0};
+        kind_resource_text(r->route.kind, &resource);
+        r->failure.cause_reason = "NamespaceTerminating";
+        r->failure.cause_message = "namespace is being terminated";
+        failure_about(&r->failure, r->route.kind, buf_slice(&r->write->name));
+        failure_set(&r->failure, ERR_FORBIDDEN,
+                    "%s \"%.*s\" is forbidden: unable to create new content in namespace %.*s because it is being terminated",
+                    resource.data, SLICE_ARGS(buf_slice(&r->write->name)), SLICE_ARGS(r->route.namespace));
+        buf_release(&resource);
+    }
+    request_fail(r);
+}
+
+static void create_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
+{
+    struct write *w = r->write;
+    if (status != 0) {
+        request_fail_store(r, status, why);
+        return;
+    }
+    if (call->txn.succeeded) {
+        answer_written(r, call->header.revision);
+        return;
+    }
+    if (call->txn.results[0].range.kv_count == 0) {
+        fail_namespace(r, false);
+        return;
+    }
+    metric_add(r->api->count.conflicts, 1);
+    if (w->kind != WRITE_CREATE) { /* someone else made it meanwhile */
+        load_from_store(r);
+        return;
+    }
+    bool generated = json_string_at(w->body, "metadata.name").size == 0;
+    if (generated && ++w->attempts < GENERATE_ATTEMPTS_MAX) {
+        decide(r, (struct slice){NULL, 0}, 0);
+        return;
+    }
+    failure_exists(&r->failure, r->route.kind, buf_slice(&w->name));
+    request_fail(r);
+}
+
+static void put_new(struct api_request *r)
+{
+    struct write *w = r->write;
+    struct buf namespace_key = {0};
+    struct kv_compare compares[2] = {
+        {.span = {buf_slice(&w->key), {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0},
+    };
+    struct kv_op put = {.kind = KV_OP_PUT, .put = {.key = buf_slice(&w->key), .value = buf_slice(&w->result.bytes)}};
+    struct kv_op look[2] = {{.kind = KV_OP_RANGE, .range = {.span = {buf_slice(&w->key), {NULL, 0}}, .keys_only = true}}};
+    struct kv_txn txn = {compares, &put, look, 1, 1, 1};
+    if (r->route.kind->namespaced) {
+        store_key(&kind_namespace, (struct slice){NULL, 0}, r->route.namespace, &namespace_key);
+        compares[1] = (struct kv_compare){
+            .span = {buf_slice(&namespace_key), {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_GREATER, .number = 0};
+        txn.compare_count = 2;
+    }
+    store_txn(r->api->store, &request_op(r, create_done)->call, &txn, STORE_TIMEOUT_MS);
+    buf_release(&namespace_key);
+}
+
+static void change_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
+{
+    struct write *w = r->write;
+    if (status != 0) {
+        request_fail_store(r, status, why);
+        return;
+    }
+    if (call->txn.succeeded) {
+        answer_written(r, call->header.revision);
+        return;
+    }
+    metric_add(r->api->count.conflicts, 1);
+    const struct kv_range_result *now = &call->txn.results[0].range;
+    w->from_cache = false;
+    if (now->kv_count == 0) {
+        decide(r, (struct slice){NULL, 0}, 0);
+    } else if (++w->attempts == UPDATE_ATTEMPTS_MAX) {
+        failure_conflict(&r->failure, r->route.kind, buf_slice(&w->name));
+        request_fail(r);
+    } else {
+        decide(r, now->kvs[0].value, now->kvs[0].mod_revision);
+    }
+}
+
+static void change(struct api_request *r)
+{
+    struct write *w = r->write;
+    struct slice key = buf_slice(&w->key);
+    struct kv_compare compare = {.span = {key, {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = w->revision};
+    struct kv_op done = w->result.action == VERB_DELETE
+                            ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
+                            : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
+    struct kv_op look = {.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
+    struct kv_txn txn = {&compare, &done, &look, 1, 1, 1};
+    store_txn(r->api->store, &request_op(r, change_done)->call, &txn, STORE_TIMEOUT_MS);
+}
+
+static bool namespace_is_going(const struct api_request *r)
+{
+    if (!r->route.kind->namespaced)
+        return false;
+    struct cached *namespace = watch_cache_get(r->api->caches[kinds_index(&kind_namespace)], r->route.namespace);
+    return namespace != NULL && namespace->deleting;
+}
+
+static int scale_patched(struct api_request *r, const struct verb_facts *v, const struct json *old, int64_t revision)
+{
+    struct write *w = r->write;
+    struct json *scale = NULL, *patched = NULL;
+    struct err why;
+    int code = 0;
+    scale_of(old, r->route.kind, revision, r->doc, &scale);
+    if (w->patch == PATCH_TYPE_JSON)
+        code = patch_json(r->doc, scale, w->body, &patched, &why);
+    else if (w->patch == PATCH_TYPE_STRATEGIC)
+        code = patch_strategic(r->doc, kind_scale.type, scale, w->body, &patched, &why);
+    else
+        patched = patch_merge(r->doc, scale, w->body);
+    return code != 0 ? failure_from(&r->failure, &why) : verb_scale(v, r->doc, old, revision, patched, &w->result, &r->failure);
+}
+
+static int decide_change(struct api_request *r, const struct verb_facts *v, const struct json *old, int64_t revision)
+{
+    struct write *w = r->write;
+    switch (w->kind) {
+    case WRITE_UPDATE: return verb_update(v, r->doc, old, revision, w->body, &w->result, &r->failure);
+    case WRITE_PATCH: return verb_patch(v, r->doc, old, revision, w->patch, w->body, &w->result, &r->failure);
+    case WRITE_DELETE: return verb_delete(v, r->doc, old, revision, &w->options, &w->result, &r->failure);
+    case WRITE_BIND: return verb_bind(v, r->doc, old, w->body, &w->result, &r->failure);
+    case WRITE_SCALE: return verb_scale(v, r->doc, old, revision, w->body, &w->result, &r->failure);
+    default: return scale_patched(r, v, old, revision);
+    }
+}
+
+/* The name that a create ends up with is known only now. */
+static void take_created_name(struct api_request *r)
+{
+    struct write *w = r->write;
+    struct json *tree = NULL;
+    int code = json_parse(r->doc, buf_slice(&w->result.bytes), &tree, NULL);
+    ASSERT(code == 0); /* printed just now */
+    buf_reset(&w->name);
+    buf_append_slice(&w->name, json_string_at(tree, "metadata.name"));
+    request_key(r, buf_slice(&w->name), &w->key);
+}
+
+static void decide_create(struct api_request *r, const struct verb_facts *v)
+{
+    struct write *w = r->write;
+    w->creating = true;
+    if (verb_create(v, r->doc, w->body, &w->result, &r->failure) != 0 || add_strict_failure(r)) {
+        w->from_cache = false;
+        request_fail(r);
+        return;
+    }
+    take_created_name(r);
+    if (namespace_is_going(r))
+        fail_namespace(r, true);
+    else if (w->dry_run)
+        request_answer_object(r, 201, r->route.kind, buf_slice(&w->result.bytes), 0);
+    else
+        put_new(r);
+}
+
+static void decide(struct api_request *r, struct slice old, int64_t revision)
+{
+    struct write *w = r->write;
+    struct verb_facts v;
+    struct json *tree = NULL;
+    struct err why;
+    facts_make(r, &v);
+    strict_release(&r->strict);
+    buf_reset(&w->result.bytes);
+    w->result.answer_status = false;
+    w->revision = revision;
+    w->creating = false;
+    if (old.data == NULL) {
+        bool makes = w->kind == WRITE_CREATE || (w->kind == WRITE_UPDATE && r->route.sub == NULL && r->route.kind->update_creates);
+        if (makes) {
+            decide_create(r, &v);
+        } else if (w->collection) {
+            collection_next(r); /* gone already */
+        } else {
+            failure_not_found(&r->failure, r->route.kind, buf_slice(&w->name));
+            refuse(r);
+        }
+        return;
+    }
+    if (json_parse(r->doc, old, &tree, &why) != 0) {
+        request_fail_with(r, ERR_CORRUPT, "the stored object %.*s is damaged: %s", SLICE_ARGS(buf_slice(&w->key)), why.message);
+        return;
+    }
+    if (decide_change(r, &v, tree, revision) != 0 || add_strict_failure(r)) {
+        refuse(r);
+    } else if (w->result.action == VERB_NOTHING && w->from_cache) {
+        load_from_store(r); /* a no-op must not answer with yesterday's object */
+    } else if (w->result.action == VERB_NOTHING || w->dry_run) {
+        answer_written(r, revision);
+    } else {
+        change(r);
+    }
+}
+
+static int body_type(struct slice header, struct slice *ret)
+{
+    struct slice rest = header;
+    struct slice type = slice_cut(&rest, ';');
+    while (type.size > 0 && type.data[type.size - 1] == ' ')
+        type.size--;
+    *ret = type;
+    return 0;
+}
+
+static const struct kind *body_kind(const struct api_request *r)
+{
+    const struct subresource *s = r->route.sub;
+    if (s == NULL)
+        return r->route.kind;
+    return kinds_find_name(slice_str(s->group), slice_str(s->version), slice_str(s->kind));
+}
+
+static int check_type_meta(struct api_request *r, const struct kind *k, const struct json *tree)
+{
+    char version[128];
+    struct slice kind = json_string_at(tree, "kind"), api = json_string_at(tree, "apiVersion");
+    kinds_api_version(k, version);
+    if (api.size > 0 && !slice_is(api, version))
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "the API version in the data (%.*s) does not match the expected API version (%s)",
+                           SLICE_ARGS(api), version);
+    if (kind.size > 0 && !slice_is(kind, k->name))
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "%.*s in version \"%s\" cannot be handled as a %s: the kinds do not match",
+                           SLICE_ARGS(kind), k->version, k->name);
+    return 0;
+}
+
+static int parse_protobuf(struct api_request *r, const struct type *t, struct json **ret)
+{
+    struct proto_envelope e;
+    struct err why;
+    if (proto_open(r->x->request.body, &e, &why) != 0 || proto_decode(r->doc, t, e.raw, ret, &why) != 0)
+        return failure_from(&r->failure, &why);
+    if (e.kind.size > 0)
+        json_set_string(r->doc, *ret, "kind", e.kind);
+    if (e.api_version.size > 0)
+        json_set_string(r->doc, *ret, "apiVersion", e.api_version);
+    return 0;
+}
+
+static int parse_body(struct api_request *r, const struct type *t, struct json **ret)
+{
+    struct slice type;
+    struct err why;
+    const struct http_request *q = &r->x->request;
+    body_type(http_header_get(q->headers, q->header_count, "Content-Type"), &type);
+    if (slice_is(type, "application/vnd.kubernetes.protobuf"))
+        return parse_protobuf(r, t, ret);
+    if (type.size > 0 && !slice_is(type, "application/json"))
+        return failure_set(&r->failure, ERR_MEDIA_TYPE,
+                           "the body of the request was in an unknown format - accepted media types include: application/json, "
+                           "application/vnd.kubernetes.protobuf");
+    if (json_parse(r->doc, q->body, ret, &why) != 0)
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "couldn't get version/kind; json parse error: %s", why.message);
+    return 0;
+}
+
+static int parse_object(struct api_request *r)
+{
+    const struct kind *k = body_kind(r);
+    struct json *tree = NULL;
+    ASSERT(k != NULL); /* tables name only kinds there are */
+    int code = parse_body(r, k->type, &tree);
+    if (code == 0)
+        code = check_type_meta(r, k, tree);
+    r->write->body = tree;
+    return code;
+}
+
+static int parse_patch(struct api_request *r)
+{
+    static const struct {
+        const char *type;
+        enum patch_type patch;
+    } types[] = {{"application/merge-patch+json", PATCH_TYPE_MERGE},
+                 {"application/strategic-merge-patch+json", PATCH_TYPE_STRATEGIC},
+                 {"application/json-patch+json", PATCH_TYPE_JSON}};
+    struct slice type;
+    struct err why;
+    struct json *tree = NULL;
+    const struct http_request *q = &r->x->request;
+    body_type(http_header_get(q->headers, q->header_count, "Content-Type"), &type);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (!slice_is(type, types[i].type))
+            continue;
+        r->write->patch = types[i].patch;
+        if (json_parse(r->doc, q->body, &tree, &why) != 0)
+            return failure_set(&r->failure, ERR_BAD_REQUEST, "error decoding patch: %s", why.message);
+        r->write->body = tree;
+        return 0;
+    }
+    return failure_set(&r->failure, ERR_MEDIA_TYPE,
+                       "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, "
+                       "application/merge-patch+json, application/strategic-merge-patch+json");
+}
+
+static int propagation(struct api_request *r, struct slice word, const struct json *orphan)
+{
+    struct delete_options *o = &r->write->options;
+    if (slice_is(word, "Background"))
+        o->propagation = PROPAGATE_BACKGROUND;
+    else if (slice_is(word, "Foreground"))
+        o->propagation = PROPAGATE_FOREGROUND;
+    else if (slice_is(word, "Orphan") || json_bool(orphan, false))
+        o->propagation = PROPAGATE_ORPHAN;
+    else if (word.size > 0)
+        return failure_set(&r->failure, ERR_INVALID,
+                           "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%.*s\": supported values: "
+                           "\"Background\", \"Foreground\", \"Orphan\"", SLICE_ARGS(word));
+    return 0;
+}
+
+static int dry_run_value(struct api_request *r, struct slice word)
+{
+    if (!slice_is(word, "All"))
+        return failure_set(&r->failure, ERR_INVALID, "dryRun: Unsupported value: \"%.*s\": supported values: \"All\"", SLICE_ARGS(word));
+    r->write->dry_run = true;
+    return 0;
+}
+
+/* DeleteOptions stand in the body, or in the query where there is none. */
+static int parse_delete(struct api_request *r)
+{
+    struct write *w = r->write;
+    struct json *tree = NULL, *options = NULL;
+    struct buf text = {0};
+    struct err why;
+    int code = 0;
+    w->options.grace_seconds = -1;
+    if (r->x->request.body.size > 0) {
+        code = parse_body(r, &type_delete_options, &tree);
+        if (code == 0 && schema_decode(r->doc, &type_delete_options, tree, NULL, &options, &why) != 0)
+            code = failure_from(&r->failure, &why);
+    } else {
+        options = json_new_object(r->doc);
+        if (request_query(r, "propagationPolicy", &text))
+            json_set_string(r->doc, options, "propagationPolicy", buf_slice(&text));
+        buf_release(&text);
+        code = request_query_int(r, "gracePeriodSeconds", -1, &w->options.grace_seconds);
+    }
+    if (code != 0)
+        return code;
+    w->options.grace_seconds = json_int_at(options, "gracePeriodSeconds", w->options.grace_seconds);
+    w->options.uid = json_string_at(options, "preconditions.uid");
+    w->options.resource_version = json_string_at(options, "preconditions.resourceVersion");
+    struct json_iterator i = json_iterate(json_get(options, "dryRun"));
+    while (code == 0 && json_next(&i))
+        code = dry_run_value(r, json_string(i.value));
+    return code != 0 ? code : propagation(r, json_string_at(options, "propagationPolicy"), json_get(options, "orphanDependents"));
+}
+
+static int parse_query(struct api_request *r)
+{
+    struct buf text = {0};
+    int code = 0;
+    if (request_query(r, "dryRun", &text) && text.size > 0)
+        code = dry_run_value(r, buf_slice(&text));
+    r->warn = true;
+    if (code == 0 && request_query(r, "fieldValidation", &text) && text.size > 0) {
+        r->write->strict = strcmp(text.data, "Strict") == 0;
+        r->warn = strcmp(text.data, "Warn") == 0;
+        if (!r->write->strict && !r->warn && strcmp(text.data, "Ignore") != 0)
+            code = failure_set(&r->failure, ERR_INVALID,
+                               "fieldValidation: Unsupported value: \"%.100s\": supported values: \"Ignore\", \"Strict\", \"Warn\"", text.data);
+    }
+    buf_release(&text);
+    return code;
+}
+
+/* The next object of a deletecollection, one after the other; the answer is the list as it was. */
+static void collection_next(struct api_request *r)
+{
+    struct write *w = r->write;
+    if (w->target_next < w->target_count) {
+        struct cached *o = w->targets[w->target_next++];
+        buf_reset(&w->name);
+        buf_append_slice(&w->name, o->name);
+        store_key(r->route.kind, o->namespace, o->name, &w->key);
+        w->attempts = 0;
+        load(r);
+        return;
+    }
+    struct buf out = {0};
+    char version[128];
+    buf_printf(&out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[", r->route.kind->name,
+               kinds_api_version(r->route.kind, version), (long long)w->list_revision);
+    for (size_t i = 0; i < w->target_count; i++) {
+        if (i > 0)
+            buf_append_char(&out, ',');
+        buf_append_slice(&out, bytes_slice(w->targets[i]->json));
+    }
+    buf_append_str(&out, "]}\n");
+    request_answer(r, 200, "application/json", buf_slice(&out));
+    buf_release(&out);
+}
+
+static void collection_begin(struct api_request *r, int status)
+{
+    struct write *w = r->write;
+    struct watch_cache *c = request_cache(r);
+    if (status != 0) {
+        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        return;
+    }
+    w->list_revision = watch_cache_revision(c);
+    w->target_count = watch_cache_list(c, &w->selection, &w->targets);
+    if (w->target_count > DELETE_COLLECTION_MAX)
+        request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %d objects at once; select fewer", DELETE_COLLECTION_MAX);
+    else
+        collection_next(r);
+}
+
+static int parse(struct api_request *r)
+{
+    struct write *w = r->write;
+    const char *sub = r->route.sub == NULL ? "" : r->route.sub->name;
+    bool scale = strcmp(sub, "scale") == 0;
+    int code = parse_query(r);
+    if (code != 0)
+        return code;
+    if (strcmp(r->route.verb, "create") == 0) {
+        w->kind = strcmp(sub, "binding") == 0 ? WRITE_BIND : WRITE_CREATE;
+        return parse_object(r);
+    }
+    if (strcmp(r->route.verb, "update") == 0) {
+        w->kind = scale ? WRITE_SCALE : WRITE_UPDATE;
+        return parse_object(r);
+    }
+    if (strcmp(r->route.verb, "patch") == 0) {
+        w->kind = scale ? WRITE_SCALE_PATCH : WRITE_PATCH;
+        return parse_patch(r);
+    }
+    w->kind = WRITE_DELETE;
+    w->collection = strcmp(r->route.verb, "deletecollection") == 0;
+    code = parse_delete(r);
+    return code != 0 || !w->collection ? code : request_selection(r, &w->selection);
+}
+
+/* POST /bindings is the older spelling of POST /pods/NAME/binding. */
+static void redirect_binding(struct api_request *r)
+{
+    r->route.kind = &kind_pod;
+    r->route.sub = kinds_subresource(&kind_pod, SLICE("binding"));
+    r->write->kind = WRITE_BIND;
+    buf_append_slice(&r->write->name, json_string_at(r->write->body, "metadata.name"));
+}
+
+void write_begin(struct api_request *r)
+{
+    struct write *w = NEW(struct write);
+    r->write = w;
+    if (parse(r) != 0) {
+        request_fail(r);
+        return;
+    }
+    buf_append_slice(&w->name, r->route.name);
+    if (r->route.kind == &kind_binding)
+        redirect_binding(r);
+    if (w->collection) {
+        request_wait_fresh(r, request_cache(r), collection_begin);
+        return;
+    }
+    if (w->kind == WRITE_CREATE) {
+        decide(r, (struct slice){NULL, 0}, 0);
+        return;
+    }
+    request_key(r, buf_slice(&w->name), &w->key);
+    load(r);
+}

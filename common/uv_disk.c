@@ -1,0 +1,390 @@
+/* The real disk seam: one folder, locked, and one thread that carries jobs out in order. Completions come back to the loop
+ * through an async handle, in the same order. The thread is not uv's shared pool: nothing else can hold up the log. */
+#include "common/base.h"
+
+#include "common/disk.h"
+#include "common/mem.h"
+#include "common/uv_env.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define OPEN_FILES 4 /* kept open between jobs */
+#define LOCK_NAME "lock"
+#define ZERO_BYTES (64 * 1024)
+
+struct open_file {
+    char *name;
+    int fd;
+};
+
+struct uv_disk {
+    uv_loop_t *loop;
+    uv_async_t async;
+    uv_thread_t thread;
+    uv_mutex_t mutex;
+    uv_cond_t cond;
+    struct list queue, finished; /* under the mutex */
+    bool stop;                   /* under the mutex */
+    size_t jobs;                 /* of the loop thread: submitted and not completed */
+    char *folder;
+    int folder_fd, lock_fd;
+    struct open_file files[OPEN_FILES]; /* of the writer thread; most recent first */
+};
+
+/* The writer thread */
+
+static void file_close(struct open_file *f)
+{
+    if (f->name == NULL)
+        return;
+    close(f->fd); /* what was written and mattered has been synced */
+    mem_free(f->name);
+    *f = (struct open_file){0};
+}
+
+static void file_forget(struct uv_disk *d, const char *name)
+{
+    for (size_t i = 0; i < OPEN_FILES; i++)
+        if (d->files[i].name != NULL && strcmp(d->files[i].name, name) == 0)
+            file_close(&d->files[i]);
+}
+
+static int file_open(struct uv_disk *d, const char *name)
+{
+    for (size_t i = 0; i < OPEN_FILES; i++) {
+        struct open_file f = d->files[i];
+        if (f.name == NULL || strcmp(f.name, name) != 0)
+            continue;
+        memmove(d->files + 1, d->files, i * sizeof f);
+        d->files[0] = f;
+        return f.fd;
+    }
+    int fd = openat(d->folder_fd, name, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    file_close(&d->files[OPEN_FILES - 1]);
+    memmove(d->files + 1, d->files, (OPEN_FILES - 1) * sizeof d->files[0]);
+    d->files[0] = (struct open_file){mem_strdup(name), fd};
+    return fd;
+}
+
+static int write_all(int fd, const char *bytes, size_t size, uint64_t offset)
+{
+    while (size > 0) {
+        ssize_t n = pwrite(fd, bytes, size, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            errno = n == 0 ? EIO : errno;
+            return -1;
+        }
+        bytes += n;
+        size -= (size_t)n;
+        offset += (size_t)n;
+    }
+    return 0;
+}
+
+/* Space is allocated and every block written once, so that later writes change data only. */
+static int create(struct uv_disk *d, const struct disk_job *job)
+{
+    static const char zeros[ZERO_BYTES];
+    file_forget(d, job->name);
+    int fd = openat(d->folder_fd, job->name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    int rv = 0;
+    if (job->size > 0 && posix_fallocate(fd, 0, (off_t)job->size) == ENOSPC) {
+        errno = ENOSPC;
+        rv = -1;
+    }
+    for (uint64_t at = 0; rv == 0 && at < job->size; at += sizeof zeros)
+        rv = write_all(fd, zeros, (size_t)MIN(job->size - at, (uint64_t)sizeof zeros), at);
+    if (rv == 0)
+        rv = fsync(fd);
+    if (rv == 0)
+        rv = fsync(d->folder_fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return rv;
+}
+
+static int write_job(struct uv_disk *d, const struct disk_job *job)
+{
+    int fd = file_open(d, job->name);
+    if (fd < 0 || write_all(fd, job->bytes.data, job->bytes.size, job->offset) != 0)
+        return -1;
+    return job->sync ? fdatasync(fd) : 0;
+}
+
+static int rename_job(struct uv_disk *d, const struct disk_job *job)
+{
+    file_forget(d, job->name);
+    file_forget(d, job->to);
+    if (renameat(d->folder_fd, job->name, d->folder_fd, job->to) != 0)
+        return -1;
+    return fsync(d->folder_fd);
+}
+
+static int remove_job(struct uv_disk *d, const struct disk_job *job)
+{
+    file_forget(d, job->name);
+    if (unlinkat(d->folder_fd, job->name, 0) != 0)
+        return -1;
+    return fsync(d->folder_fd);
+}
+
+static int truncate_job(struct uv_disk *d, const struct disk_job *job)
+{
+    int fd = file_open(d, job->name);
+    if (fd < 0 || ftruncate(fd, (off_t)job->size) != 0)
+        return -1;
+    return fsync(fd);
+}
+
+static int run_job(struct uv_disk *d, const struct disk_job *job)
+{
+    switch (job->kind) {
+    case DISK_CREATE: return create(d, job);
+    case DISK_WRITE: return write_job(d, job);
+    case DISK_RENAME: return rename_job(d, job);
+    case DISK_REMOVE: return remove_job(d, job);
+    case DISK_TRUNCATE: return truncate_job(d, job);
+    }
+    errno = EINVAL;
+    return -1;
+}
+
+static const char *verb(enum disk_job_kind kind)
+{
+    switch (kind) {
+    case DISK_CREATE: return "cannot create";
+    case DISK_WRITE: return "cannot write";
+    case DISK_RENAME: return "cannot rename";
+    case DISK_REMOVE: return "cannot remove";
+    case DISK_TRUNCATE: return "cannot cut";
+    }
+    return "cannot use";
+}
+
+static void work(void *arg)
+{
+    struct uv_disk *d = arg;
+    uv_mutex_lock(&d->mutex);
+    for (;;) {
+        while (list_empty(&d->queue) && !d->stop)
+            uv_cond_wait(&d->cond, &d->mutex);
+        if (list_empty(&d->queue))
+            break;
+        struct disk_job *job = LIST_FIRST(&d->queue, struct disk_job, link);
+        list_remove(&job->link);
+        uv_mutex_unlock(&d->mutex);
+        job->status = 0;
+        if (run_job(d, job) != 0)
+            job->status = err_set_errno(&job->err, errno, "%s %s/%s", verb(job->kind), d->folder, job->name);
+        uv_mutex_lock(&d->mutex);
+        list_push_back(&d->finished, &job->link);
+        uv_async_send(&d->async);
+    }
+    uv_mutex_unlock(&d->mutex);
+}
+
+/* The loop thread */
+
+static void complete(struct uv_disk *d)
+{
+    struct list done;
+    list_init(&done);
+    uv_mutex_lock(&d->mutex);
+    list_splice(&done, &d->finished);
+    uv_mutex_unlock(&d->mutex);
+    while (!list_empty(&done)) {
+        struct disk_job *job = LIST_FIRST(&done, struct disk_job, link);
+        list_remove(&job->link);
+        if (--d->jobs == 0)
+            uv_unref((uv_handle_t *)&d->async);
+        job->done(job, job->status, job->status == 0 ? NULL : &job->err);
+    }
+}
+
+static void woken(uv_async_t *async) { complete(async->data); }
+
+static void submit(void *impl, struct disk_job *job)
+{
+    struct uv_disk *d = impl;
+    if (d->jobs++ == 0)
+        uv_ref((uv_handle_t *)&d->async);
+    list_init(&job->link);
+    uv_mutex_lock(&d->mutex);
+    list_push_back(&d->queue, &job->link);
+    uv_cond_signal(&d->cond);
+    uv_mutex_unlock(&d->mutex);
+}
+
+static int read_file(void *impl, const char *name, uint64_t offset, void *bytes, size_t size, size_t *ret_size,
+                     struct err *reterr)
+{
+    struct uv_disk *d = impl;
+    int fd = openat(d->folder_fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(reterr, errno, "cannot open %s/%s", d->folder, name);
+    size_t done = 0;
+    int rv = 0;
+    while (done < size) {
+        ssize_t n = pread(fd, (char *)bytes + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            rv = err_set_errno(reterr, errno, "cannot read %s/%s", d->folder, name);
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    close(fd);
+    if (rv == 0)
+        *ret_size = done;
+    return rv;
+}
+
+static int size_of(void *impl, const char *name, uint64_t *ret_size, struct err *reterr)
+{
+    struct uv_disk *d = impl;
+    struct stat st;
+    if (fstatat(d->folder_fd, name, &st, 0) != 0)
+        return err_set_errno(reterr, errno, "cannot look at %s/%s", d->folder, name);
+    *ret_size = (uint64_t)st.st_size;
+    return 0;
+}
+
+static int list_files(void *impl, void (*each)(void *arg, const char *name), void *arg, struct err *reterr)
+{
+    struct uv_disk *d = impl;
+    struct dirent **names;
+    int n = scandir(d->folder, &names, NULL, alphasort);
+    if (n < 0)
+        return err_set_errno(reterr, errno, "cannot list %s", d->folder);
+    for (int i = 0; i < n; i++) {
+        if (names[i]->d_name[0] != '.' && strcmp(names[i]->d_name, LOCK_NAME) != 0)
+            each(arg, names[i]->d_name);
+        free(names[i]);
+    }
+    free(names);
+    return 0;
+}
+
+static int space(void *impl, struct disk_space *ret, struct err *reterr)
+{
+    struct uv_disk *d = impl;
+    struct statvfs st;
+    if (fstatvfs(d->folder_fd, &st) != 0)
+        return err_set_errno(reterr, errno, "cannot ask for the space of %s", d->folder);
+    *ret = (struct disk_space){(uint64_t)st.f_blocks * st.f_frsize, (uint64_t)st.f_bavail * st.f_frsize};
+    return 0;
+}
+
+static const struct disk_ops ops = {submit, read_file, size_of, list_files, space};
+
+/* Opening and closing */
+
+static int open_folder(struct uv_disk *d, struct err *reterr)
+{
+    if (mkdir(d->folder, 0700) != 0 && errno != EEXIST)
+        return err_set_errno(reterr, errno, "cannot make the data folder %s", d->folder);
+    d->folder_fd = open(d->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->folder_fd < 0)
+        return err_set_errno(reterr, errno, "cannot open the data folder %s", d->folder);
+    d->lock_fd = openat(d->folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (d->lock_fd < 0)
+        return err_set_errno(reterr, errno, "cannot open the lock of the data folder %s", d->folder);
+    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return err_set(reterr, ERR_CONFLICT, "the data folder %s is in use by another process; stop that one first", d->folder);
+    return err_set_errno(reterr, errno, "cannot lock the data folder %s", d->folder);
+}
+
+static void disk_free(struct uv_disk *d)
+{
+    for (size_t i = 0; i < OPEN_FILES; i++)
+        file_close(&d->files[i]);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+    if (d->folder_fd >= 0)
+        close(d->folder_fd);
+    mem_free(d->folder);
+    mem_free(d);
+}
+
+static void async_closed(uv_handle_t *handle)
+{
+    struct uv_disk *d = handle->data;
+    uv_cond_destroy(&d->cond);
+    uv_mutex_destroy(&d->mutex);
+    disk_free(d);
+}
+
+/* Jobs still under way are finished first: their owners wait for them. */
+static void disk_close(void *seam)
+{
+    struct uv_disk *d = seam;
+    uv_mutex_lock(&d->mutex);
+    d->stop = true;
+    uv_cond_signal(&d->cond);
+    uv_mutex_unlock(&d->mutex);
+    uv_thread_join(&d->thread);
+    complete(d);
+    uv_close((uv_handle_t *)&d->async, async_closed);
+}
+
+static int start_thread(struct uv_disk *d, struct err *reterr)
+{
+    if (uv_mutex_init(&d->mutex) != 0)
+        return err_set(reterr, ERR_INTERNAL, "no mutex for the disk thread");
+    if (uv_cond_init(&d->cond) != 0) {
+        uv_mutex_destroy(&d->mutex);
+        return err_set(reterr, ERR_INTERNAL, "no condition for the disk thread");
+    }
+    if (uv_thread_create(&d->thread, work, d) == 0)
+        return 0;
+    uv_cond_destroy(&d->cond);
+    uv_mutex_destroy(&d->mutex);
+    return err_set(reterr, ERR_INTERNAL, "no thread for the disk");
+}
+
+int uv_env_add_disk(struct uv_env *uv, const char *folder, struct err *reterr)
+{
+    struct uv_disk *d = NEW(struct uv_disk);
+    d->loop = uv_env_loop(uv);
+    d->folder = mem_strdup(folder);
+    d->folder_fd = d->lock_fd = -1;
+    list_init(&d->queue);
+    list_init(&d->finished);
+    int rv = open_folder(d, reterr);
+    if (rv == 0 && uv_async_init(d->loop, &d->async, woken) != 0)
+        rv = err_set(reterr, ERR_INTERNAL, "no wake-up for the disk thread");
+    if (rv != 0) {
+        disk_free(d);
+        return rv;
+    }
+    d->async.data = d;
+    uv_unref((uv_handle_t *)&d->async);
+    rv = start_thread(d, reterr);
+    if (rv != 0) {
+        uv_close((uv_handle_t *)&d->async, NULL);
+        uv_run(d->loop, UV_RUN_NOWAIT);
+        disk_free(d);
+        return rv;
+    }
+    uv_env_env(uv)->disk = (struct disk){&ops, d};
+    uv_env_add(uv, disk_close, d);
+    return 0;
+}

@@ -1,0 +1,120 @@
+/* raftstore: one member of the store. */
+#include "common/base.h"
+
+#include "common/flags.h"
+#include "common/http_server.h"
+#include "common/tls.h"
+#include "common/uv_env.h"
+#include "raftstore/raftstore.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct program {
+    struct raftstore_options options;
+    const char *member_id, *cluster_id, *members, *clients, *http_address, *data, *ca, *cert, *key, *level;
+    struct uv_env *uv;
+    struct raftstore *store;
+    struct http_server *http;
+    bool closing, done;
+};
+
+static int complain(const struct err *why)
+{
+    fprintf(stderr, "raftstore: %s\n", why->message);
+    return 1;
+}
+
+static void stopped(void *arg) { ((struct program *)arg)->done = true; }
+static void http_stopped(void *arg) { raftstore_close(((struct program *)arg)->store, stopped, arg); }
+
+static void stop(void *arg)
+{
+    struct program *p = arg;
+    if (p->closing)
+        return;
+    p->closing = true;
+    log_info(uv_env_env(p->uv)->log, "stopping", "member=%s", p->member_id);
+    if (p->http != NULL)
+        http_server_close(p->http, http_stopped, p);
+    else
+        http_stopped(p);
+}
+
+static void log_failed(void *arg, const struct err *why)
+{
+    (void)arg; /* nothing may be acknowledged any more: no clean end */
+    fprintf(stderr, "raftstore: the log failed, this member stops: %s\n", why->message);
+    _Exit(1);
+}
+
+static int start(struct program *p, struct err *err)
+{
+    struct tls_options files = {.certificate_file = p->cert, .key_file = p->key, .ca_file = p->ca};
+    int status = uv_env_add_disk(p->uv, p->data, err);
+    if (status == 0 && (p->cert != NULL || p->key != NULL || p->ca != NULL))
+        status = tls_new(&files, &p->options.tls, err);
+    if (status == 0)
+        status = raftstore_new(uv_env_env(p->uv), &p->options, &p->store, err);
+    if (status == 0 && p->http_address != NULL)
+        status = http_server_new(p->uv, &(struct http_server_options){
+            .address = p->http_address, .on_request = raftstore_http, .core = p->store}, &p->http, err);
+    return status;
+}
+
+static int run(struct program *p)
+{
+    struct err err = {0};
+    enum log_level level;
+    if (p->data == NULL || p->options.peer_address == NULL || p->options.client_address == NULL)
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--data, --listen-peer and --listen-client are wanted"), &err));
+    if (log_level_parse(p->level, &level) != 0)
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--log-level must be debug, info, warn or error"), &err));
+    if (raftstore_parse_ids(&p->options, p->member_id, p->cluster_id, &err) != 0 ||
+        raftstore_parse_members(&p->options, p->members, p->clients, &err) != 0)
+        return complain(&err);
+    p->uv = uv_env_new("raftstore", level);
+    int code = start(p, &err) == 0 ? 0 : complain(&err);
+    if (code != 0 && p->store != NULL)
+        stop(p);
+    while (p->store != NULL && !p->done)
+        uv_env_run(p->uv, stop, p);
+    tls_unref(p->options.tls);
+    uv_env_free(p->uv);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct program p = {.level = "info", .options = {.failed = log_failed}};
+    const struct flag flags[] = {
+        {"member-id", FLAG_TEXT, &p.member_id, "this member: 16 hexadecimal digits, never used before", 0, NULL},
+        {"cluster-id", FLAG_TEXT, &p.cluster_id, "the cluster: 32 hexadecimal digits, the same everywhere", 0, NULL},
+        {"members", FLAG_TEXT, &p.members, "members at the cluster's start: HEX16=HOST:PORT,… (peer addresses)", 0, NULL},
+        {"clients", FLAG_TEXT, &p.clients, "their client addresses: HEX16=HOST:PORT,…", 0, NULL},
+        {"listen-peer", FLAG_TEXT, &p.options.peer_address, "HOST:PORT for other members", 0, NULL},
+        {"listen-client", FLAG_TEXT, &p.options.client_address, "HOST:PORT for clients", 0, NULL},
+        {"listen-http", FLAG_TEXT, &p.http_address, "HOST:PORT for health and metrics, plain: keep it on loopback", 0, NULL},
+        {"data", FLAG_TEXT, &p.data, "folder of log and snapshots, made when missing", 0, NULL},
+        {"ca", FLAG_TEXT, &p.ca, "authority that members and clients must have their certificates from", 0, NULL},
+        {"cert", FLAG_TEXT, &p.cert, "this member's certificate, for serving and for dialling", 0, NULL},
+        {"key", FLAG_TEXT, &p.key, "its key", 0, NULL},
+        {"segment-bytes", FLAG_SIZE, &p.options.segment_bytes, "of one file of the log; 0: 64m", 0, NULL},
+        {"log-level", FLAG_TEXT, &p.level, "debug, info, warn or error", 0, NULL},
+        {0},
+    };
+    struct flags_result parsed;
+    struct err err;
+    if (flags_parse(flags, argc, argv, getenv, &parsed, &err) != 0)
+        return complain(&err);
+    struct buf help = {0};
+    if (parsed.help)
+        flags_help(flags, "Usage: raftstore --member-id … --cluster-id … --members … --clients … --data … [flags]", &help);
+    fwrite(help.data == NULL ? "" : help.data, 1, help.size, stdout);
+    int code = parsed.help ? 0 : parsed.argument_count == 0 ? run(&p) : 2;
+    if (code == 2)
+        fprintf(stderr, "raftstore: unexpected argument \"%s\"; --help lists the flags\n", parsed.arguments[0]);
+    buf_release(&help);
+    flags_release(&parsed);
+    return code;
+}

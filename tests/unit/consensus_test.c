@@ -1,0 +1,217 @@
+/* The rules about messages, each against the real core. Followers are driven by hand: member 1 of 1, 2, 3. */
+#include "common/base.h"
+
+#include "common/mem.h"
+#include "raftstore/consensus.h"
+#include "tests/test.h"
+
+struct fixture {
+    struct consensus *c;
+    struct consensus_update u;
+    struct bytes *data;
+};
+
+static void drop_entries(struct fixture *f)
+{
+    for (size_t i = 0; i < f->u.entry_count; i++)
+        bytes_unref(f->u.entries[i].data);
+    f->u.entry_count = 0;
+}
+
+static void fixture_start(struct fixture *f, struct consensus_start *start)
+{
+    struct consensus_options o = {.id = 1, .random_seed = 7, .election_timeout_ms = 300, .heartbeat_ms = 50};
+    struct configuration three = {.members = {{1, true}, {2, true}, {3, true}}, .count = 3};
+    f->c = consensus_new(&o);
+    f->data = bytes_new(SLICE("data"));
+    start->now_ms = 1000;
+    if (start->configuration.count == 0)
+        start->configuration = three;
+    assert_ok(consensus_start(f->c, start, &f->u, NULL));
+    drop_entries(f);
+}
+
+static void fixture_end(struct fixture *f)
+{
+    drop_entries(f);
+    consensus_free(f->c);
+    bytes_unref(f->data);
+}
+
+/* An append of `n` entries of `term` from member 2, all commands unless `change` names one. */
+static int receive(struct fixture *f, uint64_t term, uint64_t prev_index, uint64_t prev_term, size_t n, uint64_t entry_term,
+                   uint64_t commit, size_t change, struct bytes *change_data)
+{
+    struct entry entries[16];
+    for (size_t i = 0; i < n; i++)
+        entries[i] = (struct entry){entry_term, ENTRY_COMMAND, f->data};
+    if (change > 0)
+        entries[change - 1] = (struct entry){entry_term, ENTRY_CHANGE, change_data};
+    struct message m = {.kind = MESSAGE_APPEND, .from = 2, .to = 1, .entries = entries, .entry_count = n};
+    m.append.term = term;
+    m.append.prev_index = prev_index;
+    m.append.prev_term = prev_term;
+    m.append.leader_commit = commit;
+    drop_entries(f);
+    return consensus_receive(f->c, 1010, &m, &f->u);
+}
+
+static void persist(struct fixture *f, uint64_t index)
+{
+    drop_entries(f);
+    assert_ok(consensus_persisted(f->c, 1010, index, &f->u));
+}
+
+static const struct message *result_of(const struct fixture *f)
+{
+    for (size_t i = 0; i < f->u.message_count; i++)
+        if (f->u.messages[i].kind == MESSAGE_APPEND_RESULT)
+            return &f->u.messages[i];
+    return NULL;
+}
+
+static void append_and_ack(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {0};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_ok(receive(&f, 2, 0, 0, 3, 2, 1, 0, NULL));
+    assert_true(f.u.hard_state);
+    assert_int_equal(f.u.term, 2);
+    assert_int_equal(f.u.entries_index, 1);
+    assert_int_equal(f.u.entry_count, 3);
+    assert_int_equal(consensus_commit_index(f.c), 1);
+    persist(&f, 3);
+    assert_non_null(result_of(&f));
+    assert_int_equal(result_of(&f)->append_result.last_index, 3);
+    persist(&f, 3); /* R6: said before */
+    assert_null(result_of(&f));
+    fixture_end(&f);
+}
+
+/* R1: an append that begins below the commit index brings nothing new below it. */
+static void append_below_commit(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {0};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_ok(receive(&f, 2, 0, 0, 6, 2, 6, 0, NULL));
+    persist(&f, 6);
+    drop_entries(&f);
+    assert_ok(consensus_snapshot_taken(f.c, 1010, 6, 0, &f.u));
+    assert_ok(receive(&f, 2, 0, 0, 8, 2, 6, 0, NULL));
+    assert_int_equal(f.u.entries_index, 7);
+    assert_int_equal(f.u.entry_count, 2);
+    fixture_end(&f);
+}
+
+/* R2: one rejection skips the whole run of a term that differs. */
+static void rejection_skips_run(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {0};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_ok(receive(&f, 2, 0, 0, 2, 2, 1, 0, NULL));
+    assert_ok(receive(&f, 3, 2, 2, 8, 3, 1, 0, NULL));
+    persist(&f, 10);
+    assert_ok(receive(&f, 5, 10, 4, 0, 0, 1, 0, NULL));
+    assert_non_null(result_of(&f));
+    assert_int_equal(result_of(&f)->append_result.rejected, 10);
+    assert_int_equal(result_of(&f)->append_result.last_index, 2);
+    fixture_end(&f);
+}
+
+/* R3: the change is known under its own index: committing it there makes it the committed configuration. */
+static void change_in_the_middle(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {0};
+    struct configuration four = {.members = {{1, true}, {2, true}, {3, true}, {4, false}}, .count = 4}, now;
+    uint64_t index;
+    (void)state;
+    fixture_start(&f, &start);
+    struct bytes *change = consensus_configuration_encode(&four);
+    assert_ok(receive(&f, 2, 0, 0, 4, 2, 0, 3, change));
+    assert_int_equal(f.u.entries_index, 1);
+    assert_int_equal(f.u.entry_count, 4);
+    persist(&f, 4);
+    drop_entries(&f);
+    assert_ok(consensus_changed(f.c, 1010, 3, bytes_slice(change), &f.u));
+    consensus_configuration(f.c, &now, &index);
+    assert_int_equal(index, 3);
+    assert_int_equal(now.count, 4);
+    bytes_unref(change);
+    fixture_end(&f);
+}
+
+static void implausible_is_refused(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {0};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_int_equal(receive(&f, 2, 0, 1, 0, 0, 0, 0, NULL), ERR_CORRUPT);
+    assert_int_equal(receive(&f, 2, 0, 0, 1, 3, 0, 0, NULL), ERR_CORRUPT);
+    assert_int_equal(receive(&f, 0, 0, 0, 0, 0, 0, 0, NULL), ERR_CORRUPT);
+    fixture_end(&f);
+}
+
+/* A single voter leads at once, in a new term, and is ready when its own no-op is on its disk (R4). */
+static void single_voter(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {.configuration = {.members = {{1, true}}, .count = 1}, .term = 4, .vote = 1};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_int_equal(consensus_role(f.c), ROLE_LEADER);
+    assert_int_equal(consensus_term(f.c), 5);
+    assert_false(consensus_ready(f.c));
+    persist(&f, 1);
+    assert_true(consensus_ready(f.c));
+    struct entry e = {5, ENTRY_COMMAND, f.data};
+    drop_entries(&f);
+    assert_ok(consensus_submit(f.c, 1010, &e, 1, &f.u));
+    assert_int_equal(f.u.entries_index, 2);
+    persist(&f, 2);
+    assert_int_equal(consensus_commit_index(f.c), 2);
+    fixture_end(&f);
+}
+
+static void not_leader(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {0};
+    (void)state;
+    fixture_start(&f, &start);
+    struct entry e = {1, ENTRY_COMMAND, f.data};
+    assert_int_equal(consensus_submit(f.c, 1010, &e, 1, &f.u), ERR_NOT_LEADER);
+    assert_true(f.u.next_timeout_ms > 1010);
+    fixture_end(&f);
+}
+
+static void bad_configurations(void **state)
+{
+    struct consensus_options o = {.id = 1, .election_timeout_ms = 300, .heartbeat_ms = 50};
+    struct consensus_start none = {.now_ms = 1}, twice = {.now_ms = 1, .configuration = {.members = {{1, true}, {1, true}}, .count = 2}};
+    struct consensus_update u;
+    struct err e;
+    (void)state;
+    struct consensus *c = consensus_new(&o);
+    assert_int_equal(consensus_start(c, &none, &u, &e), ERR_INVALID);
+    assert_int_equal(consensus_start(c, &twice, &u, &e), ERR_INVALID);
+    consensus_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(append_and_ack),       cmocka_unit_test(append_below_commit),
+        cmocka_unit_test(rejection_skips_run),  cmocka_unit_test(change_in_the_middle),
+        cmocka_unit_test(implausible_is_refused), cmocka_unit_test(single_voter),
+        cmocka_unit_test(not_leader),           cmocka_unit_test(bad_configurations),
+    };
+    return RUN_TESTS(tests);
+}

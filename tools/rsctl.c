@@ -1,0 +1,281 @@
+/* rsctl: a client of raftstore for people and scripts, in the manner of etcdctl. */
+#include "common/base.h"
+
+#include "tools/rsctl.h"
+
+#include "common/flags.h"
+#include "common/tls.h"
+#include "common/uv_env.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int run_version(struct rsctl *r)
+{
+    buf_printf(&r->out, "rsctl version: %s\nAPI version: %s\n", RSCTL_VERSION, RSCTL_API_VERSION);
+    return RSCTL_OK;
+}
+
+static const struct rsctl_verb verbs[] = {
+    {"get", "KEY [END]", "keys and their values", rsctl_get},
+    {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put},
+    {"del", "KEY [END]", "removes keys", rsctl_del},
+    {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn},
+    {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch},
+    {"compact", "REVISION", "forgets history before a revision", rsctl_compact},
+    {"compaction", "REVISION", "the same", rsctl_compact},
+    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint},
+    {"member", "list", "the members of the cluster", rsctl_member},
+    {"version", "", "of this client and its protocol", run_version},
+};
+
+static const struct rsctl_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+#define FLAGS_MAX 40
+
+static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
+{
+    const struct flag table[] = {
+        {"endpoints", FLAG_TEXT, &f->endpoints, "members' client addresses: HOST:PORT,…", 0, "RSCTL_ENDPOINTS"},
+        {"cacert", FLAG_TEXT, &f->ca, "certificate authority of the members", 0, "RSCTL_CACERT"},
+        {"cert", FLAG_TEXT, &f->cert, "own certificate", 0, "RSCTL_CERT"},
+        {"key", FLAG_TEXT, &f->key, "its key", 0, "RSCTL_KEY"},
+        {"command-timeout", FLAG_MS, &f->timeout_ms, "for one request, with fail-over", 0, NULL},
+        {"write-out", FLAG_TEXT, &f->write_out, "simple, json, fields or table", 'w', NULL},
+        {"hex", FLAG_BOOL, &f->hex, "print bytes as \\x..", 0, NULL},
+        {"prefix", FLAG_BOOL, &f->prefix, "all keys that begin with KEY", 0, NULL},
+        {"from-key", FLAG_BOOL, &f->from_key, "all keys from KEY on", 0, NULL},
+        {"keys-only", FLAG_BOOL, &f->keys_only, "get: no values", 0, NULL},
+        {"count-only", FLAG_BOOL, &f->count_only, "get: only how many", 0, NULL},
+        {"print-value-only", FLAG_BOOL, &f->value_only, "get: only values", 0, NULL},
+        {"limit", FLAG_INT, &f->limit, "get: at most so many", 0, NULL},
+        {"order", FLAG_TEXT, &f->order, "get: ASCEND or DESCEND", 0, NULL},
+        {"sort-by", FLAG_TEXT, &f->sort_by, "get: KEY, VERSION, CREATE, MODIFY or VALUE", 0, NULL},
+        {"rev", FLAG_INT, &f->rev, "get: as of this revision; watch: from it on", 0, NULL},
+        {"consistency", FLAG_TEXT, &f->consistency, "get: l (linearizable) or s (serializable)", 0, NULL},
+        {"min-mod-rev", FLAG_INT, &f->min_mod, "get: least modification revision", 0, NULL},
+        {"max-mod-rev", FLAG_INT, &f->max_mod, "get: greatest modification revision", 0, NULL},
+        {"min-create-rev", FLAG_INT, &f->min_create, "get: least creation revision", 0, NULL},
+        {"max-create-rev", FLAG_INT, &f->max_create, "get: greatest creation revision", 0, NULL},
+        {"prev-kv", FLAG_BOOL, &f->prev_kv, "put, del, watch: what was there before", 0, NULL},
+        {"ignore-value", FLAG_BOOL, &f->ignore_value, "put: keep the value", 0, NULL},
+        {"ignore-lease", FLAG_BOOL, &f->ignore_lease, "put: keep the lease", 0, NULL},
+        {"lease", FLAG_INT, &f->lease, "put: attach to this lease", 0, NULL},
+        {"range", FLAG_BOOL, &f->range, "del: END is the end of a range (the default)", 0, NULL},
+        {"interactive", FLAG_BOOL, &f->interactive, "txn: ask on a terminal", 'i', NULL},
+        {"progress-notify", FLAG_BOOL, &f->progress_notify, "watch: say how far it is when quiet", 0, NULL},
+        {"physical", FLAG_BOOL, &f->physical, "compact: accepted; memory always goes in the background", 0, NULL},
+        {0},
+    };
+    _Static_assert(ARRAY_LEN(table) <= FLAGS_MAX, "the table fits");
+    memcpy(out, table, sizeof table);
+}
+
+static void print_help(const struct flag *flags)
+{
+    struct buf text = {0}, usage = {0};
+    buf_append_str(&usage, "Usage: rsctl [flags] COMMAND [arguments]\n\nCommands:\n");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        buf_printf(&usage, "  %-11s%-22s%s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+    usage.data[--usage.size] = '\0';
+    flags_help(flags, usage.data, &text);
+    fwrite(text.data, 1, text.size, stdout);
+    buf_release(&text);
+    buf_release(&usage);
+}
+
+int rsctl_usage(const char *format, ...)
+{
+    char text[ERR_MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "rsctl: %s\n", text);
+    return RSCTL_USAGE;
+}
+
+int rsctl_complain(int status, const char *message)
+{
+    fprintf(stderr, "rsctl: %s\n", message[0] != '\0' ? message : err_text(status));
+    switch (status) {
+    case ERR_TIMEOUT:
+    case ERR_CONNECT:
+    case ERR_TLS:
+    case ERR_UNAVAILABLE: return RSCTL_CONNECTION;
+    case ERR_INVALID: return RSCTL_INPUT;
+    default: return RSCTL_ERROR;
+    }
+}
+
+void rsctl_flush(struct rsctl *r)
+{
+    if (fwrite(r->out.data, 1, r->out.size, stdout) != r->out.size || fflush(stdout) != 0) {
+        fprintf(stderr, "rsctl: cannot write to standard output\n");
+        r->exit_code = RSCTL_ERROR;
+    }
+    buf_reset(&r->out);
+}
+
+bool rsctl_read_input(struct buf *out, size_t bytes_max)
+{
+    size_t n;
+    do {
+        buf_reserve(out, 64 * 1024);
+        n = fread(out->data + out->size, 1, 64 * 1024, stdin);
+        out->size += n;
+        out->data[out->size] = '\0';
+    } while (n > 0 && out->size <= bytes_max);
+    return out->size <= bytes_max && !ferror(stdin);
+}
+
+struct store_client *rsctl_client(struct rsctl *r)
+{
+    struct store_client_options o = {.endpoints = r->endpoints, .endpoint_count = r->endpoint_count, .tls = r->tls};
+    if (r->client == NULL)
+        r->client = store_client_new(r->env, &o);
+    return r->client;
+}
+
+static void call_done(struct store_call *call, int status, const struct err *why)
+{
+    struct rsctl_call *c = container_of(call, struct rsctl_call, call);
+    c->done = true;
+    c->status = status;
+    if (why != NULL)
+        c->why = *why;
+    if (status == 0)
+        c->print(c->r, call);
+    uv_env_stop(c->r->uv);
+}
+
+void rsctl_call_init(struct rsctl_call *c, struct rsctl *r, void (*print)(struct rsctl *r, struct store_call *call))
+{
+    *c = (struct rsctl_call){.call = {.done = call_done}, .r = r, .print = print};
+}
+
+void rsctl_wait(struct rsctl_call *c)
+{
+    while (!c->done)
+        uv_env_run(c->r->uv, NULL, NULL);
+}
+
+int rsctl_finish(struct rsctl_call *c)
+{
+    rsctl_wait(c);
+    return c->status == 0 ? RSCTL_OK : rsctl_complain(c->status, c->why.message);
+}
+
+static int parse_format(struct rsctl *r)
+{
+    static const char *const names[] = {"simple", "json", "fields", "table"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(r->flags.write_out, names[i]) == 0) {
+            r->format = (enum rsctl_format)i;
+            return RSCTL_OK;
+        }
+    return rsctl_usage("--write-out is \"%s\", but must be simple, json, fields or table", r->flags.write_out);
+}
+
+static int parse_endpoints(struct rsctl *r)
+{
+    char *text = r->endpoint_bytes = mem_strdup(r->flags.endpoints);
+    for (char *next; text != NULL; text = next) {
+        next = strchr(text, ',');
+        if (next != NULL)
+            *next++ = '\0';
+        if (strncmp(text, "https://", 8) == 0)
+            text += 8;
+        if (strrchr(text, ':') == NULL)
+            return rsctl_usage("endpoint \"%s\" is not HOST:PORT", text);
+        if (r->endpoint_count == STORE_ENDPOINTS_MAX)
+            return rsctl_usage("more than %d endpoints", STORE_ENDPOINTS_MAX);
+        r->endpoints[r->endpoint_count++] = text;
+    }
+    return RSCTL_OK;
+}
+
+static int load_tls(struct rsctl *r)
+{
+    struct err err;
+    if (r->flags.ca == NULL && r->flags.cert == NULL && r->flags.key == NULL)
+        return RSCTL_OK;
+    if (r->flags.ca == NULL || r->flags.cert == NULL || r->flags.key == NULL)
+        return rsctl_usage("--cacert, --cert and --key (or RSCTL_CACERT, RSCTL_CERT and RSCTL_KEY) are wanted together");
+    const struct tls_options o = {.certificate_file = r->flags.cert, .key_file = r->flags.key, .ca_file = r->flags.ca};
+    return tls_new(&o, &r->tls, &err) == 0 ? RSCTL_OK : rsctl_complain(err.code, err.message);
+}
+
+static void client_closed(void *arg)
+{
+    struct rsctl *r = arg;
+    r->client = NULL;
+    uv_env_stop(r->uv);
+}
+
+static int run_verb(struct rsctl *r, const struct rsctl_verb *verb)
+{
+    int code = parse_format(r);
+    if (code == RSCTL_OK)
+        code = parse_endpoints(r);
+    if (code == RSCTL_OK)
+        code = load_tls(r);
+    r->uv = uv_env_new("rsctl", LOG_ERROR);
+    r->env = uv_env_env(r->uv);
+    if (code == RSCTL_OK)
+        code = verb->run(r);
+    if (r->client != NULL)
+        store_client_close(r->client, client_closed, r);
+    while (r->client != NULL)
+        uv_env_run(r->uv, NULL, NULL);
+    if (r->out.size > 0)
+        rsctl_flush(r);
+    uv_env_free(r->uv);
+    tls_unref(r->tls);
+    buf_release(&r->out);
+    mem_free(r->endpoint_bytes);
+    return code != RSCTL_OK ? code : r->exit_code;
+}
+
+int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count)
+{
+    struct flag flags[FLAGS_MAX];
+    struct flags_result parsed;
+    struct err err;
+    flag_table(f, flags);
+    if (flags_parse(flags, argc, argv, NULL, &parsed, &err) != 0)
+        return rsctl_usage("%s", err.message);
+    *ret_arguments = parsed.arguments;
+    *ret_count = parsed.argument_count;
+    return RSCTL_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l"}};
+    struct flag flags[FLAGS_MAX];
+    struct flags_result parsed;
+    struct err err;
+    flag_table(&r.flags, flags);
+    if (flags_parse(flags, argc, argv, getenv, &parsed, &err) != 0)
+        return rsctl_usage("%s", err.message);
+    if (parsed.help || parsed.argument_count == 0) {
+        print_help(flags);
+        flags_release(&parsed);
+        return parsed.help ? RSCTL_OK : RSCTL_USAGE;
+    }
+    const struct rsctl_verb *verb = find_verb(parsed.arguments[0]);
+    r.arguments = parsed.arguments + 1;
+    r.argument_count = parsed.argument_count - 1;
+    int code = verb != NULL ? run_verb(&r, verb)
+                            : rsctl_usage("unknown command \"%s\"; rsctl --help lists the known ones", parsed.arguments[0]);
+    flags_release(&parsed);
+    return code;
+}

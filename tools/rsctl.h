@@ -1,0 +1,99 @@
+/* rsctl: what its verbs share. One verb is one row in rsctl.c. */
+#ifndef TOOLS_RSCTL_H
+#define TOOLS_RSCTL_H
+
+#include "common/base.h"
+#include "common/buf.h"
+#include "common/env.h"
+#include "raftstore/client.h"
+
+#define RSCTL_VERSION "0.1.0"
+#define RSCTL_API_VERSION "1 (semantics of etcd v3)"
+
+/* As etcdctl's. */
+enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INPUT = 3, RSCTL_UNHEALTHY = 5, RSCTL_USAGE = 128 };
+enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE };
+
+struct rsctl_flags {
+    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency;
+    unsigned timeout_ms;
+    bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
+        interactive, range, physical;
+    int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create;
+};
+
+struct rsctl {
+    struct rsctl_flags flags;
+    enum rsctl_format format;
+    const char **arguments; /* after the verb */
+    size_t argument_count;
+    struct uv_env *uv;
+    struct env *env;
+    struct tls *tls;
+    char *endpoint_bytes;
+    const char *endpoints[STORE_ENDPOINTS_MAX];
+    size_t endpoint_count;
+    struct store_client *client; /* to all endpoints; made when first wanted */
+    struct buf out;              /* written to standard output at the end, and by rsctl_flush */
+    int exit_code;
+};
+
+struct rsctl_verb {
+    const char *name, *arguments, *help;
+    int (*run)(struct rsctl *r); /* an rsctl_exit */
+};
+
+int rsctl_get(struct rsctl *r);
+int rsctl_put(struct rsctl *r);
+int rsctl_del(struct rsctl *r);
+int rsctl_txn(struct rsctl *r);
+int rsctl_watch(struct rsctl *r);
+int rsctl_compact(struct rsctl *r);
+int rsctl_endpoint(struct rsctl *r);
+int rsctl_member(struct rsctl *r);
+
+/* A call and its wait. `print` runs in done, while the answer is there. */
+struct rsctl_call {
+    struct store_call call;
+    struct rsctl *r;
+    void (*print)(struct rsctl *r, struct store_call *call);
+    bool done;
+    int status;
+    struct err why;
+};
+struct store_client *rsctl_client(struct rsctl *r);
+void rsctl_call_init(struct rsctl_call *c, struct rsctl *r, void (*print)(struct rsctl *r, struct store_call *call));
+void rsctl_wait(struct rsctl_call *c);
+int rsctl_finish(struct rsctl_call *c); /* waits; complains when it failed; an exit code */
+
+int rsctl_usage(const char *format, ...) PRINTF_ARGS(1, 2);     /* complains; RSCTL_USAGE */
+int rsctl_complain(int status, const char *message);            /* an exit code */
+void rsctl_flush(struct rsctl *r);
+bool rsctl_read_input(struct buf *out, size_t bytes_max);       /* standard input; false: more than that, or an error */
+/* Key and optional end of the arguments, with --prefix and --from-key; `scratch` keeps the computed end. */
+int rsctl_span(const struct rsctl_flags *f, const char *const *arguments, size_t n, struct buf *scratch, struct kv_span *ret);
+int rsctl_range(const struct rsctl_flags *f, struct kv_span span, struct kv_range *ret);
+int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count);
+
+/* rsctl_print.c */
+void print_header_json(struct buf *out, const struct kv_header *h);
+void print_header_fields(struct buf *out, const struct kv_header *h);
+void print_kv(struct rsctl *r, const struct kv *kv);
+void print_kv_json(struct buf *out, const struct kv *kv);
+void print_range(struct rsctl *r, const struct kv_header *h, const struct kv_range_result *range);
+void print_put(struct rsctl *r, const struct kv_header *h, const struct kv_op_result *result);
+void print_del(struct rsctl *r, const struct kv_header *h, const struct kv_op_result *result);
+void print_txn(struct rsctl *r, const struct kv_header *h, const struct kv_txn_result *txn);
+
+#define PRINT_COLUMNS_MAX 12
+struct print_table {
+    size_t columns;
+    const char *const *names;
+    char ***rows; /* owned; each cell allocated */
+    size_t row_count;
+};
+void print_table_add(struct print_table *t, const char *const *cells);
+void print_table_out(struct buf *out, const struct print_table *t);
+void print_table_release(struct print_table *t);
+
+#endif

@@ -1,0 +1,283 @@
+/* rsctl endpoint and member: about members rather than keys. */
+#include "common/base.h"
+
+#include "tools/rsctl.h"
+
+#include "common/mem.h"
+#include "common/uv_env.h"
+
+#include <stdio.h>
+
+/* One endpoint and what it answered. */
+struct endpoint {
+    const char *address;
+    struct rsctl_call call;
+    struct store_client *client;
+    bool closed;
+    uint64_t began_ns, took_ns;
+};
+
+static void remember(struct rsctl *r, struct store_call *call)
+{
+    struct endpoint *e = container_of(container_of(call, struct rsctl_call, call), struct endpoint, call);
+    e->took_ns = clock_monotonic_ns(&r->env->clock) - e->began_ns;
+}
+
+static void endpoint_closed(void *arg)
+{
+    struct endpoint *e = arg;
+    e->closed = true;
+    uv_env_stop(e->call.r->uv);
+}
+
+typedef void endpoint_ask(struct store_client *c, struct store_call *call, unsigned timeout_ms);
+
+static void ask_health(struct store_client *c, struct store_call *call, unsigned timeout_ms)
+{
+    store_range(c, call, &(struct kv_range){.span = {.key = SLICE("health")}, .keys_only = true}, timeout_ms);
+}
+
+/* Asks all endpoints at once and waits for all. */
+static void ask_all(struct rsctl *r, struct endpoint *all, endpoint_ask *ask)
+{
+    for (size_t i = 0; i < r->endpoint_count; i++) {
+        struct endpoint *e = &all[i];
+        e->address = r->endpoints[i];
+        e->began_ns = clock_monotonic_ns(&r->env->clock);
+        rsctl_call_init(&e->call, r, remember);
+        e->client = store_client_new(r->env, &(struct store_client_options){
+            .endpoints = &r->endpoints[i], .endpoint_count = 1, .pinned = true, .tls = r->tls});
+        ask(e->client, &e->call.call, r->flags.timeout_ms);
+    }
+    for (size_t i = 0; i < r->endpoint_count; i++)
+        rsctl_wait(&all[i].call);
+    for (size_t i = 0; i < r->endpoint_count; i++)
+        store_client_close(all[i].client, endpoint_closed, &all[i]);
+    for (size_t i = 0; i < r->endpoint_count; i++)
+        while (!all[i].closed)
+            uv_env_run(r->uv, NULL, NULL);
+}
+
+static void print_rows(struct rsctl *r, struct print_table *t)
+{
+    if (r->format == RSCTL_TABLE) {
+        print_table_out(&r->out, t);
+        return;
+    }
+    for (size_t i = 0; i < t->row_count; i++)
+        for (size_t j = 0; j < t->columns; j++)
+            buf_printf(&r->out, "%s%s", t->rows[i][j], j + 1 < t->columns ? ", " : "\n");
+}
+
+/* Failures of single members: said, and the exit code of all. */
+static int print_failures(struct rsctl *r, const struct endpoint *all)
+{
+    int code = RSCTL_OK;
+    for (size_t i = 0; i < r->endpoint_count; i++)
+        if (all[i].call.status != 0) {
+            fprintf(stderr, "rsctl: %s: %s\n", all[i].address, all[i].call.why.message);
+            code = RSCTL_CONNECTION;
+        }
+    return code;
+}
+
+static const char *size_text(struct arena *a, uint64_t bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double v = (double)bytes;
+    size_t unit = 0;
+    for (; v >= 1000 && unit + 1 < ARRAY_LEN(units); unit++)
+        v /= 1000;
+    return arena_printf(a, unit == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[unit]);
+}
+
+static void status_json(struct rsctl *r, const struct endpoint *e, bool first)
+{
+    const struct store_status_result *s = &e->call.call.status;
+    buf_printf(&r->out, "%s{\"Endpoint\":\"%s\",\"Status\":{\"header\":", first ? "" : ",", e->address);
+    print_header_json(&r->out, &e->call.call.header);
+    buf_printf(&r->out, ",\"version\":\"%s\",\"dbSize\":%llu,\"leader\":%llu,\"raftIndex\":%llu,\"raftTerm\":%llu,"
+                        "\"raftAppliedIndex\":%llu,\"compactRevision\":%lld,\"logSize\":%llu}}",
+               RSCTL_VERSION, (unsigned long long)s->state_bytes, (unsigned long long)s->leader, (unsigned long long)s->last_index,
+               (unsigned long long)e->call.call.header.term, (unsigned long long)s->applied_index,
+               (long long)s->compact_revision, (unsigned long long)s->log_bytes);
+}
+
+static void status_fields(struct rsctl *r, const struct endpoint *e)
+{
+    const struct store_status_result *s = &e->call.call.status;
+    print_header_fields(&r->out, &e->call.call.header);
+    buf_printf(&r->out, "\"Version\" : \"%s\"\n\"DBSize\" : %llu\n\"Leader\" : %llu\n\"IsLearner\" : false\n\"RaftIndex\" : %llu\n"
+                        "\"RaftAppliedIndex\" : %llu\n\"Endpoint\" : \"%s\"\n\n",
+               RSCTL_VERSION, (unsigned long long)s->state_bytes, (unsigned long long)s->leader, (unsigned long long)s->last_index,
+               (unsigned long long)s->applied_index, e->address);
+}
+
+static void status_row(struct print_table *t, const struct endpoint *e)
+{
+    const struct store_status_result *s = &e->call.call.status;
+    const struct kv_header *h = &e->call.call.header;
+    struct arena a = {0};
+    const char *cells[] = {
+        e->address, arena_printf(&a, "%llx", (unsigned long long)h->member_id), RSCTL_VERSION, size_text(&a, s->state_bytes),
+        s->role == STORE_LEADER ? "true" : "false", "false", arena_printf(&a, "%llu", (unsigned long long)h->term),
+        arena_printf(&a, "%llu", (unsigned long long)s->last_index), arena_printf(&a, "%llu", (unsigned long long)s->applied_index),
+        arena_printf(&a, "%lld", (long long)h->revision), s->leader == 0 ? "no leader" : ""};
+    print_table_add(t, cells);
+    arena_clear(&a);
+}
+
+static int run_status(struct rsctl *r, struct endpoint *all)
+{
+    static const char *const names[] = {"ENDPOINT", "ID", "VERSION", "DB SIZE", "IS LEADER", "IS LEARNER", "RAFT TERM",
+                                        "RAFT INDEX", "RAFT APPLIED INDEX", "REVISION", "ERRORS"};
+    struct print_table t = {.columns = ARRAY_LEN(names), .names = names};
+    bool first = true;
+    ask_all(r, all, store_status);
+    if (r->format == RSCTL_JSON)
+        buf_append_char(&r->out, '[');
+    for (size_t i = 0; i < r->endpoint_count; i++) {
+        if (all[i].call.status != 0)
+            continue;
+        if (r->format == RSCTL_JSON)
+            status_json(r, &all[i], first);
+        else if (r->format == RSCTL_FIELDS)
+            status_fields(r, &all[i]);
+        else
+            status_row(&t, &all[i]);
+        first = false;
+    }
+    if (r->format == RSCTL_JSON)
+        buf_append_str(&r->out, "]\n");
+    else if (r->format != RSCTL_FIELDS)
+        print_rows(r, &t);
+    print_table_release(&t);
+    return print_failures(r, all);
+}
+
+static int run_hashkv(struct rsctl *r, struct endpoint *all)
+{
+    static const char *const names[] = {"ENDPOINT", "HASH", "HASH REVISION", "APPLIED INDEX", "STATE HASH"};
+    struct print_table t = {.columns = ARRAY_LEN(names), .names = names};
+    ask_all(r, all, store_hashkv);
+    for (size_t i = 0; i < r->endpoint_count; i++) {
+        const struct store_call *call = &all[i].call.call;
+        struct arena a = {0};
+        if (all[i].call.status != 0)
+            continue;
+        if (r->format == RSCTL_JSON) {
+            buf_printf(&r->out, "%s{\"Endpoint\":\"%s\",\"HashKV\":{\"header\":", i == 0 ? "[" : ",", all[i].address);
+            print_header_json(&r->out, &call->header);
+            buf_printf(&r->out, ",\"hash\":%llu,\"compact_revision\":%lld}}", (unsigned long long)call->hashkv.hash,
+                       (long long)call->hashkv.compact_revision);
+        }
+        const char *cells[] = {all[i].address, arena_printf(&a, "%016llx", (unsigned long long)call->hashkv.hash),
+                               arena_printf(&a, "%lld", (long long)call->header.revision),
+                               arena_printf(&a, "%llu", (unsigned long long)call->hashkv.applied_index),
+                               arena_printf(&a, "%016llx", (unsigned long long)call->hashkv.state_hash)};
+        print_table_add(&t, cells);
+        arena_clear(&a);
+    }
+    if (r->format == RSCTL_JSON)
+        buf_append_str(&r->out, t.row_count > 0 ? "]\n" : "[]\n");
+    else
+        print_rows(r, &t);
+    print_table_release(&t);
+    return print_failures(r, all);
+}
+
+static int run_health(struct rsctl *r, struct endpoint *all)
+{
+    static const char *const names[] = {"ENDPOINT", "HEALTH", "TOOK", "ERROR"};
+    struct print_table t = {.columns = ARRAY_LEN(names), .names = names};
+    size_t sick = 0;
+    ask_all(r, all, ask_health);
+    for (size_t i = 0; i < r->endpoint_count; i++) {
+        const struct endpoint *e = &all[i];
+        struct arena a = {0};
+        bool well = e->call.status == 0;
+        const char *took = arena_printf(&a, "%.3fms", (double)(well ? e->took_ns : 0) / 1e6);
+        const char *cells[] = {e->address, well ? "true" : "false", took, well ? "" : e->call.why.message};
+        sick += !well;
+        print_table_add(&t, cells);
+        if (r->format == RSCTL_SIMPLE && well)
+            buf_printf(&r->out, "%s is healthy: successfully committed proposal: took = %s\n", e->address, took);
+        else if (r->format == RSCTL_SIMPLE)
+            fprintf(stderr, "%s is unhealthy: failed to commit proposal: %s\n", e->address, e->call.why.message);
+        else if (r->format != RSCTL_TABLE)
+            buf_printf(&r->out, "%s{\"endpoint\":\"%s\",\"health\":%s,\"took\":\"%s\"}", i == 0 ? "[" : ",", e->address,
+                       well ? "true" : "false", took);
+        arena_clear(&a);
+    }
+    if (r->format == RSCTL_TABLE)
+        print_table_out(&r->out, &t);
+    else if (r->format != RSCTL_SIMPLE)
+        buf_append_str(&r->out, "]\n");
+    print_table_release(&t);
+    if (sick == 0)
+        return RSCTL_OK;
+    fprintf(stderr, "rsctl: unhealthy cluster: %zu of %zu endpoints\n", sick, r->endpoint_count);
+    return RSCTL_UNHEALTHY;
+}
+
+/* What the store answered by reference, which is gone after done, is not needed here: statuses and hashes are numbers. */
+int rsctl_endpoint(struct rsctl *r)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct rsctl *r, struct endpoint *all);
+    } kinds[] = {{"status", run_status}, {"health", run_health}, {"hashkv", run_hashkv}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds) && r->argument_count == 1; i++) {
+        if (strcmp(r->arguments[0], kinds[i].name) != 0)
+            continue;
+        struct endpoint *all = mem_zalloc(r->endpoint_count * sizeof all[0]);
+        int code = kinds[i].run(r, all);
+        mem_free(all);
+        return code;
+    }
+    return rsctl_usage("endpoint wants one of status, health, hashkv");
+}
+
+static void members_json(struct rsctl *r, const struct store_call *call)
+{
+    buf_append_str(&r->out, "{\"header\":");
+    print_header_json(&r->out, &call->header);
+    buf_append_str(&r->out, ",\"members\":[");
+    for (size_t i = 0; i < call->members.count; i++) {
+        const struct store_member *m = &call->members.members[i];
+        buf_printf(&r->out, "%s{\"ID\":%llu,\"name\":\"%016llx\",\"peerURLs\":[\"%.*s\"],\"clientURLs\":[\"%.*s\"]}", i > 0 ? "," : "",
+                   (unsigned long long)m->id, (unsigned long long)m->id, SLICE_ARGS(m->peer_address),
+                   SLICE_ARGS(m->client_address));
+    }
+    buf_append_str(&r->out, "]}\n");
+}
+
+static void print_members(struct rsctl *r, struct store_call *call)
+{
+    static const char *const names[] = {"ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"};
+    struct print_table t = {.columns = ARRAY_LEN(names), .names = names};
+    if (r->format == RSCTL_JSON) {
+        members_json(r, call);
+        return;
+    }
+    for (size_t i = 0; i < call->members.count; i++) {
+        const struct store_member *m = &call->members.members[i];
+        struct arena a = {0};
+        const char *id = arena_printf(&a, "%016llx", (unsigned long long)m->id);
+        const char *cells[] = {id, "started", id, arena_strdup(&a, m->peer_address), arena_strdup(&a, m->client_address), "false"};
+        print_table_add(&t, cells);
+        arena_clear(&a);
+    }
+    print_rows(r, &t);
+    print_table_release(&t);
+}
+
+int rsctl_member(struct rsctl *r)
+{
+    struct rsctl_call call;
+    if (r->argument_count != 1 || strcmp(r->arguments[0], "list") != 0)
+        return rsctl_usage("member wants list");
+    rsctl_call_init(&call, r, print_members);
+    store_member_list(rsctl_client(r), &call.call, r->flags.timeout_ms);
+    return rsctl_finish(&call);
+}
