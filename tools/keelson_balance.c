@@ -87,6 +87,8 @@ static void forward(struct pair *p, struct net_conn *from, struct net_conn *to, 
         net_read_pause(net, from, true);
 }
 
+static void on_client_open(struct net_conn *c) { (void)c; } /* waits for its server */
+
 static void on_client_read(struct net_conn *c, struct slice bytes)
 {
     struct pair *p = c->data;
@@ -157,7 +159,7 @@ static void on_server_close(struct net_conn *c, const struct err *why)
 }
 
 static const struct net_conn_callbacks client_callbacks = {
-    .on_read = on_client_read, .on_close = on_client_close, .on_drain = on_client_drain};
+    .on_open = on_client_open, .on_read = on_client_read, .on_close = on_client_close, .on_drain = on_client_drain};
 static const struct net_conn_callbacks server_callbacks = {
     .on_open = on_server_open, .on_read = on_server_read, .on_close = on_server_close, .on_drain = on_server_drain};
 
