@@ -153,7 +153,9 @@ void request_answer_object(struct api_request *r, int status, const struct kind 
 {
     struct buf json = {0}, out = {0};
     struct err why;
-    if (splice_revision(stored, revision, &json, &why) != 0) {
+    if (revision == 0)
+        buf_append_slice(&json, stored); /* a dry run's new object has none */
+    if (revision != 0 && splice_revision(stored, revision, &json, &why) != 0) {
         failure_from(&r->failure, &why);
         request_fail(r);
     } else {

@@ -235,7 +235,7 @@ static int merge_field(struct merger *m, const struct type *t, struct slice key,
     if (json_type(patch) == JSON_OBJECT) {
         bool object = f != NULL && f->type == FIELD_OBJECT && f->shape == FIELD_ONE;
         code = merge_object(m, object ? f->object : NULL, target, patch, &made);
-    } else if (json_type(patch) == JSON_ARRAY && f != NULL && (f->patch & PATCH_MERGE)) {
+    } else if (json_type(patch) == JSON_ARRAY && json_type(target) == JSON_ARRAY && f != NULL && (f->patch & PATCH_MERGE)) {
         code = merge_list(m, f, target, patch, &made);
     } else {
         made = plain_copy(m->d, patch);

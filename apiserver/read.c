@@ -199,7 +199,8 @@ static const char hex_digits[] = "0123456789abcdef";
 static void token_make(int64_t revision, struct slice key, struct buf *out)
 {
     struct buf plain = {0};
-    buf_printf(&plain, "%" PRId64 "/%.*s", revision, SLICE_ARGS(key));
+    buf_printf(&plain, "%" PRId64 "/", revision);
+    buf_append_slice(&plain, key); /* may end with a zero byte */
     for (size_t i = 0; i < plain.size; i++) {
         buf_append_char(out, hex_digits[(uint8_t)plain.data[i] >> 4]);
         buf_append_char(out, hex_digits[(uint8_t)plain.data[i] & 15]);

@@ -200,7 +200,7 @@ static void create_done(struct api_request *r, struct store_call *call, int stat
         return;
     }
     if (call->txn.succeeded) {
-        answer_written(r, call->header.revision);
+        answer_written(r, w->dry_run ? 0 : call->header.revision);
         return;
     }
     if (call->txn.results[0].range.kv_count == 0) {
@@ -230,7 +230,8 @@ static void put_new(struct api_request *r)
     };
     struct kv_op put = {.kind = KV_OP_PUT, .put = {.key = buf_slice(&w->key), .value = buf_slice(&w->result.bytes)}};
     struct kv_op look[2] = {{.kind = KV_OP_RANGE, .range = {.span = {buf_slice(&w->key), {NULL, 0}}, .keys_only = true}}};
-    struct kv_txn txn = {compares, &put, look, 1, 1, 1};
+    /* A dry run asks the same questions and writes nothing. */
+    struct kv_txn txn = {compares, &put, look, 1, w->dry_run ? 0 : 1, 1};
     if (r->route.kind->namespaced) {
         store_key(&kind_namespace, (struct slice){NULL, 0}, r->route.namespace, &namespace_key);
         compares[1] = (struct kv_compare){
@@ -339,8 +340,6 @@ static void decide_create(struct api_request *r, const struct verb_facts *v)
     take_created_name(r);
     if (namespace_is_going(r))
         fail_namespace(r, true);
-    else if (w->dry_run)
-        request_answer_object(r, 201, r->route.kind, buf_slice(&w->result.bytes), 0);
     else
         put_new(r);
 }
