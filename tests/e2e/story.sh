@@ -118,9 +118,11 @@ step "it comes back and the members agree"
 keelson start "$master" >/dev/null || fail "start $master"
 three_up() { [ "$(rsctl endpoint status -w table | grep -cE '\| +172\.30\.')" = 3 ] && [ "$(rsctl endpoint hashkv -w simple | grep -c .)" = 3 ]; }
 until_true 30 "three members answer" three_up
-hashes_agree() { [ "$(rsctl endpoint hashkv | grep -oE '[0-9a-f]{8,}|[0-9]{6,}' | sort | uniq -c | awk '$1 == 3' | wc -l)" -ge 1 ]; }
+hashes_agree() { # asked one after the other: writes in between are waited out
+    local out
+    out=$(rsctl endpoint hashkv -w simple) && [ "$(grep -c . <<<"$out")" = 3 ] && [ "$(awk '{print $NF}' <<<"$out" | sort -u | wc -l)" = 1 ]
+}
 until_true 20 "hashes agree" hashes_agree
-rsctl endpoint hashkv
 
 step "down leaves nothing"
 kubectl delete deployment web >/dev/null || fail "delete deployment"
