@@ -1,7 +1,7 @@
 # Shared by the end-to-end stories: one cluster in a temporary folder, kubectl with a home of its own, assertions that
 # say what they saw. Sourced from the root of the repository; cleans up on any exit.
 set -uo pipefail
-bin=$PWD/build/release/bin
+bin=${KEELSON_BIN:-$PWD/build/release/bin} # or another configuration's
 work=$(mktemp -d "${TMPDIR:-/tmp}/keelson-e2e-XXXXXX")
 export HOME=$work/home CLUSTER_DIR=$work/cluster KUBECONFIG=$work/cluster/admin.kubeconfig
 mkdir -p "$HOME"

@@ -12,7 +12,7 @@ expect "up" "ready: https://" "$out"
 
 step "two nodes are Ready"
 out=$(kubectl get nodes -o wide) || fail "get nodes"
-[ "$(grep -cE '^node-[12] +Ready ' <<<"$out")" = 2 ] || fail "two Ready nodes wanted: $out"
+[ "$(grep -cE '^node-[12] +Ready .* crun://[0-9]+\.' <<<"$out")" = 2 ] || fail "two Ready nodes wanted: $out"
 
 step "a deployment runs, one pod on each node, each with an address"
 expect "create" "deployment.apps/web created" "$(kubectl create deployment web --image=keelson/demo:1 --replicas=2 2>&1)"
@@ -34,6 +34,14 @@ out=$(kubectl logs "$name") || fail "kubectl logs: $out"
 expect "logs" "response:200" "$out"
 [ "$(kubectl logs "$name" --tail=1 | wc -l)" = 1 ] || fail "--tail=1 wants one line"
 expect "logs --timestamps" "^20[0-9]{2}-.*Z .*response:200" "$(kubectl logs "$name" --tail=1 --timestamps)"
+
+kubectl logs -f "$name" >"$work/followed" 2>&1 &
+follower=$!
+until_true 5 "logs -f has begun" grep -q listens "$work/followed"
+ip netns exec "$node_ns" curl -sS -o /dev/null -m 5 "http://$ip:8080/followed"
+until_true 5 "logs -f goes on" grep -q "response:404" "$work/followed"
+kill "$follower"
+wait "$follower" 2>/dev/null
 
 step "watch shows what scale does; five pods"
 kubectl get pods -w --no-headers >"$work/watch" 2>&1 &
