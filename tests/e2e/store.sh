@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Three real members on loopback with mTLS: put and get, the leader killed under writes, nothing acknowledged lost, equal
-# hashes; and what a member says to bad input. Ports 22000-22032.
+# hashes; and what a member says to bad input. Ports 22501-22599.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=build/release/bin
@@ -8,7 +8,7 @@ dir=$(mktemp -d)
 declare -A pids
 cleanup() {
     for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null; done
-    mountpoint -q "$dir/small" && umount "$dir/small"
+    if mountpoint -q "$dir/small"; then umount "$dir/small"; fi
     rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -27,22 +27,22 @@ certificate() { # name authority
 authority ca && authority other-ca && certificate member ca && certificate stranger other-ca || fail "certificates"
 
 cluster=0123456789abcdef0123456789abcdef
-members=00000000000000a1=127.0.0.1:22001,00000000000000a2=127.0.0.1:22002,00000000000000a3=127.0.0.1:22003
-clients=00000000000000a1=127.0.0.1:22011,00000000000000a2=127.0.0.1:22012,00000000000000a3=127.0.0.1:22013
+members=00000000000000a1=127.0.0.1:22501,00000000000000a2=127.0.0.1:22502,00000000000000a3=127.0.0.1:22503
+clients=00000000000000a1=127.0.0.1:22511,00000000000000a2=127.0.0.1:22512,00000000000000a3=127.0.0.1:22513
 member() { # number, further flags (later ones win)
     local i=$1
     shift
     exec "$bin/raftstore" --member-id 00000000000000a$i --cluster-id $cluster --members $members --clients $clients \
-        --listen-peer 127.0.0.1:2200$i --listen-client 127.0.0.1:2201$i --listen-http 127.0.0.1:2202$i --data "$dir/m$i" \
+        --listen-peer 127.0.0.1:2250$i --listen-client 127.0.0.1:2251$i --listen-http 127.0.0.1:2252$i --data "$dir/m$i" \
         --ca "$dir/ca.crt" --cert "$dir/member.crt" --key "$dir/member.key" --segment-bytes 4m "$@"
 }
 start() { (member "$@") >>"$dir/m$1.log" 2>&1 & pids[$1]=$!; }
-export RSCTL_ENDPOINTS=127.0.0.1:22011,127.0.0.1:22012,127.0.0.1:22013
+export RSCTL_ENDPOINTS=127.0.0.1:22511,127.0.0.1:22512,127.0.0.1:22513
 export RSCTL_CACERT=$dir/ca.crt RSCTL_CERT=$dir/member.crt RSCTL_KEY=$dir/member.key
 rs() { "$bin/rsctl" "$@"; }
 ready() { # number: waits until it serves
     for _ in $(seq 200); do
-        curl -fs "http://127.0.0.1:2202$1/readyz" >/dev/null && return
+        curl -fs "http://127.0.0.1:2252$1/readyz" >/dev/null && return
         kill -0 "${pids[$1]}" 2>/dev/null || return 1
         read -rt 0.05 <> <(:) || true
     done
@@ -55,16 +55,18 @@ ok "three members are ready"
 
 [ "$(rs put greeting hello)" = OK ] || fail "put"
 [ "$(rs get greeting)" = $'greeting\nhello' ] || fail "get"
-[ "$(rs --endpoints 127.0.0.1:22012 put greeting there --prev-kv)" = $'OK\ngreeting\nhello' ] || fail "put through any member"
+[ "$(rs --endpoints 127.0.0.1:22512 put greeting there --prev-kv)" = $'OK\ngreeting\nhello' ] || fail "put through any member"
 [ "$(rs get greeting --print-value-only)" = there ] || fail "get of the newest"
 rs get greeting -w json | grep -q '"key":"Z3JlZXRpbmc=".*"version":2,"value":"dGhlcmU="' || fail "json"
 printf 'mod("greeting") > "0"\n\nput done "yes please"\nget greeting\n\nput never x\n\n' | rs txn >"$dir/txn" || fail "txn"
 [ "$(cat "$dir/txn")" = $'SUCCESS\n\nOK\n\ngreeting\nthere' ] || fail "txn says $(cat "$dir/txn")"
 [ "$(rs get done --print-value-only)" = "yes please" ] || fail "txn had no effect"
 [ "$(rs del done)" = 1 ] || fail "del"
-rs watch greeting --rev 2 >"$dir/watch" & watcher=$!
+(exec "$bin/rsctl" watch greeting --rev 2 >"$dir/watch") & watcher=$!
+pids[watch]=$watcher
 for _ in $(seq 100); do [ "$(grep -c PUT "$dir/watch")" = 2 ] && break; read -rt 0.05 <> <(:) || true; done
-kill $watcher && wait $watcher
+kill $watcher && wait $watcher || fail "watch does not end cleanly on SIGTERM"
+unset "pids[watch]"
 [ "$(cat "$dir/watch")" = $'PUT\ngreeting\nhello\nPUT\ngreeting\nthere' ] || fail "watch says $(cat "$dir/watch")"
 rs endpoint health >/dev/null || fail "health"
 rs endpoint status -w table | grep -c '|  *true |' | grep -qx 1 || fail "one leader"
@@ -112,7 +114,7 @@ kill -TERM "${pids[1]}"
 wait "${pids[1]}" || fail "SIGTERM is not a clean end"
 start 1
 ready 1 || fail "member 1 after a restart"
-[ "$(rs --endpoints 127.0.0.1:22011 get greeting --print-value-only)" = there ] || fail "state after a restart"
+[ "$(rs --endpoints 127.0.0.1:22511 get greeting --print-value-only)" = there ] || fail "state after a restart"
 ok "compaction, clean stop, restart"
 
 refused() { # what, pattern, then the command
@@ -124,13 +126,13 @@ refused() { # what, pattern, then the command
     ok "$what: $(grep -E -e "$pattern" "$dir/err" | head -n 1)"
 }
 alone() { # further flags: a cluster of one on other ports
-    exec "$bin/raftstore" --member-id 00000000000000b1 --cluster-id $cluster --members 00000000000000b1=127.0.0.1:22031 \
-        --clients 00000000000000b1=127.0.0.1:22032 --listen-peer 127.0.0.1:22031 --listen-client 127.0.0.1:22032 \
+    exec "$bin/raftstore" --member-id 00000000000000b1 --cluster-id $cluster --members 00000000000000b1=127.0.0.1:22531 \
+        --clients 00000000000000b1=127.0.0.1:22532 --listen-peer 127.0.0.1:22531 --listen-client 127.0.0.1:22532 \
         --data "$dir/alone" --ca "$dir/ca.crt" --cert "$dir/member.crt" --key "$dir/member.key" "$@"
 }
 export -f alone
 export bin dir cluster
-refused "a taken port" '22011.*in use' bash -c "alone --listen-client 127.0.0.1:22011"
+refused "a taken port" '22511.*in use' bash -c "alone --listen-client 127.0.0.1:22511"
 refused "a taken data folder" "m1" bash -c "alone --data $dir/m1"
 refused "another member's folder" "m3|identity|member|cluster" bash -c "
     mkdir -p $dir/foreign && cp $dir/m3/* $dir/foreign/ && rm -f $dir/foreign/*lock* && alone --data $dir/foreign"
@@ -148,5 +150,5 @@ fi
 refused "a client of another authority" 'TLS|certificate|connection' env RSCTL_CERT="$dir/stranger.crt" RSCTL_KEY="$dir/stranger.key" \
     "$bin/rsctl" --command-timeout 2s get greeting
 refused "rsctl without its key" 'together' env -u RSCTL_KEY "$bin/rsctl" get greeting
-refused "a dead endpoint" '22099' "$bin/rsctl" --endpoints 127.0.0.1:22099 --command-timeout 1s get greeting
+refused "a dead endpoint" '22599' "$bin/rsctl" --endpoints 127.0.0.1:22599 --command-timeout 1s get greeting
 ok "done"
