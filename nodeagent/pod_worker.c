@@ -335,7 +335,7 @@ static uint64_t show_backoff(struct pod_worker *w)
         const struct pod_container *spec = &w->pod->containers[i];
         char text[ERR_MESSAGE_MAX];
         if (strcmp(c->reason, "ErrImagePull") == 0 && c->image_backoff.retry_at_ms > now) {
-            uint64_t shown = c->image_backoff.retry_at_ms - c->image_backoff.delay_ms / 2 + PULL_BACKOFF_SHOWN_MS;
+            uint64_t shown = c->image_backoff.failed_at_ms + PULL_BACKOFF_SHOWN_MS;
             if (now < shown) {
                 soonest = MIN(soonest, shown - now);
                 continue;
