@@ -219,8 +219,8 @@ static void image_got(struct pod_worker *w, int status, const struct err *why)
                                                                              : "ErrImagePull";
     pod_backoff_failed(&c->image_backoff, now_ms(w), false);
     wait_reason(c, reason, why->message);
-    tell(w, spec->name, true, "Failed", "%s%s", strcmp(reason, "ErrImagePull") == 0 ? "Failed to pull image: " : "Error: ",
-         why->message);
+    bool pulling = strncmp(why->message, "failed to pull", 14) == 0; /* a sentence of its own */
+    tell(w, spec->name, true, "Failed", "%s%s", pulling ? "F" : "Error: ", why->message + (pulling ? 1 : 0));
 }
 
 static void container_started(struct pod_worker *w, int status, const struct err *why)
