@@ -8,6 +8,7 @@ void pod_backoff_failed(struct pod_backoff *b, uint64_t now_ms, bool at_once)
 {
     if (b->delay_ms == 0 && !at_once)
         b->delay_ms = POD_BACKOFF_FIRST_MS;
+    b->failed_at_ms = now_ms;
     b->retry_at_ms = now_ms + b->delay_ms;
     b->delay_ms = b->delay_ms == 0 ? POD_BACKOFF_FIRST_MS : MIN(b->delay_ms * 2, (uint64_t)POD_BACKOFF_MAX_MS);
 }

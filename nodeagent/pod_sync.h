@@ -19,6 +19,7 @@ enum pod_container_state { POD_CONTAINER_NEW, POD_CONTAINER_RUNNING, POD_CONTAIN
 struct pod_backoff {
     uint64_t delay_ms;    /* before the next try but one */
     uint64_t retry_at_ms; /* monotonic; 0: now */
+    uint64_t failed_at_ms;
 };
 /* After a failure at `now_ms`: the kubelet's 10 s doubling to 300 s. `at_once`: the first retry does not wait. */
 void pod_backoff_failed(struct pod_backoff *b, uint64_t now_ms, bool at_once);

@@ -219,8 +219,8 @@ static void image_got(struct pod_worker *w, int status, const struct err *why)
                                                                              : "ErrImagePull";
     pod_backoff_failed(&c->image_backoff, now_ms(w), false);
     wait_reason(c, reason, why->message);
-    tell(w, spec->name, true, "Failed", "%s%s", strcmp(reason, "ErrImagePull") == 0 ? "Failed to pull image: " : "Error: ",
-         why->message);
+    bool pulling = strncmp(why->message, "failed to pull", 14) == 0; /* a sentence of its own */
+    tell(w, spec->name, true, "Failed", "%s%s", pulling ? "F" : "Error: ", why->message + (pulling ? 1 : 0));
 }
 
 static void container_started(struct pod_worker *w, int status, const struct err *why)
@@ -335,7 +335,7 @@ static uint64_t show_backoff(struct pod_worker *w)
         const struct pod_container *spec = &w->pod->containers[i];
         char text[ERR_MESSAGE_MAX];
         if (strcmp(c->reason, "ErrImagePull") == 0 && c->image_backoff.retry_at_ms > now) {
-            uint64_t shown = c->image_backoff.retry_at_ms - c->image_backoff.delay_ms / 2 + PULL_BACKOFF_SHOWN_MS;
+            uint64_t shown = c->image_backoff.failed_at_ms + PULL_BACKOFF_SHOWN_MS;
             if (now < shown) {
                 soonest = MIN(soonest, shown - now);
                 continue;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -387,50 +388,66 @@ void process_forget(const struct cluster *c, const struct member *m, const char 
     mem_free(path);
 }
 
-static void child_fail(const char *what) __attribute__((noreturn));
-static void child_fail(const char *what)
+/* Between fork and exec; what goes wrong is told through the pipe, which exec closes. */
+static void child_fail(int report_fd, const char *what) __attribute__((noreturn));
+static void child_fail(int report_fd, const char *what)
 {
-    (void)fprintf(stderr, "keelson: %s: %s\n", what, strerror(errno));
+    char text[512];
+    int n = snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
+    (void)!write(report_fd, text, MIN((size_t)n, sizeof text - 1)); /* nobody else to tell */
     _exit(126);
 }
 
-static void child_main(const struct cluster *c, const struct member *m, const struct process_plan *p)
+static void child_main(const struct cluster *c, const struct member *m, const struct process_plan *p, int report_fd)
 {
     char path[128], name[64];
     char *log = mem_printf("%s/logs/%s.%s.log", c->folder, m->name, p->name);
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644), null_fd = open("/dev/null", O_RDONLY);
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (fd < 0 || null_fd < 0)
-        child_fail(log);
+        child_fail(report_fd, log);
     (void)setsid();
     (void)dup2(null_fd, 0);
     (void)dup2(fd, 1);
     (void)dup2(fd, 2);
     if (c->networked && cgroup_enter(c, m) < 0)
-        child_fail("enter the member's cgroup");
+        child_fail(report_fd, "enter the member's cgroup");
     if (c->networked && m->kind != MEMBER_BALANCE) {
         plan_netns(c, m, name, sizeof name);
         (void)snprintf(path, sizeof path, "/run/netns/%s", name);
         int ns = open(path, O_RDONLY | O_CLOEXEC);
         if (ns < 0 || setns(ns, CLONE_NEWNET) != 0)
-            child_fail(path);
+            child_fail(report_fd, path);
     }
     if (chdir(c->folder) != 0)
-        child_fail(c->folder);
-    (void)syscall(SYS_close_range, 3U, ~0U, 0U); /* all of ours are close-on-exec already */
+        child_fail(report_fd, c->folder);
+    (void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC); /* what our own caller left open */
     (void)execv(p->argv[0], p->argv);
-    child_fail(p->argv[0]);
+    child_fail(report_fd, p->argv[0]);
 }
 
 int process_start(const struct cluster *c, const struct member *m, const struct process_plan *p, struct err *reterr)
 {
     if (access(p->argv[0], X_OK) != 0)
         return err_set(reterr, ERR_NOT_FOUND, "program %s is missing: run make", p->argv[0]);
+    int report[2];
+    char why[512];
+    if (pipe2(report, O_CLOEXEC) != 0)
+        return err_set_errno(reterr, errno, "make a pipe");
     (void)fflush(stdout);
     pid_t pid = fork();
-    if (pid < 0)
-        return err_set_errno(reterr, errno, "start %s", p->name);
     if (pid == 0)
-        child_main(c, m, p);
+        child_main(c, m, p, report[1]);
+    int number = errno;
+    (void)close(report[1]);
+    ssize_t n = pid < 0 ? 0 : read(report[0], why, sizeof why); /* ends when the program has begun */
+    (void)close(report[0]);
+    if (pid < 0)
+        return err_set_errno(reterr, number, "start %s", p->name);
+    if (n > 0) {
+        (void)waitpid(pid, NULL, 0);
+        return err_set(reterr, ERR_IO, "start %s of %s: %.*s", p->name, m->name, (int)n, why);
+    }
     char *path = pid_file(c, m, p->name), *text = mem_printf("%d %llu\n", (int)pid, start_time((int)pid));
     int rv = file_write(path, slice_str(text), 0644, reterr);
     mem_free(path);

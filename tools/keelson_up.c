@@ -382,6 +382,13 @@ static void on_deadline(struct timer *t)
                       READY_WAIT_MS / 1000, w->last.message[0] == '\0' ? "fine" : w->last.message));
 }
 
+static void on_interrupt(void *arg)
+{
+    struct waiting *w = arg;
+    if (!w->over)
+        finish(w, err_set(&w->err, ERR_CANCELED, "interrupted: what was started is ended again"));
+}
+
 static int wait_ready(const struct cluster *c, struct err *reterr)
 {
     char paths[3][600], endpoint[64];
@@ -402,7 +409,7 @@ static int wait_ready(const struct cluster *c, struct err *reterr)
     timer_init(&w.deadline, on_deadline);
     loop_timer_start(&w.env->loop, &w.probe, 0);
     loop_timer_start(&w.env->loop, &w.deadline, READY_WAIT_MS);
-    uv_env_run(w.uv, NULL, NULL);
+    uv_env_run(w.uv, on_interrupt, &w);
     uv_env_free(w.uv);
     tls_unref(w.tls);
     if (w.status < 0 && reterr != NULL)

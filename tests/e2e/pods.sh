@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# What a single pod may ask of its node: init containers, volumes, limits, the node's network, an end; and what it is
+# told when it asks for more than the node can do yet. Needs root.
+. "$(dirname "$0")/lib.sh"
+[ "$(id -u)" = 0 ] || fail "this story needs root (network namespaces, containers)"
+tools/images.sh build/images >/dev/null || fail "tools/images.sh"
+step "up"
+out=$(keelson up --masters 1 --nodes 1 2>&1) || fail "keelson up: $out"
+phase_is() { [ "$(kubectl get pod "$1" -o 'jsonpath={.status.phase}')" = "$2" ]; }
+status_is() { kubectl get pod "$1" --no-headers | grep -qE " $2 "; }
+
+step "init containers hand over through an emptyDir, and the pod succeeds"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "job", "labels": {"a": "b"}}, "spec": {
+  "restartPolicy": "Never", "volumes": [{"name": "v", "emptyDir": {}}],
+  "initContainers": [
+    {"name": "one", "image": "keelson/demo:1", "command": ["sh", "-c", "echo $GREETING >/v/f"],
+     "env": [{"name": "WHO", "value": "you"}, {"name": "GREETING", "value": "hello $(WHO)"}],
+     "volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+    {"name": "two", "image": "keelson/demo:1", "command": ["sh", "-c", "echo and more >>/v/f"],
+     "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
+  "containers": [{"name": "main", "image": "keelson/demo:1",
+    "command": ["sh", "-c", "cat /v/f; echo $IP $LABEL $NODE; touch /v/g || echo read-only; hostname"],
+    "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            {"name": "LABEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['a']"}}},
+            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+    "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": true}]}]}}
+POD
+until_true 20 "it has succeeded" phase_is job Succeeded
+out=$(kubectl logs job -c main) || fail "logs"
+for line in '^hello you$' '^and more$' '^10\.244\.1\.[0-9]+ b node-1$' '^read-only$' '^job$'; do expect "its log" "$line" "$out"; done
+expect "ready condition" "^False PodCompleted$" "$(kubectl get pod job -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason}')"
+
+step "a failing pod that is never restarted"
+kubectl run bad --image=keelson/demo:1 --restart=Never --command -- sh -c 'exit 9' >/dev/null
+until_true 20 "it has failed" phase_is bad Failed
+expect "exit code" "^9$" "$(kubectl get pod bad -o 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}')"
+
+step "a command that is not there"
+kubectl run wrong --image=keelson/demo:1 --command -- /no/such/program >/dev/null
+until_true 20 "it says so" status_is wrong RunContainerError
+expect "message" "/no/such/program" "$(kubectl get pod wrong -o 'jsonpath={.status.containerStatuses[0].state.waiting.message}')"
+
+step "memory limit: the kernel ends it, and the status says why"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "eater"}, "spec": {"restartPolicy": "Never", "containers": [
+  {"name": "main", "image": "keelson/demo:1", "command": ["tail", "/dev/zero"], "resources": {"limits": {"memory": "32Mi", "cpu": "500m"}}}]}}
+POD
+until_true 30 "it has failed" phase_is eater Failed
+expect "reason" "^OOMKilled 137$" "$(kubectl get pod eater -o 'jsonpath={.status.containerStatuses[0].state.terminated.reason} {.status.containerStatuses[0].state.terminated.exitCode}')"
+expect "class" "^Guaranteed$" "$(kubectl get pod eater -o 'jsonpath={.status.qosClass}')"
+
+step "the node's network"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "near"}, "spec": {"hostNetwork": true, "containers": [{"name": "main", "image": "keelson/demo:2"}]}}
+POD
+until_true 20 "it runs" phase_is near Running
+node_ip=$(kubectl get node node-1 -o 'jsonpath={.status.addresses[0].address}')
+expect "its address" "^$node_ip\$" "$(kubectl get pod near -o 'jsonpath={.status.podIP}')"
+served() { curl -sS -m 2 "http://$node_ip:8080/" | grep -q '^keelson demo 2 on '; }
+until_true 5 "it answers on the node's address" served
+
+step "what is not supported yet is said"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "more"}, "spec": {"volumes": [{"name": "s", "secret": {"secretName": "x"}}],
+  "containers": [{"name": "main", "image": "keelson/demo:1", "volumeMounts": [{"name": "s", "mountPath": "/s"}]}]}}
+POD
+told() { kubectl get pod more -o 'jsonpath={.status.containerStatuses[0].state.waiting.message}' | grep -q 'volume s of type secret is not supported yet'; }
+until_true 10 "in the status" told
+said() { kubectl get events | grep -q 'volume s of type secret'; }
+until_true 10 "in an event" said
+
+step "a stubborn process is killed after its grace period"
+kubectl run stubborn --image=keelson/demo:1 --command -- sleep 1000 >/dev/null
+until_true 20 "it runs" phase_is stubborn Running
+begin=$EPOCHSECONDS
+kubectl delete pod stubborn --grace-period=2 >/dev/null || fail "delete"
+[ $((EPOCHSECONDS - begin)) -ge 2 ] || fail "it was killed before its grace period was over"
+[ $((EPOCHSECONDS - begin)) -le 10 ] || fail "it took $((EPOCHSECONDS - begin)) s"
+
+step "a killed node comes back with its pods"
+keelson kill node-1 >/dev/null || fail "kill node-1"
+keelson start node-1 >/dev/null || fail "start node-1"
+again() { [ "$(kubectl get pod near -o 'jsonpath={.status.containerStatuses[0].restartCount} {.status.phase}')" = "1 Running" ]; }
+until_true 30 "it was restarted" again
+
+step "what was deleted while the node was down is cleared away when it is back"
+keelson stop node-1 >/dev/null || fail "stop node-1"
+kubectl delete pod near --force --grace-period=0 >/dev/null 2>&1
+keelson start node-1 >/dev/null || fail "start node-1"
+not_served() { ! curl -sS -m 2 "http://$node_ip:8080/"; }
+until_true 20 "the orphan is gone" not_served
+echo "pods: all of it holds"
