@@ -95,6 +95,7 @@ struct probe {
     struct store_call call;
     struct apiserver *api;
     struct deferred over;
+    bool done;
 };
 
 static void probe_over(struct deferred *d)
@@ -102,7 +103,7 @@ static void probe_over(struct deferred *d)
     struct probe *p = container_of(d, struct probe, over);
     struct apiserver *a = p->api;
     a->ops_open--;
-    a->probing = false;
+    a->probe_call = NULL;
     mem_free(p);
     if (a->closing)
         loop_defer(&a->env->loop, &a->finish);
@@ -112,6 +113,7 @@ static void probe_done(struct store_call *call, int status, const struct err *wh
 {
     struct probe *p = container_of(call, struct probe, call);
     (void)why; /* silence is what counts: apiserver_ready */
+    p->done = true;
     if (status == 0)
         p->api->store_seen_ms = clock_monotonic_ms(&p->api->env->clock);
     loop_defer(&p->api->env->loop, &p->over);
@@ -121,14 +123,14 @@ static void probe_fire(struct timer *t)
 {
     struct apiserver *a = container_of(t, struct apiserver, probe);
     loop_timer_start(&a->env->loop, &a->probe, PROBE_MS);
-    if (a->probing)
+    if (a->probe_call != NULL)
         return;
     struct probe *p = NEW(struct probe);
     struct kv_range range = {.span = {SLICE("/registry/"), {NULL, 0}}, .count_only = true};
     p->api = a;
     p->call.done = probe_done;
     deferred_init(&p->over, probe_over);
-    a->probing = true;
+    a->probe_call = p;
     a->ops_open++;
     store_range(a->store, &p->call, &range, PROBE_MS);
 }
@@ -212,6 +214,8 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
     a->closed = closed;
     a->closed_arg = arg;
     loop_timer_stop(&a->env->loop, &a->probe);
+    if (a->probe_call != NULL && !a->probe_call->done)
+        store_cancel(a->store, &a->probe_call->call);
     if (a->bootstrap != NULL)
         loop_timer_stop(&a->env->loop, &a->bootstrap->retry);
     LIST_FOR_EACH(node, &a->requests)

@@ -92,6 +92,7 @@ struct kind {
     void (*check_update)(struct check *check, const struct json *object, const struct json *old);
     bool update_needs_version;      /* an update without resourceVersion is refused */
     bool update_creates;            /* PUT on a missing object makes it */
+    bool create_keeps_status;       /* a new object may bring its status along (Node) */
     bool no_generation;             /* kinds without metadata.generation */
     bool never_stored;              /* a body of subresources only: Binding, Scale */
     bool delete_answers_object;     /* an immediate deletion answers with the object instead of a Status */

@@ -33,7 +33,7 @@ struct apiserver {
     bool bootstrapped;
     struct timer probe;          /* asks the store whether it answers */
     uint64_t store_seen_ms;
-    bool probing;
+    struct probe *probe_call;    /* under way, or NULL */
     bool closing;
     size_t caches_open, ops_open;
     struct deferred finish;

@@ -123,7 +123,7 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
         return code;
     generate_name(v, d, meta);
     stamp_new(v, d, meta);
-    if (kinds_subresource(v->kind, SLICE("status")) != NULL)
+    if (kinds_subresource(v->kind, SLICE("status")) != NULL && !v->kind->create_keeps_status)
         (void)json_remove(o, "status"); /* only its own subresource writes it */
     schema_default(d, v->kind->type, o);
     if (v->kind->prepare_create != NULL)

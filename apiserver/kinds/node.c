@@ -280,5 +280,6 @@ const struct kind kind_node = {
     .selectable = selectable,
     .columns = columns,
     .row = row,
+    .create_keeps_status = true,
     .no_generation = true,
 };
