@@ -15,6 +15,7 @@
 #define NET_READ_BYTES (64 * 1024)
 #define NET_CONNECT_TIMEOUT_MS 5000
 #define NET_HANDSHAKE_TIMEOUT_MS 10000
+#define NET_FLUSH_TIMEOUT_MS 1000 /* of a closing connection: the peer may have vanished without a word */
 #define NET_KEEPALIVE_S 15
 #define NET_USER_TIMEOUT_MS 15000
 
@@ -42,7 +43,7 @@ struct uv_conn {
     uv_write_t writing;
     struct buf next, sending;
     struct deferred flush;
-    struct timer opening; /* until on_open */
+    struct timer opening; /* until on_open; of a closing connection: until it is flushed */
     bool open, closing, close_when_flushed, paused;
     struct err why;
 };
@@ -249,7 +250,10 @@ static void opening_timed_out(struct timer *t)
 {
     struct uv_conn *u = container_of(t, struct uv_conn, opening);
     struct err why = {0};
-    err_set(&why, ERR_TIMEOUT, "no connection within the time allowed");
+    if (u->close_when_flushed)
+        err_set(&why, ERR_TIMEOUT, "closed before the peer took the last bytes");
+    else
+        err_set(&why, ERR_TIMEOUT, "no connection within the time allowed");
     close_now(u, &why);
 }
 
@@ -448,6 +452,7 @@ static void net_close_(struct net_conn *c, bool flush_first)
         tls_session_close_notify(u->session, &u->next);
     if (flush_first && u->open && u->next.size + u->sending.size > 0) {
         u->close_when_flushed = true;
+        loop_timer_start(u->net->loop, &u->opening, NET_FLUSH_TIMEOUT_MS);
         flush_soon(u);
         return;
     }

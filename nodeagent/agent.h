@@ -24,7 +24,10 @@ struct nodeagent {
     struct runtime runtime;
     struct runtime_oci *oci;
     struct informer *pods;
-    struct report *report;
+    struct report *report;      /* NULL until the runtime has told its version */
+    struct report_options report_options;
+    struct proc_run version_run;
+    const char *version_argv[3];
     struct pod_worker_options worker_options;
     struct map workers; /* uid → struct pod_worker */
     struct list log_streams;

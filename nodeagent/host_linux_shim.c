@@ -35,7 +35,7 @@
 #define RUNTIME_LOG_MAX 2048
 
 struct shim {
-    const char *folder, *id, *runtime, *layers_folder, *layers, *log_file, *cgroup;
+    const char *folder, *id, *runtime, *state, *layers_folder, *layers, *log_file, *cgroup;
     int log_fd;
     uint64_t log_bytes;
     struct logs_framer framers[2];
@@ -137,8 +137,8 @@ static void report(struct shim *s, const char *format, ...)
 /* Runs the runtime with the container's pipes as its output; 0 or its exit code, -1 when it did not start. */
 static int runtime_run(struct shim *s, const char *const *arguments, const int out[2])
 {
-    const char *argv[16] = {s->runtime, "--log", "runtime.log"};
-    size_t count = 3;
+    const char *argv[16] = {s->runtime, "--root", s->state, "--log", "runtime.log"};
+    size_t count = 5;
     if (strcmp(s->runtime, "crun") == 0)
         argv[count++] = "--cgroup-manager=cgroupfs";
     for (; *arguments != NULL && count < ARRAY_LEN(argv) - 1; arguments++)
@@ -235,6 +235,10 @@ static int container_start(struct shim *s)
         s->pipes[i] = out[i][0];
         (void)fcntl(out[i][1], F_SETFL, 0); /* the container writes with waiting */
     }
+    struct host_stat stale;
+    char *state SHIM_SCRATCH = mem_printf("%s/%s", s->state, s->id);
+    if (host_stat(state, &stale) == 0) /* of a container that ended together with its shim */
+        (void)runtime_run(s, cleanup, NULL);
     int rv = runtime_run(s, create, (int[]){out[0][1], out[1][1]});
     (void)close(out[0][1]);
     (void)close(out[1][1]);
@@ -374,6 +378,7 @@ int host_shim_main(int argc, char **argv)
         {.name = "folder", .type = FLAG_TEXT, .target = &s.folder, .help = "bundle and state of the container"},
         {.name = "id", .type = FLAG_TEXT, .target = &s.id, .help = "container id for the runtime"},
         {.name = "runtime", .type = FLAG_TEXT, .target = &s.runtime, .help = "crun or runc"},
+        {.name = "state", .type = FLAG_TEXT, .target = &s.state, .help = "folder of the runtime's own state"},
         {.name = "layers-folder", .type = FLAG_TEXT, .target = &s.layers_folder, .help = "where layers are unpacked"},
         {.name = "layers", .type = FLAG_TEXT, .target = &s.layers, .help = "their names, topmost first, with ':'"},
         {.name = "log", .type = FLAG_TEXT, .target = &s.log_file, .help = "log file"},
@@ -387,7 +392,7 @@ int host_shim_main(int argc, char **argv)
         return 2;
     }
     flags_release(&result);
-    if (s.folder == NULL || s.id == NULL || s.layers_folder == NULL || s.layers == NULL || s.log_file == NULL ||
+    if (s.folder == NULL || s.id == NULL || s.state == NULL || s.layers_folder == NULL || s.layers == NULL || s.log_file == NULL ||
         s.cgroup == NULL) {
         (void)fprintf(stderr, "shim: started by the node agent only; a flag is missing\n");
         return 2;

@@ -24,7 +24,7 @@ static bool is_host(struct slice s)
     for (size_t i = 0; i < s.size; i++)
         if (!isalnum((unsigned char)s.data[i]) && strchr(".-:", s.data[i]) == NULL)
             return false;
-    return s.size > 0;
+    return s.size > 0 && isalnum((unsigned char)s.data[0]) && isalnum((unsigned char)s.data[s.size - 1]);
 }
 
 static bool is_tag(struct slice s)

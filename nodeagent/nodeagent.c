@@ -8,6 +8,7 @@
 #include "nodeagent/agent.h"
 
 #define AGENT_VERSION "v1.32.5-keelson"
+#define VERSION_TIMEOUT_MS 10000
 
 /* --- pods --- */
 
@@ -156,12 +157,47 @@ static void client_open(struct nodeagent *a, const struct nodeagent_options *o)
                                                     .forgotten = on_forgotten, .arg = a};
 }
 
+static void on_report_closed(void *arg);
+
+/* "crun version 1.8.1\n…" → "crun://1.8.1". A node without its runtime is not registered. */
+static void on_version(struct proc_run *run, int status, const struct proc_exit *exit)
+{
+    struct nodeagent *a = run->data;
+    struct slice rest = buf_slice(&run->output), line = slice_cut(&rest, '\n');
+    (void)slice_cut(&line, ' ');
+    (void)slice_cut(&line, ' ');
+    bool runs = status == 0 && exit->code == 0 && exit->signal == 0;
+    if (runs && !a->closing) {
+        a->runtime_version = mem_printf("%s://%.*s", a->runtime_program, SLICE_ARGS(line));
+        a->report_options.facts.runtime_version = a->runtime_version;
+        a->report = report_new(&a->report_options);
+    } else if (!a->closing) {
+        log_error(a->env->log, "the runtime does not run: install it; this node stays unregistered", "runtime=%s why=%s",
+                  a->runtime_program, status < 0 ? run->err.message : "it ended with an error");
+    }
+    a->version_argv[0] = NULL;
+    buf_release(&run->output);
+    buf_release(&run->errors);
+    if (a->closing)
+        on_report_closed(a);
+}
+
+static void version_ask(struct nodeagent *a)
+{
+    a->version_argv[0] = a->runtime_program;
+    a->version_argv[1] = "--version";
+    a->version_run = (struct proc_run){.argv = a->version_argv, .stdout_fd = -1, .stderr_fd = -1,
+                                       .timeout_ms = VERSION_TIMEOUT_MS, .done = on_version, .data = a};
+    proc_run(&a->env->proc, &a->version_run);
+}
+
 static int work_begin(struct nodeagent *a, const struct nodeagent_options *o, struct err *reterr)
 {
-    struct report_options report = {.env = a->env, .client = a->client, .root = a->root, .images = images_of, .arg = a};
-    report.facts = (struct report_facts){.name = a->name, .node_ip = a->node_ip, .pod_cidr = a->pod_cidr,
-                                         .runtime_version = a->runtime_version, .agent_version = AGENT_VERSION, .port = o->port};
-    int rv = host_facts(a->root, &report.facts.host, reterr);
+    struct report_options *report = &a->report_options;
+    *report = (struct report_options){.env = a->env, .client = a->client, .root = a->root, .images = images_of, .arg = a};
+    report->facts = (struct report_facts){.name = a->name, .node_ip = a->node_ip, .pod_cidr = a->pod_cidr,
+                                          .agent_version = AGENT_VERSION, .port = o->port};
+    int rv = host_facts(a->root, &report->facts.host, reterr);
     if (rv == 0)
         rv = runtime_recover(&a->runtime, on_found, a, reterr);
     if (rv < 0)
@@ -171,7 +207,7 @@ static int work_begin(struct nodeagent *a, const struct nodeagent_options *o, st
                                     .synced = on_synced, .arg = a};
     a->pods = informer_new(a->client, &pods);
     mem_free(selector);
-    a->report = report_new(&report);
+    version_ask(a);
     return 0;
 }
 
@@ -202,7 +238,6 @@ int nodeagent_new(struct env *env, const struct nodeagent_options *o, struct nod
     a->root = mem_strdup(o->root);
     a->pod_cidr = mem_strdup(o->pod_cidr);
     a->runtime_program = mem_strdup(o->runtime);
-    a->runtime_version = mem_printf("%s://1", o->runtime);
     list_init(&a->log_streams);
     int rv = parts_open(a, o, reterr);
     if (rv < 0) {
@@ -250,7 +285,11 @@ static void on_report_closed(void *arg)
 static void on_informer_closed(void *arg)
 {
     struct nodeagent *a = arg;
-    report_close(a->report, on_report_closed, a);
+    if (a->report != NULL)
+        report_close(a->report, on_report_closed, a);
+    else if (a->version_argv[0] == NULL)
+        on_report_closed(a);
+    /* else on_version goes on */
 }
 
 void nodeagent_close(struct nodeagent *a, void (*closed)(void *arg), void *arg)

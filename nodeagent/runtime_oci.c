@@ -19,7 +19,7 @@
 
 struct runtime_oci {
     struct env *env;
-    char *root, *program, *self, *cgroup_root, *node_ip, *pause_image;
+    char *root, *state, *program, *self, *cgroup_root, *node_ip, *pause_image;
     struct netns_options network;
     struct image_store *images;
     struct runtime_events events;
@@ -36,7 +36,7 @@ struct shim_watch {
     char *id, *folder;
     unsigned attempt;
     struct proc_run cleanup;
-    const char *argv[8];
+    const char *argv[10];
 };
 
 struct call {
@@ -49,7 +49,7 @@ struct call {
     struct proc_run run;
     struct netns_call net;
     struct arena arena;
-    const char *argv[20];
+    const char *argv[24];
     char *folder, *id; /* in arena */
     int pid, status;
     struct err err;
@@ -235,6 +235,8 @@ static size_t runtime_argv(const struct runtime_oci *rt, const char **argv)
 {
     size_t n = 0;
     argv[n++] = rt->program;
+    argv[n++] = "--root";
+    argv[n++] = rt->state;
     if (strcmp(rt->program, "crun") == 0)
         argv[n++] = "--cgroup-manager=cgroupfs";
     return n;
@@ -327,7 +329,7 @@ static int shim_answer(struct call *c, int status, const struct proc_exit *exit)
 static void shim_start(struct call *c, const char *log_file, const char *cgroup,
                        void (*done)(struct proc_run *run, int status, const struct proc_exit *exit))
 {
-    const char *argv[] = {c->rt->self, "shim", "--folder", c->folder, "--id", c->id, "--runtime", c->rt->program,
+    const char *argv[] = {c->rt->self, "shim", "--folder", c->folder, "--id", c->id, "--runtime", c->rt->program, "--state", c->rt->state,
                           "--layers-folder", image_store_layers(c->rt->images), "--layers", c->image.layers.data,
                           "--log", log_file, "--cgroup", cgroup, NULL};
     _Static_assert(sizeof argv <= sizeof c->argv, "room for the shim's arguments");
@@ -869,13 +871,16 @@ int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct
     list_init(&rt->shims);
     list_init(&rt->calls);
     rt->root = mem_strdup(o->root);
+    rt->state = mem_printf("%s/runtime", o->root); /* not below /run: it goes with the node's folder */
     rt->program = mem_strdup(o->program);
     rt->self = mem_strdup(o->self);
     rt->cgroup_root = mem_strdup(o->cgroup_root);
     rt->node_ip = mem_strdup(o->node_ip);
     rt->pause_image = mem_strdup(o->pause_image);
     rt->network = (struct netns_options){rt->root, mem_strdup(o->network.pod_cidr), mem_strdup(o->network.plugins)};
-    int rv = host_facts(rt->root, &rt->facts, reterr);
+    int rv = host_mkdirs(rt->state, 0700, reterr);
+    if (rv == 0)
+        rv = host_facts(rt->root, &rt->facts, reterr);
     if (rv < 0) {
         runtime_oci_free(rt);
         return rv;
@@ -898,6 +903,7 @@ void runtime_oci_free(struct runtime_oci *rt)
         shim_free(w);
     }
     mem_free(rt->root);
+    mem_free(rt->state);
     mem_free(rt->program);
     mem_free(rt->self);
     mem_free(rt->cgroup_root);

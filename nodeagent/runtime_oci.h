@@ -4,6 +4,7 @@
  *   ROOT/run/UID/sandbox/                    bundle and state of the sandbox's container
  *   ROOT/run/UID/containers/NAME/ATTEMPT/    bundle and state of a container
  *   ROOT/run/UID/volumes/NAME/               emptyDir volumes
+ *   ROOT/runtime/                            the runtime program's own state
  *   ROOT/logs/pods/NS_POD_UID/NAME/ATTEMPT.log
  */
 #ifndef NODEAGENT_RUNTIME_OCI_H

@@ -31,6 +31,7 @@
  * core must ask: once a newer snapshot exists it takes no answer to the older one for one, and would wait forever. */
 #define INSTALL_TIMEOUT_MS 2000
 #define TIMER_MIN_MS 1                    /* R9 */
+#define INDEX_MAX (UINT64_MAX / 4)        /* no log reaches it; sums stay in range */
 #define VOTE_VERSION 2                    /* with the pre_vote flag in results */
 #define APPEND_VERSION 1
 
@@ -639,10 +640,10 @@ static bool message_to_raft(const struct consensus *c, const struct message *m, 
     return false;
 }
 
-/* Terms that could not have come from a correct peer, refused before the core relies on them. */
+/* Terms and indexes that could not have come from a correct peer, refused before the core relies on them. */
 static bool append_plausible(const struct message *m)
 {
-    if (m->append.term == 0 || (m->append.prev_index == 0) != (m->append.prev_term == 0))
+    if (m->append.prev_index > INDEX_MAX || m->append.leader_commit > INDEX_MAX || m->append.term == 0 || (m->append.prev_index == 0) != (m->append.prev_term == 0))
         return false;
     uint64_t term = m->append.prev_term;
     for (size_t i = 0; i < m->entry_count; i++) {

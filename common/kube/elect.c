@@ -168,11 +168,21 @@ static void look(struct timer *t)
     kube_get(e->client, &e->call, e->path);
 }
 
+#define ELECTOR_RELEASE_MS 1000 /* what the Lease's end would bring anyway is not worth waiting for longer */
+
+static void give_up_release(struct timer *t)
+{
+    struct elector *e = container_of(t, struct elector, deadline);
+    if (e->busy)
+        kube_cancel(e->client, &e->call);
+}
+
 static void elector_free(struct deferred *d)
 {
     struct elector *e = container_of(d, struct elector, closed_turn);
     void (*closed)(void *arg) = e->closed;
     void *arg = e->closed_arg;
+    loop_timer_stop(&e->env->loop, &e->deadline);
     mem_free(e->path);
     mem_free(e->collection);
     mem_free(e->identity);
@@ -228,5 +238,7 @@ void elector_close(struct elector *e, void (*closed)(void *arg), void *arg)
     e->closed_arg = arg;
     if (led && !e->busy)
         release(e);
+    timer_init(&e->deadline, give_up_release);
+    loop_timer_start(&e->env->loop, &e->deadline, ELECTOR_RELEASE_MS);
     end_if_closing(e);
 }

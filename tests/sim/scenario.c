@@ -129,6 +129,11 @@ static void deposed_leader(struct sim *s)
     }
     write_many(s, n, BACKLOG + 100);
     sim_run_until(s, s->now_us + 1000 * MS);
+    /* Who is elected with the long log believes the old leader to have all of it. */
+    sim_node_crash(n);
+    sim_run_until(s, s->now_us + 200 * MS);
+    sim_node_start(n);
+    sim_run_until(s, s->now_us + 1000 * MS);
     isolate(s, old->index, false);
     converge(s, BACKLOG_MS);
 }
