@@ -458,6 +458,71 @@ static void test_discovery(void **state)
     json_doc_free(d);
 }
 
+/* A node agent that is asked once: what it was asked, and what it answers when the test says so. */
+struct fake_node {
+    struct http_call *call;
+    struct buf url;
+    bool canceled;
+};
+
+static void fake_start(void *impl, struct http_call *c)
+{
+    struct fake_node *n = impl;
+    n->call = c;
+    buf_reset(&n->url);
+    buf_append_str(&n->url, c->url);
+}
+
+static void fake_cancel(void *impl, struct http_call *c)
+{
+    struct fake_node *n = impl;
+    n->canceled = true;
+    c->done(c, ERR_CANCELED, NULL); /* the real one answers a turn later; the core calls this from a turn of its own */
+}
+
+static const struct http_client_ops fake_ops = {fake_start, fake_cancel};
+
+static void test_log(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node node = {.call = NULL};
+    struct client c = {.status = 0}, follow = {.status = 0};
+    struct json_doc *d = json_doc_new();
+    struct json *v;
+    f->d.env.http = (struct http_client){&fake_ops, &node};
+    assert_int_equal(ask(f, "POST /api/v1/nodes", "{\"metadata\":{\"name\":\"n1\"},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"10.0.0.9\"}],"
+                                                  "\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":10250}}}}", NULL, NULL), 201);
+    assert_int_equal(ask(f, "POST /api/v1/namespaces/default/pods", POD, NULL, NULL), 201);
+    assert_int_equal(ask(f, "GET /api/v1/namespaces/default/pods/p/log", "", d, &v), 400);
+    assert_slice_equal(json_string_at(v, "message"), "pod p does not have a host assigned");
+    assert_int_equal(ask(f, "POST /api/v1/namespaces/default/pods/p/binding", "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}", NULL, NULL), 201);
+    assert_int_equal(ask(f, "GET /api/v1/namespaces/default/pods/p/log", "", d, &v), 400);
+    assert_slice_equal(json_string_at(v, "message"), "container \"c\" in pod \"p\" is waiting to start: ContainerCreating");
+    assert_int_equal(ask(f, "PATCH /api/v1/namespaces/default/pods/p/status",
+                         "{\"status\":{\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"running\":{\"startedAt\":\"2026-01-01T00:00:00Z\"}}}]}}", NULL, NULL), 200);
+    assert_int_equal(ask(f, "GET /api/v1/namespaces/default/pods/p/log?container=x", "", d, &v), 400);
+    assert_slice_equal(json_string_at(v, "message"), "container x is not valid for pod p");
+    client_send(f, &c, "GET /api/v1/namespaces/default/pods/p/log?tailLines=5", NULL, NULL, SLICE(""));
+    assert_string_equal(node.url.data, "http://10.0.0.9:10250/containerLogs/default/p/c?tailLines=5");
+    node.call->http_status = 200;
+    node.call->on_data(node.call, SLICE("hello\n"));
+    node.call->done(node.call, 0, NULL);
+    direct_run_ms(&f->d, 10);
+    assert_true(c.ended && c.clean);
+    assert_string_equal(c.answer.data, "hello\n");
+    client_send(f, &follow, "GET /api/v1/namespaces/default/pods/p/log?follow=true", NULL, NULL, SLICE(""));
+    node.call->http_status = 200;
+    node.call->on_data(node.call, SLICE("line\n"));
+    assert_string_equal(follow.answer.data, "line\n");
+    follow.x.gone(&follow.x); /* the client leaves: the node must hear of it */
+    direct_run_ms(&f->d, 10);
+    assert_true(node.canceled);
+    client_release(&c);
+    client_release(&follow);
+    buf_release(&node.url);
+    json_doc_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +536,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_finalizers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scale_status_generation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discovery, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log, setup, teardown),
     };
     return RUN_TESTS(tests);
 }
