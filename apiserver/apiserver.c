@@ -30,8 +30,8 @@ static void bootstrap_free(struct bootstrap *b)
     mem_free(b);
 }
 
-static void bootstrap_answered(struct http_exchange *x, int status, const struct http_header *headers, size_t n, struct slice body,
-                               struct bytes *shared)
+static void bootstrap_answered(struct http_exchange *x, int status, const struct http_header *headers, size_t n,
+                               struct slice body, struct bytes *shared)
 {
     struct bootstrap *b = container_of(x, struct bootstrap, exchange);
     (void)headers, (void)n, (void)shared;
@@ -39,8 +39,8 @@ static void bootstrap_answered(struct http_exchange *x, int status, const struct
     if (status == 201 || status == 409)
         b->next++;
     else
-        log_warn(b->api->env->log, "cannot make a system namespace yet", "namespace=%s status=%d why=\"%.*s\"", system_namespaces[b->next],
-                 status, (int)MIN(body.size, (size_t)200), body.data);
+        log_warn(b->api->env->log, "cannot make a system namespace yet", "namespace=%s status=%d why=\"%.*s\"",
+                 system_namespaces[b->next], status, (int)MIN(body.size, (size_t)200), body.data);
     if (b->api->closing)
         return;
     loop_timer_start(&b->api->env->loop, &b->retry, status == 201 || status == 409 ? 0 : CACHE_RETRY_MS);
@@ -59,10 +59,15 @@ static void bootstrap_step(struct timer *t)
         return;
     }
     buf_reset(&b->body);
-    buf_printf(&b->body, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", system_namespaces[b->next]);
+    buf_printf(&b->body, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}",
+               system_namespaces[b->next]);
     b->exchange = (struct http_exchange){
         .ops = &bootstrap_ops,
-        .request = {.method = SLICE("POST"), .path = SLICE("/api/v1/namespaces"), .query = SLICE(""), .body = buf_slice(&b->body), .peer = &b->self},
+        .request = {.method = SLICE("POST"),
+                    .path = SLICE("/api/v1/namespaces"),
+                    .query = SLICE(""),
+                    .body = buf_slice(&b->body),
+                    .peer = &b->self},
     };
     b->open = true;
     api_handle(a, &b->exchange);
@@ -165,7 +170,8 @@ static void metrics_make(struct apiserver *a)
         .watches = metrics_gauge(m, "apiserver_watches", "Open watches."),
         .watch_events = metrics_counter(m, "apiserver_watch_events_total", "Events written to watchers."),
         .watch_cuts = metrics_counter(m, "apiserver_watch_cuts_total", "Watches ended because they fell behind."),
-        .conflicts = metrics_counter(m, "apiserver_write_conflicts_total", "Transactions that lost a race and were decided again."),
+        .conflicts = metrics_counter(m, "apiserver_write_conflicts_total",
+                                     "Transactions that lost a race and were decided again."),
     };
 }
 
@@ -219,9 +225,9 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
     if (a->bootstrap != NULL)
         loop_timer_stop(&a->env->loop, &a->bootstrap->retry);
     LIST_FOR_EACH(node, &a->requests)
-        end_request(container_of(node, struct api_request, link));
+    end_request(container_of(node, struct api_request, link));
     LIST_FOR_EACH(node, &a->ops)
-        store_cancel(a->store, &container_of(node, struct store_op, link)->call);
+    store_cancel(a->store, &container_of(node, struct store_op, link)->call);
     for (size_t i = 0; i < KINDS_MAX; i++) {
         if (a->caches[i] != NULL)
             watch_cache_close(a->caches[i], cache_closed, a);

@@ -14,16 +14,34 @@ static void table(struct command_line *o, struct flag out[FLAGS_MAX])
     o->log_level = "info";
     const struct flag flags[] = {
         {.name = "listen", .type = FLAG_TEXT, .target = &o->listen, .help = "numeric HOST:PORT to serve on"},
-        {.name = "advertise", .type = FLAG_TEXT, .target = &o->advertise, .help = "HOST:PORT that others reach this replica by"},
+        {.name = "advertise",
+         .type = FLAG_TEXT,
+         .target = &o->advertise,
+         .help = "HOST:PORT that others reach this replica by"},
         {.name = "store", .type = FLAG_TEXT, .target = &o->store, .help = "endpoints of the store, HOST:PORT,…"},
-        {.name = "store-ca", .type = FLAG_TEXT, .target = &o->store_ca, .help = "CA of the store (PEM); none: plain TCP"},
+        {.name = "store-ca",
+         .type = FLAG_TEXT,
+         .target = &o->store_ca,
+         .help = "CA of the store (PEM); none: plain TCP"},
         {.name = "store-cert", .type = FLAG_TEXT, .target = &o->store_cert, .help = "client certificate for the store"},
         {.name = "store-key", .type = FLAG_TEXT, .target = &o->store_key, .help = "its key"},
-        {.name = "tls-cert", .type = FLAG_TEXT, .target = &o->tls_cert, .help = "serving certificate; none: plain HTTP"},
+        {.name = "tls-cert",
+         .type = FLAG_TEXT,
+         .target = &o->tls_cert,
+         .help = "serving certificate; none: plain HTTP"},
         {.name = "tls-key", .type = FLAG_TEXT, .target = &o->tls_key, .help = "its key"},
-        {.name = "client-ca", .type = FLAG_TEXT, .target = &o->client_ca, .help = "CA that client certificates chain to"},
-        {.name = "kubelet-ca", .type = FLAG_TEXT, .target = &o->kubelet_ca, .help = "CA of the node agents; none: plain HTTP"},
-        {.name = "kubelet-cert", .type = FLAG_TEXT, .target = &o->kubelet_cert, .help = "client certificate for node agents"},
+        {.name = "client-ca",
+         .type = FLAG_TEXT,
+         .target = &o->client_ca,
+         .help = "CA that client certificates chain to"},
+        {.name = "kubelet-ca",
+         .type = FLAG_TEXT,
+         .target = &o->kubelet_ca,
+         .help = "CA of the node agents; none: plain HTTP"},
+        {.name = "kubelet-cert",
+         .type = FLAG_TEXT,
+         .target = &o->kubelet_cert,
+         .help = "client certificate for node agents"},
         {.name = "kubelet-key", .type = FLAG_TEXT, .target = &o->kubelet_key, .help = "its key"},
         {.name = "log-level", .type = FLAG_TEXT, .target = &o->log_level, .help = "debug, info, warn or error"},
         {.name = NULL},
@@ -39,7 +57,8 @@ static int split_endpoints(struct command_line *o, struct err *reterr)
     memcpy(o->endpoint_text, o->store, strlen(o->store) + 1);
     for (char *rest = o->endpoint_text, *one; (one = strsep(&rest, ",")) != NULL;) {
         if (o->endpoint_count == STORE_ENDPOINTS_MAX || *one == '\0')
-            return err_set(reterr, ERR_BAD_REQUEST, "--store: 1 to %d endpoints, none of them empty", STORE_ENDPOINTS_MAX);
+            return err_set(reterr, ERR_BAD_REQUEST, "--store: 1 to %d endpoints, none of them empty",
+                           STORE_ENDPOINTS_MAX);
         o->endpoints[o->endpoint_count++] = one;
     }
     return 0;
@@ -69,7 +88,10 @@ void command_line_help(void)
     struct flag flags[FLAGS_MAX];
     struct buf help = {0};
     table(&defaults, flags);
-    flags_help(flags, "apiserver: the Kubernetes API over the store\nusage: apiserver --listen HOST:PORT --store HOST:PORT,… [flags]", &help);
+    flags_help(
+        flags,
+        "apiserver: the Kubernetes API over the store\nusage: apiserver --listen HOST:PORT --store HOST:PORT,… [flags]",
+        &help);
     (void)fwrite(help.data, 1, help.size, stdout); /* a closed terminal is not our concern */
     buf_release(&help);
 }

@@ -31,11 +31,13 @@ static void on_signal(void *arg)
 
 static void on_request(void *core, struct http_exchange *x) { api_handle(((struct process *)core)->api, x); }
 
-static int credentials(struct tls **ret, const char *cert, const char *key, const char *ca, enum tls_verify verify, struct err *why)
+static int credentials(struct tls **ret, const char *cert, const char *key, const char *ca, enum tls_verify verify,
+                       struct err *why)
 {
     if (cert == NULL && ca == NULL)
         return 0; /* plain TCP: tests */
-    return tls_new(&(struct tls_options){.certificate_file = cert, .key_file = key, .ca_file = ca, .verify = verify}, ret, why);
+    return tls_new(&(struct tls_options){.certificate_file = cert, .key_file = key, .ca_file = ca, .verify = verify},
+                   ret, why);
 }
 
 static int start(struct process *p, const struct command_line *o, struct err *why)
@@ -45,10 +47,12 @@ static int start(struct process *p, const struct command_line *o, struct err *wh
     uv_env_add_http(p->uv);
     if ((code = credentials(&p->store_tls, o->store_cert, o->store_key, o->store_ca, TLS_VERIFY_PEER, why)) != 0 ||
         (code = credentials(&p->server_tls, o->tls_cert, o->tls_key, o->client_ca, TLS_VERIFY_IF_GIVEN, why)) != 0 ||
-        (code = credentials(&p->kubelet_tls, o->kubelet_cert, o->kubelet_key, o->kubelet_ca, TLS_VERIFY_PEER, why)) != 0)
+        (code = credentials(&p->kubelet_tls, o->kubelet_cert, o->kubelet_key, o->kubelet_ca, TLS_VERIFY_PEER, why)) !=
+            0)
         return code;
     struct env *env = uv_env_env(p->uv);
-    struct store_client_options store = {.endpoints = o->endpoints, .endpoint_count = o->endpoint_count, .tls = p->store_tls};
+    struct store_client_options store = {
+        .endpoints = o->endpoints, .endpoint_count = o->endpoint_count, .tls = p->store_tls};
     p->store = store_client_new(env, &store);
     struct apiserver_options api = {.store = p->store, .kubelet_tls = p->kubelet_tls, .advertise = o->advertise};
     if ((code = apiserver_new(env, &api, &p->api, why)) != 0)
