@@ -30,8 +30,8 @@ static void bootstrap_free(struct bootstrap *b)
     mem_free(b);
 }
 
-static void bootstrap_answered(struct http_exchange *x, int status, const struct http_header *headers, size_t n, struct slice body,
-                               struct bytes *shared)
+static void bootstrap_answered(struct http_exchange *x, int status, const struct http_header *headers, size_t n,
+                               struct slice body, struct bytes *shared)
 {
     struct bootstrap *b = container_of(x, struct bootstrap, exchange);
     (void)headers, (void)n, (void)shared;
@@ -39,8 +39,8 @@ static void bootstrap_answered(struct http_exchange *x, int status, const struct
     if (status == 201 || status == 409)
         b->next++;
     else
-        log_warn(b->api->env->log, "cannot make a system namespace yet", "namespace=%s status=%d why=\"%.*s\"", system_namespaces[b->next],
-                 status, (int)MIN(body.size, (size_t)200), body.data);
+        log_warn(b->api->env->log, "cannot make a system namespace yet", "namespace=%s status=%d why=\"%.*s\"",
+                 system_namespaces[b->next], status, (int)MIN(body.size, (size_t)200), body.data);
     if (b->api->closing)
         return;
     loop_timer_start(&b->api->env->loop, &b->retry, status == 201 || status == 409 ? 0 : CACHE_RETRY_MS);
@@ -59,10 +59,15 @@ static void bootstrap_step(struct timer *t)
         return;
     }
     buf_reset(&b->body);
-    buf_printf(&b->body, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", system_namespaces[b->next]);
+    buf_printf(&b->body, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}",
+               system_namespaces[b->next]);
     b->exchange = (struct http_exchange){
         .ops = &bootstrap_ops,
-        .request = {.method = SLICE("POST"), .path = SLICE("/api/v1/namespaces"), .query = SLICE(""), .body = buf_slice(&b->body), .peer = &b->self},
+        .request = {.method = SLICE("POST"),
+                    .path = SLICE("/api/v1/namespaces"),
+                    .query = SLICE(""),
+                    .body = buf_slice(&b->body),
+                    .peer = &b->self},
     };
     b->open = true;
     api_handle(a, &b->exchange);
@@ -95,6 +100,7 @@ struct probe {
     struct store_call call;
     struct apiserver *api;
     struct deferred over;
+    bool done;
 };
 
 static void probe_over(struct deferred *d)
@@ -102,7 +108,7 @@ static void probe_over(struct deferred *d)
     struct probe *p = container_of(d, struct probe, over);
     struct apiserver *a = p->api;
     a->ops_open--;
-    a->probing = false;
+    a->probe_call = NULL;
     mem_free(p);
     if (a->closing)
         loop_defer(&a->env->loop, &a->finish);
@@ -112,6 +118,7 @@ static void probe_done(struct store_call *call, int status, const struct err *wh
 {
     struct probe *p = container_of(call, struct probe, call);
     (void)why; /* silence is what counts: apiserver_ready */
+    p->done = true;
     if (status == 0)
         p->api->store_seen_ms = clock_monotonic_ms(&p->api->env->clock);
     loop_defer(&p->api->env->loop, &p->over);
@@ -121,14 +128,14 @@ static void probe_fire(struct timer *t)
 {
     struct apiserver *a = container_of(t, struct apiserver, probe);
     loop_timer_start(&a->env->loop, &a->probe, PROBE_MS);
-    if (a->probing)
+    if (a->probe_call != NULL)
         return;
     struct probe *p = NEW(struct probe);
     struct kv_range range = {.span = {SLICE("/registry/"), {NULL, 0}}, .count_only = true};
     p->api = a;
     p->call.done = probe_done;
     deferred_init(&p->over, probe_over);
-    a->probing = true;
+    a->probe_call = p;
     a->ops_open++;
     store_range(a->store, &p->call, &range, PROBE_MS);
 }
@@ -163,7 +170,8 @@ static void metrics_make(struct apiserver *a)
         .watches = metrics_gauge(m, "apiserver_watches", "Open watches."),
         .watch_events = metrics_counter(m, "apiserver_watch_events_total", "Events written to watchers."),
         .watch_cuts = metrics_counter(m, "apiserver_watch_cuts_total", "Watches ended because they fell behind."),
-        .conflicts = metrics_counter(m, "apiserver_write_conflicts_total", "Transactions that lost a race and were decided again."),
+        .conflicts = metrics_counter(m, "apiserver_write_conflicts_total",
+                                     "Transactions that lost a race and were decided again."),
     };
 }
 
@@ -212,12 +220,14 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
     a->closed = closed;
     a->closed_arg = arg;
     loop_timer_stop(&a->env->loop, &a->probe);
+    if (a->probe_call != NULL && !a->probe_call->done)
+        store_cancel(a->store, &a->probe_call->call);
     if (a->bootstrap != NULL)
         loop_timer_stop(&a->env->loop, &a->bootstrap->retry);
     LIST_FOR_EACH(node, &a->requests)
-        end_request(container_of(node, struct api_request, link));
+    end_request(container_of(node, struct api_request, link));
     LIST_FOR_EACH(node, &a->ops)
-        store_cancel(a->store, &container_of(node, struct store_op, link)->call);
+    store_cancel(a->store, &container_of(node, struct store_op, link)->call);
     for (size_t i = 0; i < KINDS_MAX; i++) {
         if (a->caches[i] != NULL)
             watch_cache_close(a->caches[i], cache_closed, a);

@@ -16,10 +16,14 @@ struct rule {
 static const struct rule rules[] = {
     {.group = "system:masters", .resources = "*", .verbs = "*", .paths = "/*"},
     {.user = "system:kube-controller-manager", .resources = "*", .verbs = READ},
-    {.user = "system:kube-controller-manager", .verbs = WRITE,
-     .resources = "pods,pods/status,replicasets,replicasets/status,deployments,deployments/status,deployments/scale,events,leases,"
+    {.user = "system:kube-controller-manager",
+     .verbs = WRITE,
+     .resources = "pods,pods/status,replicasets,replicasets/status,deployments,deployments/status,deployments/"
+                  "scale,events,leases,"
                   "nodes,nodes/status,namespaces,namespaces/status,namespaces/finalize,configmaps"},
-    {.user = "system:kube-scheduler", .resources = "pods,nodes,namespaces,replicasets,deployments,configmaps", .verbs = READ},
+    {.user = "system:kube-scheduler",
+     .resources = "pods,nodes,namespaces,replicasets,deployments,configmaps",
+     .verbs = READ},
     {.user = "system:kube-scheduler", .resources = "pods/binding,bindings", .verbs = "create"},
     {.user = "system:kube-scheduler", .resources = "pods/status", .verbs = "update,patch"},
     {.user = "system:kube-scheduler", .resources = "pods", .verbs = "delete"},
@@ -27,7 +31,9 @@ static const struct rule rules[] = {
     {.user = "system:node:*", .group = "system:nodes", .resources = "nodes,nodes/status,leases,events", .verbs = WRITE},
     {.user = "system:node:*", .group = "system:nodes", .resources = "pods,pods/status", .verbs = WRITE},
     {.user = "system:node:*", .group = "system:nodes", .resources = "configmaps,namespaces", .verbs = READ},
-    {.group = "system:authenticated", .verbs = "get", .paths = "/api,/api/*,/apis,/apis/*,/openapi/*,/version,/version/*,/"},
+    {.group = "system:authenticated",
+     .verbs = "get",
+     .paths = "/api,/api/*,/apis,/apis/*,/openapi/*,/version,/version/*,/"},
     {.verbs = "get", .paths = "/healthz,/healthz/*,/livez,/livez/*,/readyz,/readyz/*,/version,/version/*"},
 };
 
@@ -67,7 +73,8 @@ static bool listed(const char *patterns, struct slice value)
     return false;
 }
 
-static bool rule_fits(const struct rule *rule, const struct user *u, const struct route *r, struct slice resource, struct slice path)
+static bool rule_fits(const struct rule *rule, const struct user *u, const struct route *r, struct slice resource,
+                      struct slice path)
 {
     if (rule->user != NULL && !pattern_fits(slice_str(rule->user), u->name))
         return false;
@@ -78,11 +85,12 @@ static bool rule_fits(const struct rule *rule, const struct user *u, const struc
     return r->is_resource ? listed(rule->resources, resource) : listed(rule->paths, path);
 }
 
-static int refuse(const struct user *u, const struct route *r, struct slice resource, struct slice path, struct failure *f)
+static int refuse(const struct user *u, const struct route *r, struct slice resource, struct slice path,
+                  struct failure *f)
 {
     if (!r->is_resource)
-        return failure_set(f, ERR_FORBIDDEN, "forbidden: User \"%.*s\" cannot %s path \"%.*s\"", SLICE_ARGS(u->name), r->verb,
-                           SLICE_ARGS(path));
+        return failure_set(f, ERR_FORBIDDEN, "forbidden: User \"%.*s\" cannot %s path \"%.*s\"", SLICE_ARGS(u->name),
+                           r->verb, SLICE_ARGS(path));
     struct buf about = {0};
     buf_printf(&about, "%.*s", SLICE_ARGS(r->resource));
     if (r->group.size > 0)
@@ -95,8 +103,9 @@ static int refuse(const struct user *u, const struct route *r, struct slice reso
     else
         buf_append_str(&where, " at the cluster scope");
     failure_about(f, r->kind, r->name);
-    int code = failure_set(f, ERR_FORBIDDEN, "%s is forbidden: User \"%.*s\" cannot %s resource \"%.*s\" in API group \"%.*s\"%s",
-                           about.data, SLICE_ARGS(u->name), r->verb, SLICE_ARGS(resource), SLICE_ARGS(r->group), where.data);
+    int code = failure_set(
+        f, ERR_FORBIDDEN, "%s is forbidden: User \"%.*s\" cannot %s resource \"%.*s\" in API group \"%.*s\"%s",
+        about.data, SLICE_ARGS(u->name), r->verb, SLICE_ARGS(resource), SLICE_ARGS(r->group), where.data);
     buf_release(&about);
     buf_release(&where);
     return code;
@@ -105,7 +114,8 @@ static int refuse(const struct user *u, const struct route *r, struct slice reso
 int authorize(const struct user *u, const struct route *r, struct slice path, struct failure *f)
 {
     struct buf resource = {0};
-    buf_printf(&resource, "%.*s%s%.*s", SLICE_ARGS(r->resource), r->subresource.size > 0 ? "/" : "", SLICE_ARGS(r->subresource));
+    buf_printf(&resource, "%.*s%s%.*s", SLICE_ARGS(r->resource), r->subresource.size > 0 ? "/" : "",
+               SLICE_ARGS(r->subresource));
     bool allowed = false;
     for (size_t i = 0; i < ARRAY_LEN(rules) && !allowed; i++)
         allowed = rule_fits(&rules[i], u, r, buf_slice(&resource), path);

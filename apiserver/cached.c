@@ -75,10 +75,7 @@ static struct slice keep(struct buf *out, struct slice value)
     return (struct slice){(const char *)(uintptr_t)at, value.size};
 }
 
-static void settle(struct slice *s, const char *text)
-{
-    s->data = text + (uintptr_t)s->data;
-}
+static void settle(struct slice *s, const char *text) { s->data = text + (uintptr_t)s->data; }
 
 static struct slice scalar_text(const struct json *v, const char *absent)
 {
@@ -126,7 +123,8 @@ static void index_object(struct cached *o, const struct kind *k, const struct js
     o->deleting = json_string_at(tree, "metadata.deletionTimestamp").size > 0;
 }
 
-int cached_new(const struct kind *k, struct slice key, struct slice value, int64_t revision, struct cached **ret, struct err *reterr)
+int cached_new(const struct kind *k, struct slice key, struct slice value, int64_t revision, struct cached **ret,
+               struct err *reterr)
 {
     struct json_doc *d = json_doc_new();
     struct json *tree;
@@ -188,7 +186,8 @@ bool selection_matches(const struct selection *s, const struct kind *k, const st
     if (s->namespace.size > 0 && !slice_equal(s->namespace, o->namespace))
         return false;
     struct field_reader reader = {k, o};
-    return selector_matches(&s->fields, get_field, &reader) && selector_matches(&s->labels, get_label, (void *)(uintptr_t)o);
+    return selector_matches(&s->fields, get_field, &reader) &&
+           selector_matches(&s->labels, get_label, (void *)(uintptr_t)o);
 }
 
 static bool is_selectable(const struct kind *k, const char *label)

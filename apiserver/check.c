@@ -69,9 +69,7 @@ void check_leave(struct check *c, size_t mark)
 static void append_value(const struct json *bad, struct buf *out)
 {
     switch (json_type(bad)) {
-    case JSON_STRING:
-        json_print_string(json_string(bad), out);
-        break;
+    case JSON_STRING: json_print_string(json_string(bad), out); break;
     case JSON_OBJECT:
         buf_append_str(out, "map[string]string{");
         struct json_iterator i = json_iterate(bad);
@@ -85,11 +83,8 @@ static void append_value(const struct json *bad, struct buf *out)
         buf_append_char(out, '}');
         break;
     case JSON_NONE:
-    case JSON_NULL:
-        buf_append_str(out, "null");
-        break;
-    default:
-        json_print(bad, out);
+    case JSON_NULL: buf_append_str(out, "null"); break;
+    default: json_print(bad, out);
     }
 }
 
@@ -133,7 +128,8 @@ void check_fail(struct check *c, enum check_kind kind, const struct json *bad, c
     va_end(args);
 }
 
-void check_fail_at(struct check *c, const char *field, enum check_kind kind, const struct json *bad, const char *format, ...)
+void check_fail_at(struct check *c, const char *field, enum check_kind kind, const struct json *bad, const char *format,
+                   ...)
 {
     size_t mark = check_enter(c, field);
     va_list args;

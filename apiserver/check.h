@@ -10,8 +10,15 @@
 #define CHECK_ERRORS_MAX 64
 
 enum check_kind {
-    CHECK_REQUIRED, CHECK_INVALID, CHECK_NOT_SUPPORTED, CHECK_DUPLICATE, CHECK_FORBIDDEN, CHECK_TOO_LONG, CHECK_TOO_MANY,
-    CHECK_TYPE, CHECK_NOT_FOUND,
+    CHECK_REQUIRED,
+    CHECK_INVALID,
+    CHECK_NOT_SUPPORTED,
+    CHECK_DUPLICATE,
+    CHECK_FORBIDDEN,
+    CHECK_TOO_LONG,
+    CHECK_TOO_MANY,
+    CHECK_TYPE,
+    CHECK_NOT_FOUND,
 };
 
 struct check_error {
@@ -22,22 +29,24 @@ struct check_error {
 struct check {
     struct buf path; /* where the walk stands */
     struct check_error errors[CHECK_ERRORS_MAX];
-    size_t count;    /* errors beyond the bound are dropped */
+    size_t count; /* errors beyond the bound are dropped */
 };
 
 void check_clear(struct check *c);
 
 /* Moves the walk down; returns what check_leave takes to come back. */
-size_t check_enter(struct check *c, const char *field);          /* "spec" or "spec.template"; "" stays */
-size_t check_enter_index(struct check *c, size_t index);         /* [0] */
-size_t check_enter_key(struct check *c, struct slice key);       /* [cpu] */
+size_t check_enter(struct check *c, const char *field);    /* "spec" or "spec.template"; "" stays */
+size_t check_enter_index(struct check *c, size_t index);   /* [0] */
+size_t check_enter_key(struct check *c, struct slice key); /* [cpu] */
 void check_leave(struct check *c, size_t mark);
 
 /* Reports at the walk's place, or at `field` below it. `bad` is the value at fault (NULL: none shown). */
-void check_fail(struct check *c, enum check_kind kind, const struct json *bad, const char *format, ...) PRINTF_ARGS(4, 5);
-void check_fail_at(struct check *c, const char *field, enum check_kind kind, const struct json *bad, const char *format, ...)
-    PRINTF_ARGS(5, 6);
-void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, const char *format, ...) PRINTF_ARGS(4, 5);
+void check_fail(struct check *c, enum check_kind kind, const struct json *bad, const char *format, ...)
+    PRINTF_ARGS(4, 5);
+void check_fail_at(struct check *c, const char *field, enum check_kind kind, const struct json *bad, const char *format,
+                   ...) PRINTF_ARGS(5, 6);
+void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, const char *format, ...)
+    PRINTF_ARGS(4, 5);
 /* "Unsupported value: "x": supported values: "a", "b"" */
 void check_fail_one_of(struct check *c, const struct json *bad, const char *const *allowed);
 

@@ -99,8 +99,9 @@ void columns_definitions(const struct kind *k, struct buf *out)
     buf_append_char(out, '[');
     const struct column *columns = k->columns == NULL ? plain_columns : k->columns;
     for (const struct column *c = columns; c->name != NULL; c++) {
-        buf_printf(out, "%s{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":", c == columns ? "" : ",", c->name,
-                   c->type, c->format == NULL ? "" : c->format);
+        buf_printf(out,
+                   "%s{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":", c == columns ? "" : ",",
+                   c->name, c->type, c->format == NULL ? "" : c->format);
         json_print_string(slice_str(c->doc == NULL ? "" : c->doc), out);
         buf_printf(out, ",\"priority\":%d}", c->priority);
     }

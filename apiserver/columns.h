@@ -28,7 +28,8 @@ void cells_age(struct cells *c, struct slice time, const struct column_now *now)
 void age_text(int64_t seconds, char text[AGE_TEXT_MAX]); /* Kubernetes' HumanDuration */
 
 struct json;
-/* columnDefinitions of a kind, and the cells of one object, as JSON arrays. Kinds without columns have Name and Created At. */
+/* columnDefinitions of a kind, and the cells of one object, as JSON arrays. Kinds without columns have Name and Created
+ * At. */
 void columns_definitions(const struct kind *k, struct buf *out);
 void columns_row(const struct kind *k, const struct json *object, const struct column_now *now, struct buf *out);
 

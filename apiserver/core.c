@@ -40,7 +40,8 @@ static void settle(struct api_request *r)
 static void observe(struct api_request *r, int status)
 {
     char name[96];
-    (void)snprintf(name, sizeof name, "apiserver_requests_total{verb=\"%s\",code=\"%d\"}", r->route.verb, status); /* bounded words */
+    (void)snprintf(name, sizeof name, "apiserver_requests_total{verb=\"%s\",code=\"%d\"}", r->route.verb,
+                   status); /* bounded words */
     metric_add(metrics_counter(r->api->metrics, name, "Requests answered."), 1);
     if (r->watch == NULL)
         metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
@@ -137,7 +138,8 @@ void request_fail_store(struct api_request *r, int status, const struct err *why
     case ERR_CANCELED: status = ERR_UNAVAILABLE; break;
     default: break;
     }
-    failure_set(&r->failure, status, "the store did not carry it out: %s", why == NULL ? err_text(status) : why->message);
+    failure_set(&r->failure, status, "the store did not carry it out: %s",
+                why == NULL ? err_text(status) : why->message);
     request_fail(r);
 }
 
@@ -149,7 +151,8 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
     request_fail_with(r, ERR_TIMEOUT, "Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
 }
 
-void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored, int64_t revision)
+void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
+                           int64_t revision)
 {
     struct buf json = {0}, out = {0};
     struct err why;
@@ -209,8 +212,8 @@ int request_query_int(struct api_request *r, const char *name, int64_t fallback,
     if (request_query(r, name, &text) && text.size > 0) {
         long long v = strtoll(text.data, &end, 10);
         if (*end != '\0' || text.size > 18 || v < 0)
-            code = failure_set(&r->failure, ERR_BAD_REQUEST, "%s: Invalid value: \"%.100s\": must be a non-negative whole number", name,
-                               text.data);
+            code = failure_set(&r->failure, ERR_BAD_REQUEST,
+                               "%s: Invalid value: \"%.100s\": must be a non-negative whole number", name, text.data);
         else
             *ret = v;
     }
@@ -246,7 +249,8 @@ static void op_done(struct store_call *call, int status, const struct err *why)
         settle(r);
 }
 
-struct store_op *request_op(struct api_request *r, void (*done)(struct api_request *, struct store_call *, int, const struct err *))
+struct store_op *request_op(struct api_request *r,
+                            void (*done)(struct api_request *, struct store_call *, int, const struct err *))
 {
     struct store_op *op = NEW(struct store_op);
     op->api = r->api;
@@ -268,7 +272,8 @@ static void wait_done(struct cache_wait *w, int status)
         r->after_wait(r, status);
 }
 
-void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms, void (*after)(struct api_request *, int))
+void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms,
+                  void (*after)(struct api_request *, int))
 {
     r->after_wait = after;
     r->wait.done = wait_done;
@@ -311,8 +316,9 @@ int request_selection(struct api_request *r, struct selection *ret)
     else
         code = selector_parse_labels(buf_slice(&text), &s.labels, &why);
     if (code == 0 && request_query(r, "fieldSelector", &text)) {
-        code = text.size > SELECTOR_BYTES_MAX ? err_set(&why, ERR_BAD_REQUEST, "fieldSelector is longer than %d bytes", SELECTOR_BYTES_MAX)
-                                              : selector_parse_fields(buf_slice(&text), &s.fields, &why);
+        code = text.size > SELECTOR_BYTES_MAX
+                   ? err_set(&why, ERR_BAD_REQUEST, "fieldSelector is longer than %d bytes", SELECTOR_BYTES_MAX)
+                   : selector_parse_fields(buf_slice(&text), &s.fields, &why);
     }
     if (code == 0)
         code = selection_check(&s, r->route.kind, &why);
@@ -370,11 +376,13 @@ static void resource_request(struct api_request *r)
         return;
     }
     if (!verb_allowed(route) || !shape_fits(route) ||
-        (route->kind->namespaced && route->namespace.size == 0 && strcmp(route->verb, "list") != 0 && strcmp(route->verb, "watch") != 0)) {
+        (route->kind->namespaced && route->namespace.size == 0 && strcmp(route->verb, "list") != 0 &&
+         strcmp(route->verb, "watch") != 0)) {
         request_fail_with(r, ERR_METHOD, "the server does not allow this method on the requested resource");
         return;
     }
-    bool reads = strcmp(route->verb, "get") == 0 || strcmp(route->verb, "list") == 0 || strcmp(route->verb, "watch") == 0;
+    bool reads =
+        strcmp(route->verb, "get") == 0 || strcmp(route->verb, "list") == 0 || strcmp(route->verb, "watch") == 0;
     if (route->sub != NULL && strcmp(route->sub->name, "log") == 0)
         log_begin(r);
     else if (!reads)
@@ -394,9 +402,9 @@ static int negotiate(struct api_request *r)
     (void)request_query(r, "includeObject", &include); /* absent is empty */
     /* Logs are text whatever the client would like. */
     bool any = r->route.sub != NULL && strcmp(r->route.sub->name, "log") == 0;
-    int code = any || !r->route.is_resource
-                   ? 0
-                   : accept_parse(http_header_get(q->headers, q->header_count, "Accept"), buf_slice(&include), &r->accept, &r->failure);
+    int code = any || !r->route.is_resource ? 0
+                                            : accept_parse(http_header_get(q->headers, q->header_count, "Accept"),
+                                                           buf_slice(&include), &r->accept, &r->failure);
     buf_release(&include);
     return code;
 }
@@ -416,7 +424,8 @@ void api_handle(struct apiserver *a, struct http_exchange *x)
     route_parse(&x->request, &r->route);
     user_from_peer(x->request.peer, &r->user);
     if (a->closing || a->request_count > REQUESTS_MAX)
-        request_fail_with(r, a->closing ? ERR_UNAVAILABLE : ERR_BUSY, a->closing ? "the apiserver is shutting down" : "too many requests, please try again later");
+        request_fail_with(r, a->closing ? ERR_UNAVAILABLE : ERR_BUSY,
+                          a->closing ? "the apiserver is shutting down" : "too many requests, please try again later");
     else if (authorize(&r->user, &r->route, x->request.path, &r->failure) != 0 || negotiate(r) != 0)
         request_fail(r);
     else if (r->route.is_resource)

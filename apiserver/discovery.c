@@ -1,5 +1,5 @@
-/* What every client asks before it can ask anything: groups, resources, version, health, metrics and a minimal OpenAPI. All
- * of it is read off the table of kinds. */
+/* What every client asks before it can ask anything: groups, resources, version, health, metrics and a minimal OpenAPI.
+ * All of it is read off the table of kinds. */
 #include "common/base.h"
 
 #include "apiserver/request.h"
@@ -41,13 +41,15 @@ static bool is_served(const struct kind *k) { return *k->plural != '\0'; }
 static void legacy_resource(const struct kind *k, struct buf *out)
 {
     const char *namespaced = k->namespaced ? "true" : "false";
-    buf_printf(out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",", k->plural, k->singular, namespaced, k->name);
+    buf_printf(out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",", k->plural,
+               k->singular, namespaced, k->name);
     verbs_list(k->verbs, out);
     string_list("shortNames", k->short_names, out);
     string_list("categories", k->categories, out);
     buf_append_char(out, '}');
     for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++) {
-        buf_printf(out, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,", k->plural, s->name, namespaced);
+        buf_printf(out, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,", k->plural, s->name,
+                   namespaced);
         if (strcmp(s->group, k->group) != 0 || strcmp(s->version, k->version) != 0)
             buf_printf(out, "\"group\":\"%s\",\"version\":\"%s\",", s->group, s->version);
         buf_printf(out, "\"kind\":\"%s\",", s->kind);
@@ -59,8 +61,9 @@ static void legacy_resource(const struct kind *k, struct buf *out)
 static bool resource_list(struct slice group, struct slice version, struct buf *out)
 {
     bool any = false;
-    buf_printf(out, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"%.*s%s%.*s\",\"resources\":[", SLICE_ARGS(group),
-               group.size > 0 ? "/" : "", SLICE_ARGS(version));
+    buf_printf(out,
+               "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"%.*s%s%.*s\",\"resources\":[",
+               SLICE_ARGS(group), group.size > 0 ? "/" : "", SLICE_ARGS(version));
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
         if (!is_served(*k) || !slice_is(group, (*k)->group) || !slice_is(version, (*k)->version))
             continue;
@@ -86,8 +89,9 @@ static bool is_first_of_group(const struct kind *const *k)
 static void group_object(const struct kind *k, bool alone, struct buf *out)
 {
     const char *head = alone ? "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\"," : "";
-    buf_printf(out, "{%s\"name\":\"%s\",\"versions\":[{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}],"
-                    "\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}",
+    buf_printf(out,
+               "{%s\"name\":\"%s\",\"versions\":[{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}],"
+               "\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}",
                head, k->group, k->group, k->version, k->version, k->group, k->version, k->version);
 }
 
@@ -114,7 +118,8 @@ static void aggregated_resource(const struct kind *k, struct buf *out)
 {
     buf_printf(out, "{\"resource\":\"%s\",", k->plural);
     response_kind(k->group, k->version, k->name, out);
-    buf_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",", k->namespaced ? "Namespaced" : "Cluster", k->singular);
+    buf_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",", k->namespaced ? "Namespaced" : "Cluster",
+               k->singular);
     verbs_list(k->verbs, out);
     string_list("shortNames", k->short_names, out);
     string_list("categories", k->categories, out);
@@ -153,7 +158,10 @@ static void aggregated_group(const struct kind *first, struct buf *out)
 static void aggregated(bool core, const char *version, struct buf *out)
 {
     const char *comma = "";
-    buf_printf(out, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\",\"metadata\":{},\"items\":[", version);
+    buf_printf(
+        out,
+        "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\",\"metadata\":{},\"items\":[",
+        version);
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
         if (!is_first_of_group(k) || (*(*k)->group == '\0') != core)
             continue;
@@ -224,7 +232,8 @@ static bool answer_resources(struct api_request *r, struct slice group, struct s
 static void answer_version(struct api_request *r)
 {
     request_answer(r, 200, "application/json",
-                   SLICE("{\"major\":\"" SERVER_MAJOR "\",\"minor\":\"" SERVER_MINOR "\",\"gitVersion\":\"" SERVER_VERSION
+                   SLICE("{\"major\":\"" SERVER_MAJOR "\",\"minor\":\"" SERVER_MINOR
+                         "\",\"gitVersion\":\"" SERVER_VERSION
                          "\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"1970-01-01T00:00:00Z\","
                          "\"goVersion\":\"none\",\"compiler\":\"gcc\",\"platform\":\"linux/amd64\"}\n"));
 }
@@ -242,7 +251,8 @@ static void answer_health(struct api_request *r, struct slice path)
         for (const struct kind *const *k = kinds_all(); ready && *k != NULL; k++) {
             const struct watch_cache *c = r->api->caches[kinds_index(*k)];
             if (c != NULL && (verbose || !watch_cache_synced(c)))
-                buf_printf(&out, "[%s]cache-%s %s\n", watch_cache_synced(c) ? "+" : "-", (*k)->plural, watch_cache_synced(c) ? "ok" : "not synced");
+                buf_printf(&out, "[%s]cache-%s %s\n", watch_cache_synced(c) ? "+" : "-", (*k)->plural,
+                           watch_cache_synced(c) ? "ok" : "not synced");
         }
         if (ready)
             buf_printf(&out, "[%s]bootstrap\n", r->api->bootstrapped ? "+" : "-");
@@ -261,11 +271,14 @@ static void answer_metrics(struct api_request *r)
         char name[160];
         if (c == NULL)
             continue;
-        (void)snprintf(name, sizeof name, "apiserver_cache_objects{resource=\"%s\"}", (*k)->plural); /* plurals are short */
-        metric_set(metrics_gauge(r->api->metrics, name, "Objects held in the watch cache."), (int64_t)watch_cache_count(c));
+        (void)snprintf(name, sizeof name, "apiserver_cache_objects{resource=\"%s\"}",
+                       (*k)->plural); /* plurals are short */
+        metric_set(metrics_gauge(r->api->metrics, name, "Objects held in the watch cache."),
+                   (int64_t)watch_cache_count(c));
     }
-    metric_set(metrics_gauge(r->api->metrics, "apiserver_requests_open", "Requests not yet answered, watches included."),
-               (int64_t)r->api->request_count);
+    metric_set(
+        metrics_gauge(r->api->metrics, "apiserver_requests_open", "Requests not yet answered, watches included."),
+        (int64_t)r->api->request_count);
     metrics_print(r->api->metrics, &out);
     request_answer(r, 200, "text/plain; version=0.0.4", buf_slice(&out));
     buf_release(&out);
@@ -274,7 +287,8 @@ static void answer_metrics(struct api_request *r)
 static void list_paths(struct api_request *r)
 {
     request_answer(r, 200, "application/json",
-                   SLICE("{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/v2\",\"/openapi/v3\","
+                   SLICE("{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/"
+                         "v2\",\"/openapi/v3\","
                          "\"/readyz\",\"/version\"]}\n"));
 }
 
@@ -283,18 +297,25 @@ static void list_paths(struct api_request *r)
 static void openapi_group(const char *group, const char *version, struct buf *out)
 {
     const char *comma = "";
-    buf_printf(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" SERVER_VERSION "\"},\"paths\":{");
+    buf_printf(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" SERVER_VERSION
+                    "\"},\"paths\":{");
     for (const struct kind *const *i = kinds_all(); *i != NULL; i++) {
         const struct kind *k = *i;
         if (k->never_stored || strcmp(k->group, group) != 0 || strcmp(k->version, version) != 0)
             continue;
-        buf_printf(out, "%s\"%s%s/%s%s/%s/{name}\":{\"patch\":{\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
-                        "{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}],\"requestBody\":{\"content\":{"
-                        "\"application/json-patch+json\":{\"schema\":{}},\"application/merge-patch+json\":{\"schema\":{}},"
-                        "\"application/strategic-merge-patch+json\":{\"schema\":{}}}},\"responses\":{\"200\":{\"description\":\"OK\"}},"
-                        "\"x-kubernetes-action\":\"patch\",\"x-kubernetes-group-version-kind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}}}",
-                   comma, *group == '\0' ? "/api" : "/apis/", group, version, k->namespaced ? "/namespaces/{namespace}" : "", k->plural,
-                   group, version, k->name);
+        buf_printf(out,
+                   "%s\"%s%s/%s%s/%s/"
+                   "{name}\":{\"patch\":{\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":"
+                   "\"string\"}},"
+                   "{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}],\"requestBody\":{"
+                   "\"content\":{"
+                   "\"application/json-patch+json\":{\"schema\":{}},\"application/merge-patch+json\":{\"schema\":{}},"
+                   "\"application/"
+                   "strategic-merge-patch+json\":{\"schema\":{}}}},\"responses\":{\"200\":{\"description\":\"OK\"}},"
+                   "\"x-kubernetes-action\":\"patch\",\"x-kubernetes-group-version-kind\":{\"group\":\"%s\","
+                   "\"version\":\"%s\",\"kind\":\"%s\"}}}",
+                   comma, *group == '\0' ? "/api" : "/apis/", group, version,
+                   k->namespaced ? "/namespaces/{namespace}" : "", k->plural, group, version, k->name);
         comma = ",";
     }
     buf_append_str(out, "},\"components\":{\"schemas\":{}}}\n");
@@ -310,8 +331,9 @@ static void openapi_index(struct buf *out)
         struct buf document = {0};
         const char *root = *(*k)->group == '\0' ? "api" : "apis/";
         openapi_group((*k)->group, (*k)->version, &document);
-        buf_printf(out, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=%016" PRIX64 "\"}", comma, root, (*k)->group,
-                   (*k)->version, root, (*k)->group, (*k)->version, hash_bytes(buf_slice(&document)));
+        buf_printf(out, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=%016" PRIX64 "\"}", comma,
+                   root, (*k)->group, (*k)->version, root, (*k)->group, (*k)->version,
+                   hash_bytes(buf_slice(&document)));
         buf_release(&document);
         comma = ",";
     }
@@ -349,8 +371,9 @@ static bool answer_openapi(struct api_request *r, struct slice path)
 
 static bool is_health(struct slice path)
 {
-    return slice_is(path, "/healthz") || slice_is(path, "/livez") || slice_is(path, "/readyz") || slice_has_prefix(path, SLICE("/readyz/")) ||
-           slice_has_prefix(path, SLICE("/livez/")) || slice_has_prefix(path, SLICE("/healthz/"));
+    return slice_is(path, "/healthz") || slice_is(path, "/livez") || slice_is(path, "/readyz") ||
+           slice_has_prefix(path, SLICE("/readyz/")) || slice_has_prefix(path, SLICE("/livez/")) ||
+           slice_has_prefix(path, SLICE("/healthz/"));
 }
 
 static bool answer_groups(struct api_request *r, struct slice path)

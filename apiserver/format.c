@@ -18,7 +18,8 @@ static void row_conditions(const struct kind *k, const struct json *tree, struct
 {
     struct slice phase = json_string_at(tree, "status.phase");
     if (strcmp(k->name, "Pod") == 0 && (slice_is(phase, "Succeeded") || slice_is(phase, "Failed")))
-        buf_printf(out, ",\"conditions\":[{\"type\":\"Completed\",\"status\":\"True\",\"reason\":\"%.*s\"}]", SLICE_ARGS(phase));
+        buf_printf(out, ",\"conditions\":[{\"type\":\"Completed\",\"status\":\"True\",\"reason\":\"%.*s\"}]",
+                   SLICE_ARGS(phase));
 }
 
 void format_row(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, struct buf *out)
@@ -41,7 +42,8 @@ void format_row(const struct kind *k, enum event_format format, struct slice jso
     json_doc_free(d);
 }
 
-static void table_of_one(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, bool columns, struct buf *out)
+static void table_of_one(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms,
+                         bool columns, struct buf *out)
 {
     struct json_doc *d = json_doc_new();
     struct json *tree = NULL;
@@ -60,7 +62,8 @@ static void table_of_one(const struct kind *k, enum event_format format, struct 
     json_doc_free(d);
 }
 
-void format_object(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, bool columns, struct buf *out)
+void format_object(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, bool columns,
+                   struct buf *out)
 {
     if (format == EVENT_JSON) {
         buf_append_slice(out, json);

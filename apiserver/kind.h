@@ -1,6 +1,6 @@
-/* A kind is a table. One engine (schema.h) reads it for decoding, unknown fields, defaults, validation, patches, canonical
- * bytes, discovery and columns. Adding a kind is one file under kinds/ and one row in kinds/kinds.c.
- * Facts: the Kubernetes 1.32 API; field numbers are those of its protobuf messages. */
+/* A kind is a table. One engine (schema.h) reads it for decoding, unknown fields, defaults, validation, patches,
+ * canonical bytes, discovery and columns. Adding a kind is one file under kinds/ and one row in kinds/kinds.c. Facts:
+ * the Kubernetes 1.32 API; field numbers are those of its protobuf messages. */
 #ifndef APISERVER_KIND_H
 #define APISERVER_KIND_H
 
@@ -9,47 +9,56 @@
 #include "common/json.h"
 
 enum field_type {
-    FIELD_STRING, FIELD_BOOL, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_BYTES, /* base64 in JSON */
-    FIELD_OBJECT,        /* `object` says which */
-    FIELD_QUANTITY, FIELD_INT_OR_STRING, FIELD_TIME, FIELD_MICRO_TIME, FIELD_DURATION,
-    FIELD_RAW,           /* any JSON: RawExtension, FieldsV1 */
+    FIELD_STRING,
+    FIELD_BOOL,
+    FIELD_INT32,
+    FIELD_INT64,
+    FIELD_DOUBLE,
+    FIELD_BYTES,  /* base64 in JSON */
+    FIELD_OBJECT, /* `object` says which */
+    FIELD_QUANTITY,
+    FIELD_INT_OR_STRING,
+    FIELD_TIME,
+    FIELD_MICRO_TIME,
+    FIELD_DURATION,
+    FIELD_RAW, /* any JSON: RawExtension, FieldsV1 */
 };
 enum field_shape { FIELD_ONE, FIELD_LIST, FIELD_MAP /* of string to type */ };
 enum list_kind { LIST_ATOMIC, LIST_SET, LIST_MAP };
 enum patch_strategy { PATCH_REPLACE = 0, PATCH_MERGE = 1, PATCH_RETAIN_KEYS = 2 };
 
 enum field_flags {
-    FIELD_REQUIRED = 1,    /* absent or empty is an error */
-    FIELD_ALWAYS = 2,      /* printed even when absent: objects as {}, times as null */
-    FIELD_INLINE = 4,      /* its members stand in the parent in JSON, in a nested message in protobuf */
-    FIELD_POINTER = 8,     /* an explicit zero differs from absent: kept when it arrives by protobuf */
+    FIELD_REQUIRED = 1, /* absent or empty is an error */
+    FIELD_ALWAYS = 2,   /* printed even when absent: objects as {}, times as null */
+    FIELD_INLINE = 4,   /* its members stand in the parent in JSON, in a nested message in protobuf */
+    FIELD_POINTER = 8,  /* an explicit zero differs from absent: kept when it arrives by protobuf */
     FIELD_IMMUTABLE = 16,
-    FIELD_ZERO = 32,       /* an empty value that arrives is kept, but nobody insists on one (status fields) */
+    FIELD_ZERO = 32, /* an empty value that arrives is kept, but nobody insists on one (status fields) */
 };
 
 struct check; /* what a validation hook gets: where it is and where errors go; check.h */
 
 struct field {
-    const char *name;            /* in JSON */
+    const char *name; /* in JSON */
     enum field_type type;
     enum field_shape shape;
-    const struct type *object;   /* FIELD_OBJECT */
-    uint16_t proto;              /* field number */
-    uint16_t flags;              /* of enum field_flags */
-    const char *fallback;        /* default, as JSON text; NULL: none */
+    const struct type *object;                                    /* FIELD_OBJECT */
+    uint16_t proto;                                               /* field number */
+    uint16_t flags;                                               /* of enum field_flags */
+    const char *fallback;                                         /* default, as JSON text; NULL: none */
     void (*check)(struct check *check, const struct json *value); /* beyond the type; NULL: nothing */
-    const char *const *one_of;   /* allowed strings, NULL-terminated */
+    const char *const *one_of;                                    /* allowed strings, NULL-terminated */
     enum list_kind list;
-    const char *list_keys;       /* of LIST_MAP: "containerPort,protocol" */
-    uint8_t patch;               /* of enum patch_strategy */
-    const char *merge_key;       /* of PATCH_MERGE on lists of objects */
-    const char *doc;             /* one line in our own words */
+    const char *list_keys; /* of LIST_MAP: "containerPort,protocol" */
+    uint8_t patch;         /* of enum patch_strategy */
+    const char *merge_key; /* of PATCH_MERGE on lists of objects */
+    const char *doc;       /* one line in our own words */
 };
 
 struct type {
-    const char *name;            /* "PodSpec" */
-    const struct field *fields;  /* in canonical (storage) order; ends with a NULL name */
-    void (*fill)(struct json_doc *d, struct json *value);         /* defaults that depend on other fields */
+    const char *name;                                     /* "PodSpec" */
+    const struct field *fields;                           /* in canonical (storage) order; ends with a NULL name */
+    void (*fill)(struct json_doc *d, struct json *value); /* defaults that depend on other fields */
     void (*check)(struct check *check, const struct json *value); /* rules across fields */
 };
 
@@ -62,9 +71,9 @@ struct cells;      /* what a row hook fills in; columns.h */
 struct column_now; /* the time ages are counted to */
 
 struct subresource {
-    const char *name;          /* "status", "scale", "binding", "log" */
+    const char *name;                   /* "status", "scale", "binding", "log" */
     const char *group, *version, *kind; /* of its body: autoscaling/v1 Scale */
-    const char *verbs;         /* "get,patch,update" */
+    const char *verbs;                  /* "get,patch,update" */
 };
 
 /* A field that field selectors may name. */
@@ -76,26 +85,28 @@ struct selectable {
 
 struct kind {
     const char *group, *version, *name, *plural, *singular; /* "" is the core group */
-    const char *const *short_names, *const *categories;      /* NULL-terminated, or NULL */
+    const char *const *short_names, *const *categories;     /* NULL-terminated, or NULL */
     bool namespaced;
-    const char *storage_prefix;     /* below /registry: "pods", "minions", "services/specs" */
-    const char *verbs;              /* "create,delete,deletecollection,get,list,patch,update,watch" */
+    const char *storage_prefix; /* below /registry: "pods", "minions", "services/specs" */
+    const char *verbs;          /* "create,delete,deletecollection,get,list,patch,update,watch" */
     const struct type *type;
     const struct subresource *subresources; /* ends with a NULL name */
-    const struct selectable *selectable; /* beyond metadata.name and metadata.namespace; ends with a NULL label */
-    const struct column *columns;   /* ends with a NULL name */
+    const struct selectable *selectable;    /* beyond metadata.name and metadata.namespace; ends with a NULL label */
+    const struct column *columns;           /* ends with a NULL name */
     void (*row)(const struct json *object, const struct column_now *now, struct cells *out);
     int (*check_name)(struct slice name, struct err *reterr); /* NULL: DNS-1123 subdomain (names.h) */
     /* Hooks; each may be NULL. */
     void (*prepare_create)(struct json_doc *d, struct json *object);
     void (*prepare_update)(struct json_doc *d, struct json *object, const struct json *old);
     void (*check_update)(struct check *check, const struct json *object, const struct json *old);
-    bool update_needs_version;      /* an update without resourceVersion is refused */
-    bool update_creates;            /* PUT on a missing object makes it */
-    bool no_generation;             /* kinds without metadata.generation */
-    bool never_stored;              /* a body of subresources only: Binding, Scale */
-    bool delete_answers_object;     /* an immediate deletion answers with the object instead of a Status */
-    /* Seconds an object of this kind needs to end after a DELETE that asks for `asked` (-1: does not say); 0: goes at once. */
+    bool update_needs_version;  /* an update without resourceVersion is refused */
+    bool update_creates;        /* PUT on a missing object makes it */
+    bool create_keeps_status;   /* a new object may bring its status along (Node) */
+    bool no_generation;         /* kinds without metadata.generation */
+    bool never_stored;          /* a body of subresources only: Binding, Scale */
+    bool delete_answers_object; /* an immediate deletion answers with the object instead of a Status */
+    /* Seconds an object of this kind needs to end after a DELETE that asks for `asked` (-1: does not say); 0: goes at
+     * once. */
     int64_t (*grace_seconds)(const struct json *object, int64_t asked);
 };
 

@@ -3,23 +3,23 @@
 #define APISERVER_LIMITS_H
 
 #define BODY_BYTES_MAX (3 * 1024 * 1024)
-#define OBJECT_BYTES_MAX (1536 * 1024)       /* stored */
-#define REQUESTS_MAX 65536                   /* open at once, watches included */
-#define RESPONSE_CHUNK_BYTES (256 * 1024)    /* longer answers are streams of such pieces */
-#define STREAM_WINDOW_BYTES (1024 * 1024)    /* written to a client and not yet taken: then the stream waits */
-#define RING_EVENTS_MAX 16384                /* recent events of one resource; a watcher behind them is cut */
+#define OBJECT_BYTES_MAX (1536 * 1024)    /* stored */
+#define REQUESTS_MAX 65536                /* open at once, watches included */
+#define RESPONSE_CHUNK_BYTES (256 * 1024) /* longer answers are streams of such pieces */
+#define STREAM_WINDOW_BYTES (1024 * 1024) /* written to a client and not yet taken: then the stream waits */
+#define RING_EVENTS_MAX 16384             /* recent events of one resource; a watcher behind them is cut */
 #define RING_BYTES_MAX (64 * 1024 * 1024)
-#define CACHE_PAGE_OBJECTS 500               /* of the initial list */
+#define CACHE_PAGE_OBJECTS 500 /* of the initial list */
 #define CACHE_RETRY_MS 500
-#define FRESH_WAIT_MS 10000                  /* a consistent read waits so long for its cache */
-#define FUTURE_WAIT_MS 3000                  /* a resourceVersion from the future is waited for so long */
-#define PROGRESS_AGAIN_MS 20                 /* between two questions how far the watch has come */
+#define FRESH_WAIT_MS 10000  /* a consistent read waits so long for its cache */
+#define FUTURE_WAIT_MS 3000  /* a resourceVersion from the future is waited for so long */
+#define PROGRESS_AGAIN_MS 20 /* between two questions how far the watch has come */
 #define STORE_TIMEOUT_MS 10000
 #define STORE_PROGRESS_MS 10000
 #define BOOKMARK_MS 60000
 #define WATCH_TIMEOUT_MIN_MS (30 * 60 * 1000)
 #define WATCH_TIMEOUT_SPREAD_MS (30 * 60 * 1000)
-#define UPDATE_ATTEMPTS_MAX 8                /* optimistic writes: then 409 */
+#define UPDATE_ATTEMPTS_MAX 8 /* optimistic writes: then 409 */
 #define GENERATE_ATTEMPTS_MAX 8
 #define DELETE_COLLECTION_MAX 100000
 #define PATCH_OPERATIONS_MAX 10000

@@ -85,7 +85,8 @@ static void fail_from_node(struct api_request *r, const struct log_stream *l)
     struct slice text = buf_slice(&l->error);
     while (text.size > 0 && text.data[text.size - 1] == '\n')
         text.size--;
-    request_fail_with(r, code, "%.*s", (int)MIN(text.size, (size_t)900), text.size == 0 ? "the node agent refused" : text.data);
+    request_fail_with(r, code, "%.*s", (int)MIN(text.size, (size_t)900),
+                      text.size == 0 ? "the node agent refused" : text.data);
 }
 
 static void on_done(struct http_call *c, int status, const struct err *why)
@@ -103,7 +104,8 @@ static void on_done(struct http_call *c, int status, const struct err *why)
     if (l->begun)
         request_end_stream(r, status == 0);
     else if (status != 0)
-        request_fail_with(r, ERR_INTERNAL, "Get \"%s\": error dialing backend: %s", l->url.data, why == NULL ? err_text(status) : why->message);
+        request_fail_with(r, ERR_INTERNAL, "Get \"%s\": error dialing backend: %s", l->url.data,
+                          why == NULL ? err_text(status) : why->message);
     else if (c->http_status != 200)
         fail_from_node(r, l);
     else
@@ -133,7 +135,8 @@ static int pick_container(struct api_request *r, const struct json *pod, struct 
     static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
     struct buf asked = {0}, all = {0};
     const struct json *containers = json_at(pod, "spec.containers");
-    struct slice given = json_string(json_get(json_at(pod, "metadata.annotations"), "kubectl.kubernetes.io/default-container"));
+    struct slice given =
+        json_string(json_get(json_at(pod, "metadata.annotations"), "kubectl.kubernetes.io/default-container"));
     struct slice name = {NULL, 0};
     int code = 0;
     if (request_query(r, "container", &asked) && asked.size > 0)
@@ -147,7 +150,8 @@ static int pick_container(struct api_request *r, const struct json *pod, struct 
         found |= name.size > 0 && named(json_get(json_get(pod, "spec"), lists[i]), name) != NULL;
     names_of(containers, &all);
     if (name.size == 0)
-        code = failure_set(&r->failure, ERR_BAD_REQUEST, "a container name must be specified for pod %.*s, choose one of: [%s]",
+        code = failure_set(&r->failure, ERR_BAD_REQUEST,
+                           "a container name must be specified for pod %.*s, choose one of: [%s]",
                            SLICE_ARGS(r->route.name), all.data);
     else if (!found)
         code = failure_set(&r->failure, ERR_BAD_REQUEST, "container %.*s is not valid for pod %.*s", SLICE_ARGS(name),
@@ -173,11 +177,12 @@ static int check_started(struct api_request *r, const struct json *pod, const st
         reason = json_string_at(status, "state.waiting.reason");
     }
     if (json_string_at(pod, "spec.nodeName").size == 0)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "pod %.*s does not have a host assigned", SLICE_ARGS(r->route.name));
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "pod %.*s does not have a host assigned",
+                           SLICE_ARGS(r->route.name));
     if (known)
         return 0;
-    return failure_set(&r->failure, ERR_BAD_REQUEST, "container \"%s\" in pod \"%.*s\" is waiting to start: %.*s", l->container,
-                       SLICE_ARGS(r->route.name), reason.size > 0 ? (int)reason.size : 17,
+    return failure_set(&r->failure, ERR_BAD_REQUEST, "container \"%s\" in pod \"%.*s\" is waiting to start: %.*s",
+                       l->container, SLICE_ARGS(r->route.name), reason.size > 0 ? (int)reason.size : 17,
                        reason.size > 0 ? reason.data : "ContainerCreating");
 }
 
@@ -187,7 +192,8 @@ static int node_address(struct api_request *r, const struct json *pod, char *add
     struct cached *node = watch_cache_get(r->api->caches[kinds_index(&kind_node)], name);
     struct json *tree = NULL;
     if (node == NULL || json_parse(r->doc, bytes_slice(node->json), &tree, NULL) != 0)
-        return failure_set(&r->failure, ERR_INTERNAL, "node \"%.*s\" of pod \"%.*s\" is not known", SLICE_ARGS(name), SLICE_ARGS(r->route.name));
+        return failure_set(&r->failure, ERR_INTERNAL, "node \"%.*s\" of pod \"%.*s\" is not known", SLICE_ARGS(name),
+                           SLICE_ARGS(r->route.name));
     struct json_iterator i = json_iterate(json_at(tree, "status.addresses"));
     *ret_port = (int)json_int_at(tree, "status.daemonEndpoints.kubeletEndpoint.Port", KUBELET_PORT);
     while (json_next(&i)) {
@@ -203,7 +209,8 @@ static int node_address(struct api_request *r, const struct json *pod, char *add
 
 static void copy_query(struct api_request *r, struct buf *url)
 {
-    static const char *const passed[] = {"follow", "previous", "tailLines", "limitBytes", "sinceSeconds", "sinceTime", "timestamps", "stream"};
+    static const char *const passed[] = {"follow",       "previous",  "tailLines",  "limitBytes",
+                                         "sinceSeconds", "sinceTime", "timestamps", "stream"};
     const char *separator = "?";
     struct buf value = {0};
     for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
@@ -220,8 +227,9 @@ static void start(struct api_request *r, const char *address, int port)
 {
     struct log_stream *l = r->log;
     bool ipv6 = strchr(address, ':') != NULL;
-    buf_printf(&l->url, "%s://%s%s%s:%d/containerLogs/%.*s/%.*s/%s", r->api->kubelet_tls == NULL ? "http" : "https", ipv6 ? "[" : "", address,
-               ipv6 ? "]" : "", port, SLICE_ARGS(r->route.namespace), SLICE_ARGS(r->route.name), l->container);
+    buf_printf(&l->url, "%s://%s%s%s:%d/containerLogs/%.*s/%.*s/%s", r->api->kubelet_tls == NULL ? "http" : "https",
+               ipv6 ? "[" : "", address, ipv6 ? "]" : "", port, SLICE_ARGS(r->route.namespace),
+               SLICE_ARGS(r->route.name), l->container);
     copy_query(r, &l->url);
     l->call.method = "GET";
     l->call.url = l->url.data;

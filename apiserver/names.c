@@ -46,10 +46,11 @@ int name_check_subdomain(struct slice s, struct err *reterr)
     if (s.size > NAME_SUBDOMAIN_MAX)
         return err_set(reterr, ERR_INVALID, "must be no more than %d characters", NAME_SUBDOMAIN_MAX);
     if (!subdomain_shape(s))
-        return err_set(reterr, ERR_INVALID,
-                       "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-                       "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-                       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
+        return err_set(
+            reterr, ERR_INVALID,
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+            "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+            "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
     return 0;
 }
 
@@ -58,10 +59,11 @@ int name_check_label(struct slice s, struct err *reterr)
     if (s.size > NAME_LABEL_MAX)
         return err_set(reterr, ERR_INVALID, "must be no more than %d characters", NAME_LABEL_MAX);
     if (!label_shape(s))
-        return err_set(reterr, ERR_INVALID,
-                       "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
-                       "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-                       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')");
+        return err_set(
+            reterr, ERR_INVALID,
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
+            "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+            "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')");
     return 0;
 }
 
@@ -85,11 +87,12 @@ int name_check_qualified(struct slice s, struct err *reterr)
         if (prefix.size == 0)
             return err_set(reterr, ERR_INVALID, "prefix part must be non-empty");
         if (slice_find(name, '/') != name.size)
-            return err_set(reterr, ERR_INVALID,
-                           "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
-                           "with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
-                           "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and "
-                           "'/' (e.g. 'example.com/MyName')");
+            return err_set(
+                reterr, ERR_INVALID,
+                "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+                "with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+                "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and "
+                "'/' (e.g. 'example.com/MyName')");
         struct err why;
         if (name_check_subdomain(prefix, &why) != 0)
             return err_set(reterr, ERR_INVALID, "prefix part %s", why.message);
@@ -99,10 +102,11 @@ int name_check_qualified(struct slice s, struct err *reterr)
     if (name.size > NAME_LABEL_MAX)
         return err_set(reterr, ERR_INVALID, "name part must be no more than %d characters", NAME_LABEL_MAX);
     if (!word_shape(name))
-        return err_set(reterr, ERR_INVALID,
-                       "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-                       "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-                       "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')");
+        return err_set(
+            reterr, ERR_INVALID,
+            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+            "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+            "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')");
     return 0;
 }
 
@@ -111,10 +115,11 @@ int name_check_label_value(struct slice s, struct err *reterr)
     if (s.size > NAME_LABEL_MAX)
         return err_set(reterr, ERR_INVALID, "must be no more than %d characters", NAME_LABEL_MAX);
     if (s.size != 0 && !word_shape(s))
-        return err_set(reterr, ERR_INVALID,
-                       "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-                       "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
-                       "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
+        return err_set(
+            reterr, ERR_INVALID,
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+            "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+            "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
     return 0;
 }
 
@@ -126,9 +131,10 @@ int name_check_config_key(struct slice s, struct err *reterr)
     if (s.size > NAME_SUBDOMAIN_MAX)
         return err_set(reterr, ERR_INVALID, "must be no more than %d characters", NAME_SUBDOMAIN_MAX);
     if (!good)
-        return err_set(reterr, ERR_INVALID,
-                       "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
-                       "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+        return err_set(
+            reterr, ERR_INVALID,
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+            "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
     return 0;
 }
 
@@ -138,8 +144,9 @@ int name_check_env(struct slice s, struct err *reterr)
     for (size_t i = 0; i < s.size && good; i++)
         good = s.data[i] >= ' ' && s.data[i] <= '~' && s.data[i] != '=';
     if (!good)
-        return err_set(reterr, ERR_INVALID,
-                       "a valid environment variable name must consist only of printable ASCII characters other than '='");
+        return err_set(
+            reterr, ERR_INVALID,
+            "a valid environment variable name must consist only of printable ASCII characters other than '='");
     return 0;
 }
 
@@ -150,7 +157,8 @@ int name_check_port(struct slice s, struct err *reterr)
         return err_set(reterr, ERR_INVALID, "must be no more than 15 characters");
     for (size_t i = 0; i < s.size; i++) {
         if (!lower(s.data[i]) && s.data[i] != '-')
-            return err_set(reterr, ERR_INVALID, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
+            return err_set(reterr, ERR_INVALID,
+                           "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
         if (s.data[i] == '-' && i > 0 && s.data[i - 1] == '-')
             return err_set(reterr, ERR_INVALID, "must not contain consecutive hyphens");
         letter |= s.data[i] >= 'a' && s.data[i] <= 'z';

@@ -8,10 +8,10 @@
 #define NAME_SUBDOMAIN_MAX 253
 #define NAME_LABEL_MAX 63
 
-int name_check_subdomain(struct slice s, struct err *reterr);      /* RFC 1123 subdomain */
-int name_check_label(struct slice s, struct err *reterr);          /* RFC 1123 label */
-int name_check_path_segment(struct slice s, struct err *reterr);   /* neither "." nor "..", without '/' and '%' */
-int name_check_qualified(struct slice s, struct err *reterr);      /* label and annotation keys: [prefix/]name */
+int name_check_subdomain(struct slice s, struct err *reterr);    /* RFC 1123 subdomain */
+int name_check_label(struct slice s, struct err *reterr);        /* RFC 1123 label */
+int name_check_path_segment(struct slice s, struct err *reterr); /* neither "." nor "..", without '/' and '%' */
+int name_check_qualified(struct slice s, struct err *reterr);    /* label and annotation keys: [prefix/]name */
 int name_check_label_value(struct slice s, struct err *reterr);
 int name_check_config_key(struct slice s, struct err *reterr);
 int name_check_env(struct slice s, struct err *reterr);

@@ -1,10 +1,9 @@
-/* Merge patch is four lines of RFC 7386. Strategic merge walks target and patch together along the type's table: a field's
- * row says whether a list is merged, by which key, and whether a map drops what the patch does not retain. */
+/* Merge patch is four lines of RFC 7386. Strategic merge walks target and patch together along the type's table: a
+ * field's row says whether a list is merged, by which key, and whether a map drops what the patch does not retain. */
 #include "common/base.h"
 
 #include "apiserver/patch.h"
 #include "apiserver/schema.h"
-
 
 struct json *patch_merge(struct json_doc *d, const struct json *target, const struct json *patch)
 {
@@ -26,7 +25,8 @@ struct merger {
     struct err *reterr;
 };
 
-static int merge_object(struct merger *m, const struct type *t, const struct json *target, const struct json *patch, struct json **ret);
+static int merge_object(struct merger *m, const struct type *t, const struct json *target, const struct json *patch,
+                        struct json **ret);
 
 static struct slice directive(const char *prefix, struct slice key)
 {
@@ -36,7 +36,8 @@ static struct slice directive(const char *prefix, struct slice key)
 
 static bool is_directive(struct slice key)
 {
-    return slice_is(key, "$patch") || slice_is(key, "$retainKeys") || slice_has_prefix(key, SLICE("$setElementOrder/")) ||
+    return slice_is(key, "$patch") || slice_is(key, "$retainKeys") ||
+           slice_has_prefix(key, SLICE("$setElementOrder/")) ||
            slice_has_prefix(key, SLICE("$deleteFromPrimitiveList/"));
 }
 
@@ -127,7 +128,8 @@ static int merge_element(struct merger *m, const struct field *f, struct json *o
     return code;
 }
 
-static int merge_list(struct merger *m, const struct field *f, const struct json *target, const struct json *patch, struct json **ret)
+static int merge_list(struct merger *m, const struct field *f, const struct json *target, const struct json *patch,
+                      struct json **ret)
 {
     struct json *out = json_type(target) == JSON_ARRAY ? json_copy(m->d, target) : json_new_array(m->d);
     *ret = out;
@@ -155,11 +157,12 @@ static int merge_list(struct merger *m, const struct field *f, const struct json
 /* Position of an element in a $setElementOrder list, or SIZE_MAX. */
 static size_t order_of(const struct field *f, const struct json *order, const struct json *element)
 {
-    return f->type == FIELD_OBJECT ? find_by_key(order, f->merge_key, json_get(element, f->merge_key)) : find_value(order, element);
+    return f->type == FIELD_OBJECT ? find_by_key(order, f->merge_key, json_get(element, f->merge_key))
+                                   : find_value(order, element);
 }
 
-/* Elements of the order list stand in its order; those only the server has keep their place relative to their neighbours:
- * each is put out before the first listed element that followed it. */
+/* Elements of the order list stand in its order; those only the server has keep their place relative to their
+ * neighbours: each is put out before the first listed element that followed it. */
 static struct json *ordered(struct merger *m, const struct field *f, const struct json *list, const struct json *order)
 {
     struct json *out = json_new_array(m->d);
@@ -173,7 +176,8 @@ static struct json *ordered(struct merger *m, const struct field *f, const struc
         /* A listed place: whoever is next in the order takes it. */
         for (; next < total; next++) {
             const struct json *wanted = json_element(order, next);
-            size_t at = f->type == FIELD_OBJECT ? find_by_key(list, f->merge_key, json_get(wanted, f->merge_key)) : find_value(list, wanted);
+            size_t at = f->type == FIELD_OBJECT ? find_by_key(list, f->merge_key, json_get(wanted, f->merge_key))
+                                                : find_value(list, wanted);
             if (at == SIZE_MAX)
                 continue;
             json_append(out, json_copy(m->d, json_element(list, at)));
@@ -184,7 +188,8 @@ static struct json *ordered(struct merger *m, const struct field *f, const struc
     return out;
 }
 
-static int apply_order(struct merger *m, const struct type *t, struct slice name, const struct json *order, struct json *out)
+static int apply_order(struct merger *m, const struct type *t, struct slice name, const struct json *order,
+                       struct json *out)
 {
     const struct field *f = schema_field(t, name);
     const struct json *list = json_get_slice(out, name);
@@ -214,7 +219,8 @@ static int retain(struct merger *m, const struct json *keys, const struct json *
         return err_set(m->reterr, ERR_BAD_REQUEST, "$retainKeys is not a list");
     struct json_iterator i = json_iterate(patch);
     while (json_next(&i)) {
-        if (!is_directive(i.key) && json_type(i.value) != JSON_NULL && find_value(keys, json_new_string(m->d, i.key)) == SIZE_MAX)
+        if (!is_directive(i.key) && json_type(i.value) != JSON_NULL &&
+            find_value(keys, json_new_string(m->d, i.key)) == SIZE_MAX)
             return err_set(m->reterr, ERR_BAD_REQUEST, "$retainKeys must contain all keys that the patch sets: %.*s",
                            SLICE_ARGS(i.key));
     }
@@ -226,7 +232,8 @@ static int retain(struct merger *m, const struct json *keys, const struct json *
     return 0;
 }
 
-static int merge_field(struct merger *m, const struct type *t, struct slice key, const struct json *patch, struct json *out)
+static int merge_field(struct merger *m, const struct type *t, struct slice key, const struct json *patch,
+                       struct json *out)
 {
     const struct field *f = t == NULL ? NULL : schema_field(t, key);
     const struct json *target = json_get_slice(out, key);
@@ -235,7 +242,8 @@ static int merge_field(struct merger *m, const struct type *t, struct slice key,
     if (json_type(patch) == JSON_OBJECT) {
         bool object = f != NULL && f->type == FIELD_OBJECT && f->shape == FIELD_ONE;
         code = merge_object(m, object ? f->object : NULL, target, patch, &made);
-    } else if (json_type(patch) == JSON_ARRAY && json_type(target) == JSON_ARRAY && f != NULL && (f->patch & PATCH_MERGE)) {
+    } else if (json_type(patch) == JSON_ARRAY && json_type(target) == JSON_ARRAY && f != NULL &&
+               (f->patch & PATCH_MERGE)) {
         code = merge_list(m, f, target, patch, &made);
     } else {
         made = plain_copy(m->d, patch);
@@ -245,8 +253,8 @@ static int merge_field(struct merger *m, const struct type *t, struct slice key,
     return code;
 }
 
-static int merge_directive(struct merger *m, const struct type *t, struct slice key, const struct json *value, const struct json *patch,
-                           struct json *out)
+static int merge_directive(struct merger *m, const struct type *t, struct slice key, const struct json *value,
+                           const struct json *patch, struct json *out)
 {
     struct slice name = directive("$setElementOrder/", key);
     if (name.size > 0)
@@ -257,7 +265,8 @@ static int merge_directive(struct merger *m, const struct type *t, struct slice 
     return slice_is(key, "$retainKeys") ? retain(m, value, patch, out) : 0;
 }
 
-static int merge_object(struct merger *m, const struct type *t, const struct json *target, const struct json *patch, struct json **ret)
+static int merge_object(struct merger *m, const struct type *t, const struct json *target, const struct json *patch,
+                        struct json **ret)
 {
     struct slice word = json_string_at(patch, "$patch");
     if (slice_is(word, "replace") || slice_is(word, "delete")) {

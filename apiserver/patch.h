@@ -16,6 +16,7 @@ int patch_strategic(struct json_doc *d, const struct type *t, const struct json 
                     struct json **ret, struct err *reterr);
 
 /* RFC 6902. ERR_BAD_REQUEST: malformed; ERR_INVALID: a test failed or a path is not there; ERR_TOO_LARGE: too many. */
-int patch_json(struct json_doc *d, const struct json *target, const struct json *operations, struct json **ret, struct err *reterr);
+int patch_json(struct json_doc *d, const struct json *target, const struct json *operations, struct json **ret,
+               struct err *reterr);
 
 #endif

@@ -73,7 +73,8 @@ static int locate(struct json *root, struct slice pointer, struct place *ret, st
 
 static int missing(struct slice path, const char *operation, struct err *reterr)
 {
-    return err_set(reterr, ERR_INVALID, "%s operation does not apply: doc is missing path: \"%.*s\"", operation, SLICE_ARGS(path));
+    return err_set(reterr, ERR_INVALID, "%s operation does not apply: doc is missing path: \"%.*s\"", operation,
+                   SLICE_ARGS(path));
 }
 
 static int add(struct json_doc *d, struct json **root, struct slice path, struct json *value, struct err *reterr)
@@ -98,7 +99,8 @@ static int add(struct json_doc *d, struct json **root, struct slice path, struct
     return code;
 }
 
-static int take(struct json_doc *d, struct json *root, struct slice path, bool remove, struct json **ret, struct err *reterr)
+static int take(struct json_doc *d, struct json *root, struct slice path, bool remove, struct json **ret,
+                struct err *reterr)
 {
     struct place p = {0};
     size_t index = 0;
@@ -140,7 +142,8 @@ static int replace(struct json_doc *d, struct json **root, struct slice path, st
 
 static int operate(struct json_doc *d, struct json **root, const struct json *o, struct err *reterr)
 {
-    struct slice op = json_string_at(o, "op"), path = json_string(json_get(o, "path")), from = json_string(json_get(o, "from"));
+    struct slice op = json_string_at(o, "op"), path = json_string(json_get(o, "path")),
+                 from = json_string(json_get(o, "from"));
     const struct json *given = json_get(o, "value");
     struct json *value = NULL;
     int code;
@@ -169,7 +172,8 @@ static int operate(struct json_doc *d, struct json **root, const struct json *o,
     return 0;
 }
 
-int patch_json(struct json_doc *d, const struct json *target, const struct json *operations, struct json **ret, struct err *reterr)
+int patch_json(struct json_doc *d, const struct json *target, const struct json *operations, struct json **ret,
+               struct err *reterr)
 {
     if (json_type(operations) != JSON_ARRAY)
         return err_set(reterr, ERR_BAD_REQUEST, "a JSON patch is a list of operations");

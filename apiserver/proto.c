@@ -1,5 +1,5 @@
-/* One generic walker over the wire format (varints, 8-byte, length-delimited, 4-byte), steered by field numbers. Unknown
- * numbers are skipped, as every protobuf reader does. */
+/* One generic walker over the wire format (varints, 8-byte, length-delimited, 4-byte), steered by field numbers.
+ * Unknown numbers are skipped, as every protobuf reader does. */
 #include "common/base.h"
 
 #include "apiserver/proto.h"
@@ -92,7 +92,8 @@ static void base64(struct slice s, struct buf *out)
         uint32_t v = (uint32_t)(uint8_t)s.data[i] << 16;
         v |= n > 1 ? (uint32_t)(uint8_t)s.data[i + 1] << 8 : 0;
         v |= n > 2 ? (uint32_t)(uint8_t)s.data[i + 2] : 0;
-        char quad[4] = {digits[v >> 18], digits[v >> 12 & 63], n > 1 ? digits[v >> 6 & 63] : '=', n > 2 ? digits[v & 63] : '='};
+        char quad[4] = {digits[v >> 18], digits[v >> 12 & 63], n > 1 ? digits[v >> 6 & 63] : '=',
+                        n > 2 ? digits[v & 63] : '='};
         buf_append(out, quad, sizeof quad);
     }
 }
@@ -134,8 +135,10 @@ static int small_message(struct slice in, struct small *ret)
 static struct json *time_value(struct walker *w, const struct field *f, const struct small *m)
 {
     int64_t seconds = (int64_t)m->number[1], nanos = (int64_t)m->number[2];
-    /* Go's zero time goes over the wire as an empty message. Outside RFC 3339's four-digit years nothing can be said. */
-    if ((seconds == 0 && nanos == 0) || seconds < -62135596800 || seconds > 253402300799 || nanos < 0 || nanos > 999999999)
+    /* Go's zero time goes over the wire as an empty message. Outside RFC 3339's four-digit years nothing can be said.
+     */
+    if ((seconds == 0 && nanos == 0) || seconds < -62135596800 || seconds > 253402300799 || nanos < 0 ||
+        nanos > 999999999)
         return json_new_null(w->d);
     char text[TIME_TEXT_MAX];
     time_format(seconds * 1000000 + nanos / 1000, f->type == FIELD_MICRO_TIME ? 6 : 0, text);
@@ -337,7 +340,8 @@ int proto_open(struct slice body, struct proto_envelope *ret, struct err *reterr
 {
     struct proto_envelope e = {0};
     if (!slice_has_prefix(body, SLICE("k8s\0")))
-        return err_set(reterr, ERR_BAD_REQUEST, "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
+        return err_set(reterr, ERR_BAD_REQUEST,
+                       "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
     struct slice in = slice_from(body, 4);
     while (in.size > 0) {
         struct token k;

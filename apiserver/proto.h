@@ -15,8 +15,8 @@ struct proto_envelope {
 };
 int proto_open(struct slice body, struct proto_envelope *ret, struct err *reterr);
 
-/* The message as a tree in `d`: what is on the wire, zero values included (schema_decode drops what omitempty would), empty
- * times as null, inlined messages flattened. ERR_BAD_REQUEST on anything malformed, with the message's name. */
+/* The message as a tree in `d`: what is on the wire, zero values included (schema_decode drops what omitempty would),
+ * empty times as null, inlined messages flattened. ERR_BAD_REQUEST on anything malformed, with the message's name. */
 int proto_decode(struct json_doc *d, const struct type *t, struct slice message, struct json **ret, struct err *reterr);
 
 #endif

@@ -1,5 +1,5 @@
-/* GET of one object and LISTs. Nothing here decodes an object: bytes of the store or the cache are copied out, long answers
- * in pieces that wait for the client. Only Tables look into objects, one row at a time. */
+/* GET of one object and LISTs. Nothing here decodes an object: bytes of the store or the cache are copied out, long
+ * answers in pieces that wait for the client. Only Tables look into objects, one row at a time. */
 #include "common/base.h"
 
 #include "apiserver/columns.h"
@@ -63,7 +63,8 @@ static void get_cached(struct api_request *r, int status)
         request_answer_bytes(r, 200, o->json);
     } else {
         struct buf out = {0};
-        format_object(r->route.kind, r->accept.format, bytes_slice(o->json), clock_wall_ms(&r->api->env->clock), true, &out);
+        format_object(r->route.kind, r->accept.format, bytes_slice(o->json), clock_wall_ms(&r->api->env->clock), true,
+                      &out);
         request_answer(r, 200, "application/json", buf_slice(&out));
         buf_release(&out);
     }
@@ -123,7 +124,8 @@ static void list_head(struct api_request *r, struct buf *out)
     else if (r->accept.format == EVENT_PARTIAL)
         buf_append_str(out, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\"");
     else
-        buf_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", r->route.kind->name, kinds_api_version(r->route.kind, version));
+        buf_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", r->route.kind->name,
+                   kinds_api_version(r->route.kind, version));
     buf_printf(out, ",\"metadata\":{\"resourceVersion\":\"%" PRId64 "\"", l->revision);
     if (l->continue_token.size > 0)
         buf_printf(out, ",\"continue\":\"%s\"", l->continue_token.data);
@@ -270,9 +272,10 @@ static void page_end(const struct api_request *r, struct buf *out)
 
 static void fail_expired(struct api_request *r)
 {
-    request_fail_with(r, ERR_EXPIRED,
-                      "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-                      "without the continue parameter.");
+    request_fail_with(
+        r, ERR_EXPIRED,
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter.");
 }
 
 static void page_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
@@ -295,7 +298,8 @@ static void page_done(struct api_request *r, struct store_call *call, int status
     for (size_t i = 0; i < call->range.kv_count; i++) {
         const struct kv *kv = &call->range.kvs[i];
         struct cached *o;
-        if (kv->key.size < prefix || cached_new(r->route.kind, slice_from(kv->key, prefix), kv->value, kv->mod_revision, &o, NULL) != 0)
+        if (kv->key.size < prefix ||
+            cached_new(r->route.kind, slice_from(kv->key, prefix), kv->value, kv->mod_revision, &o, NULL) != 0)
             continue; /* the cache has logged it */
         if (selection_matches(&l->selection, r->route.kind, o))
             l->objects[l->count++] = o;
@@ -351,11 +355,14 @@ static int match_parameter(struct api_request *r, struct list_stream *l)
         if (!exact && strcmp(match.data, "NotOlderThan") != 0)
             code = list_invalid(r, "resourceVersionMatch", "supported values: \"Exact\", \"NotOlderThan\"");
         else if (!l->has_revision)
-            code = list_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided");
+            code = list_invalid(r, "resourceVersionMatch",
+                                "resourceVersionMatch is forbidden unless resourceVersion is provided");
         else if (l->start.size > 0)
-            code = list_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+            code =
+                list_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
         else if (exact && l->wanted == 0)
-            code = list_invalid(r, "resourceVersionMatch", "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+            code = list_invalid(r, "resourceVersionMatch",
+                                "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
         l->exact = exact;
     } else {
         l->exact = l->limit > 0 && l->wanted > 0;
@@ -377,7 +384,8 @@ static int list_parameters(struct api_request *r, struct list_stream *l)
         code = request_query_int(r, "resourceVersion", 0, &l->wanted);
     if (code == 0 && request_query(r, "continue", &text) && text.size > 0) {
         if (l->has_revision && l->wanted != 0)
-            code = failure_set(&r->failure, ERR_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+            code = failure_set(&r->failure, ERR_BAD_REQUEST,
+                               "specifying resource version is not allowed when using continue");
         l->has_revision = false;
         if (code == 0)
             code = token_parse(buf_slice(&text), &l->wanted, &l->start, &r->failure);

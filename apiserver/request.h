@@ -31,9 +31,9 @@ struct apiserver {
     struct api_metrics count;
     struct bootstrap *bootstrap; /* NULL once the system namespaces exist */
     bool bootstrapped;
-    struct timer probe;          /* asks the store whether it answers */
+    struct timer probe; /* asks the store whether it answers */
     uint64_t store_seen_ms;
-    bool probing;
+    struct probe *probe_call; /* under way, or NULL */
     bool closing;
     size_t caches_open, ops_open;
     struct deferred finish;
@@ -68,9 +68,9 @@ struct api_request {
     struct failure failure;
     struct json_doc *doc;
     struct strict strict;
-    bool streaming;          /* begin was called */
-    bool warn;               /* unknown fields become Warning headers */
-    size_t ops;              /* store calls in flight */
+    bool streaming; /* begin was called */
+    bool warn;      /* unknown fields become Warning headers */
+    size_t ops;     /* store calls in flight */
     struct cache_wait wait;
     void (*after_wait)(struct api_request *r, int status);
     struct deferred over;
@@ -86,12 +86,13 @@ struct watch_cache *request_cache(const struct api_request *r);
 /* Answers. Each ends the request's part in the exchange. */
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body);
 void request_answer_bytes(struct api_request *r, int status, struct bytes *json);
-void request_fail(struct api_request *r);                             /* from r->failure */
+void request_fail(struct api_request *r); /* from r->failure */
 int request_fail_with(struct api_request *r, int code, const char *format, ...) PRINTF_ARGS(3, 4);
 void request_fail_store(struct api_request *r, int status, const struct err *why);
 void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
 /* Stored bytes without resourceVersion, in the format asked for. */
-void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored, int64_t revision);
+void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
+                           int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);
 void request_end_stream(struct api_request *r, bool clean);
 
@@ -100,8 +101,10 @@ bool request_query(const struct api_request *r, const char *name, struct buf *ou
 /* A decimal parameter: absent gives `fallback`; ERR_BAD_REQUEST is set in the failure. */
 int request_query_int(struct api_request *r, const char *name, int64_t fallback, int64_t *ret);
 
-struct store_op *request_op(struct api_request *r, void (*done)(struct api_request *, struct store_call *, int, const struct err *));
-void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms, void (*after)(struct api_request *, int));
+struct store_op *request_op(struct api_request *r,
+                            void (*done)(struct api_request *, struct store_call *, int, const struct err *));
+void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms,
+                  void (*after)(struct api_request *, int));
 void request_wait_fresh(struct api_request *r, struct watch_cache *c, void (*after)(struct api_request *, int));
 
 /* namespace/name of the route as the cache and, with its prefix, the store know it. */
@@ -125,7 +128,8 @@ int request_selection(struct api_request *r, struct selection *ret);
 void selection_release(struct selection *s);
 
 /* format.c: an object's bytes (with resourceVersion) in a format; one row of a Table. */
-void format_object(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, bool columns, struct buf *out);
+void format_object(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, bool columns,
+                   struct buf *out);
 void format_row(const struct kind *k, enum event_format format, struct slice json, int64_t wall_ms, struct buf *out);
 void format_partial(struct slice json, const struct json *tree, struct buf *out);
 

@@ -7,8 +7,8 @@ static const char *method_word(struct slice method)
 {
     static const struct {
         const char *method, *word;
-    } words[] = {{"GET", "get"}, {"HEAD", "get"}, {"POST", "post"}, {"PUT", "put"}, {"PATCH", "patch"}, {"DELETE", "delete"},
-                 {"OPTIONS", "options"}};
+    } words[] = {{"GET", "get"},     {"HEAD", "get"},      {"POST", "post"},      {"PUT", "put"},
+                 {"PATCH", "patch"}, {"DELETE", "delete"}, {"OPTIONS", "options"}};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (slice_is(method, words[i].method))
             return words[i].word;
@@ -31,7 +31,9 @@ static const char *resource_verb(const struct http_request *request, const struc
     const char *word = method_word(request->method);
     bool collection = r->name.size == 0;
     if (strcmp(word, "get") == 0)
-        return query_is_true(request->query, "watch") && r->subresource.size == 0 ? "watch" : collection ? "list" : "get";
+        return query_is_true(request->query, "watch") && r->subresource.size == 0 ? "watch"
+               : collection                                                       ? "list"
+                                                                                  : "get";
     if (strcmp(word, "post") == 0)
         return "create";
     if (strcmp(word, "put") == 0)
@@ -53,7 +55,8 @@ static void resource_parts(struct slice rest, struct route *r)
         struct slice namespace = slice_cut(&look, '/');
         struct slice peek = look;
         struct slice next = slice_cut(&peek, '/');
-        bool of_namespace = look.size == 0 || ((slice_is(next, "status") || slice_is(next, "finalize")) && peek.size == 0);
+        bool of_namespace =
+            look.size == 0 || ((slice_is(next, "status") || slice_is(next, "finalize")) && peek.size == 0);
         if (!of_namespace) {
             r->namespace = namespace;
             rest = look;
@@ -142,7 +145,9 @@ int accept_parse(struct slice header, struct slice include, struct accepted *ret
             return 0;
         if (slice_is(m.as, "Table") && slice_is(m.group, "meta.k8s.io")) {
             ret->table = true;
-            ret->format = slice_is(include, "Object") ? EVENT_TABLE_OBJECT : slice_is(include, "None") ? EVENT_TABLE_NONE : EVENT_TABLE;
+            ret->format = slice_is(include, "Object") ? EVENT_TABLE_OBJECT
+                          : slice_is(include, "None") ? EVENT_TABLE_NONE
+                                                      : EVENT_TABLE;
             return 0;
         }
         if ((slice_is(m.as, "PartialObjectMetadata") || slice_is(m.as, "PartialObjectMetadataList")) &&
@@ -151,9 +156,10 @@ int accept_parse(struct slice header, struct slice include, struct accepted *ret
             return 0;
         }
     }
-    return failure_set(f, ERR_NOT_ACCEPTABLE, "only the following media types are accepted: application/json, "
-                                              "application/json;as=Table;v=v1;g=meta.k8s.io, "
-                                              "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
+    return failure_set(f, ERR_NOT_ACCEPTABLE,
+                       "only the following media types are accepted: application/json, "
+                       "application/json;as=Table;v=v1;g=meta.k8s.io, "
+                       "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
 }
 
 bool accept_aggregated(struct slice header, const char **ret_version)

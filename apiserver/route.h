@@ -11,9 +11,9 @@
 struct route {
     bool is_resource;
     struct slice group, version, resource, namespace, name, subresource; /* borrowed from the path */
-    const struct kind *kind;             /* of a resource that exists; NULL otherwise */
-    const struct subresource *sub;       /* NULL: the object itself */
-    const char *verb;                    /* "get", "list", "watch", …; non-resource: the method in lower case */
+    const struct kind *kind;                                             /* of a resource that exists; NULL otherwise */
+    const struct subresource *sub;                                       /* NULL: the object itself */
+    const char *verb; /* "get", "list", "watch", …; non-resource: the method in lower case */
 };
 
 /* Never fails: what no route fits has is_resource false, what no kind fits has kind NULL. */

@@ -90,8 +90,9 @@ static int wrong_type(struct decoder *x, const struct field *f, const struct jso
     struct buf number = {0};
     if (json_type(v) == JSON_NUMBER && f->type != FIELD_STRING && *shape == '\0')
         buf_printf(&number, " %.*s", SLICE_ARGS(json_number_text(v)));
-    int code = err_set(x->reterr, ERR_BAD_REQUEST, "json: cannot unmarshal %s%s into Go struct field %s.%s of type %s%s",
-                       json_type_word(v), number.size == 0 ? "" : number.data, x->type_name, x->plain.data, shape, go_type(f));
+    int code =
+        err_set(x->reterr, ERR_BAD_REQUEST, "json: cannot unmarshal %s%s into Go struct field %s.%s of type %s%s",
+                json_type_word(v), number.size == 0 ? "" : number.data, x->type_name, x->plain.data, shape, go_type(f));
     buf_release(&number);
     return code;
 }
@@ -328,7 +329,8 @@ static int decode_shape(struct decoder *x, const struct field *f, const struct j
 }
 
 /* Decodes the fields of `t` that stand in `in` into `out`; counts how many members of `in` were known. */
-static int decode_fields(struct decoder *x, const struct type *t, const struct json *in, struct json *out, size_t *known)
+static int decode_fields(struct decoder *x, const struct type *t, const struct json *in, struct json *out,
+                         size_t *known)
 {
     for (const struct field *f = t->fields; f->name != NULL; f++) {
         if (f->flags & FIELD_INLINE) {
@@ -385,8 +387,8 @@ static int decode_object(struct decoder *x, const struct type *t, const struct j
     return 0;
 }
 
-int schema_decode(struct json_doc *d, const struct type *t, const struct json *in, struct strict *strict, struct json **ret,
-                  struct err *reterr)
+int schema_decode(struct json_doc *d, const struct type *t, const struct json *in, struct strict *strict,
+                  struct json **ret, struct err *reterr)
 {
     struct decoder x = {.d = d, .strict = strict, .type_name = t->name, .reterr = reterr};
     buf_append(&x.path, "", 0);
@@ -486,7 +488,8 @@ static void check_members(struct check *c, const struct field *f, const struct j
     }
 }
 
-/* Two elements of a keyed list with one name: only where the name is the whole key, since Kubernetes tolerates the others. */
+/* Two elements of a keyed list with one name: only where the name is the whole key, since Kubernetes tolerates the
+ * others. */
 static void check_duplicates(struct check *c, const struct field *f, const struct json *v)
 {
     if (f->shape != FIELD_LIST || f->list != LIST_MAP || f->list_keys == NULL || strcmp(f->list_keys, "name") != 0)

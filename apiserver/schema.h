@@ -1,5 +1,5 @@
-/* The engine that reads the tables of kind.h: decoding with unknown-field detection, defaults, validation and the canonical
- * form. Pure: trees in, trees out. */
+/* The engine that reads the tables of kind.h: decoding with unknown-field detection, defaults, validation and the
+ * canonical form. Pure: trees in, trees out. */
 #ifndef APISERVER_SCHEMA_H
 #define APISERVER_SCHEMA_H
 
@@ -19,11 +19,11 @@ struct strict {
 void strict_release(struct strict *s);
 void strict_message(const struct strict *s, struct buf *out); /* joined by ", " */
 
-/* A fresh tree in `d` in canonical form: fields in table order, map keys sorted, unset ones absent, quantities and times
- * canonical, unknown fields dropped (and noted in `strict`, may be NULL).
- * ERR_BAD_REQUEST with Go's decoding text when a value has the wrong type. */
-int schema_decode(struct json_doc *d, const struct type *t, const struct json *in, struct strict *strict, struct json **ret,
-                  struct err *reterr);
+/* A fresh tree in `d` in canonical form: fields in table order, map keys sorted, unset ones absent, quantities and
+ * times canonical, unknown fields dropped (and noted in `strict`, may be NULL). ERR_BAD_REQUEST with Go's decoding text
+ * when a value has the wrong type. */
+int schema_decode(struct json_doc *d, const struct type *t, const struct json *in, struct strict *strict,
+                  struct json **ret, struct err *reterr);
 
 void schema_default(struct json_doc *d, const struct type *t, struct json *v);
 void schema_check(struct check *c, const struct type *t, const struct json *v);

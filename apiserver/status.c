@@ -50,7 +50,8 @@ void kind_resource_text(const struct kind *k, struct buf *out)
     buf_printf(out, "%s%s%s", k->plural, *k->group == '\0' ? "" : ".", k->group);
 }
 
-static int about(struct failure *f, int code, const struct kind *k, struct slice name, const char *before, const char *after)
+static int about(struct failure *f, int code, const struct kind *k, struct slice name, const char *before,
+                 const char *after)
 {
     struct buf resource = {0};
     kind_resource_text(k, &resource);
@@ -94,7 +95,8 @@ int failure_invalid(struct failure *f, const struct kind *k, struct slice name)
     f->code = ERR_INVALID;
     failure_about(f, k, name);
     buf_reset(&f->message);
-    buf_printf(&f->message, "%s%s%s \"%.*s\" is invalid: ", k->name, *k->group == '\0' ? "" : ".", k->group, SLICE_ARGS(name));
+    buf_printf(&f->message, "%s%s%s \"%.*s\" is invalid: ", k->name, *k->group == '\0' ? "" : ".", k->group,
+               SLICE_ARGS(name));
     check_message(&f->check, &f->message);
     return f->code;
 }
@@ -146,23 +148,27 @@ static void details(const struct failure *f, struct buf *out)
     }
     causes(f, out);
     if (f->retry_after_seconds > 0)
-        buf_printf(out, "%s\"retryAfterSeconds\":%d", out->data[out->size - 1] == '{' ? "" : ",", f->retry_after_seconds);
+        buf_printf(out, "%s\"retryAfterSeconds\":%d", out->data[out->size - 1] == '{' ? "" : ",",
+                   f->retry_after_seconds);
     buf_append_char(out, '}');
 }
 
 void status_failure(const struct failure *f, struct buf *out)
 {
-    buf_append_str(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
+    buf_append_str(out,
+                   "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
     json_print_string(buf_slice(&f->message), out);
     buf_printf(out, ",\"reason\":\"%s\"", err_reason(f->code));
-    if (f->kind != NULL || f->name != NULL || f->check.count > 0 || f->cause_reason != NULL || f->retry_after_seconds > 0)
+    if (f->kind != NULL || f->name != NULL || f->check.count > 0 || f->cause_reason != NULL ||
+        f->retry_after_seconds > 0)
         details(f, out);
     buf_printf(out, ",\"code\":%d}\n", err_http(f->code));
 }
 
 void status_deleted(const struct kind *k, struct slice name, struct slice uid, struct buf *out)
 {
-    buf_append_str(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"details\":{");
+    buf_append_str(out,
+                   "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"details\":{");
     member(out, "name", name);
     member(out, "group", slice_str(k->group));
     member(out, "kind", slice_str(k->plural));

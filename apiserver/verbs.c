@@ -16,12 +16,13 @@
 
 int decode_failure(struct failure *f, const struct kind *k, const struct err *why)
 {
-    return failure_set(f, ERR_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", k->name, k->version, k->name,
-                       why->message);
+    return failure_set(f, ERR_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", k->name, k->version,
+                       k->name, why->message);
 }
 
 /* Decodes what a person sent into canonical shape. */
-static int decode(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct json **ret, struct failure *f)
+static int decode(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct json **ret,
+                  struct failure *f)
 {
     struct err why;
     int code = schema_decode(d, v->kind->type, body, v->strict, ret, &why);
@@ -44,8 +45,8 @@ static int finish(const struct verb_facts *v, struct json_doc *d, struct json *o
         return decode_failure(f, v->kind, &why);
     json_print(canonical, out);
     if (out->size > OBJECT_BYTES_MAX)
-        return failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name, out->size,
-                           OBJECT_BYTES_MAX);
+        return failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name,
+                           out->size, OBJECT_BYTES_MAX);
     return 0;
 }
 
@@ -70,7 +71,8 @@ static int namespace_agrees(const struct verb_facts *v, struct json_doc *d, stru
         return 0;
     }
     if (own.size > 0 && !slice_equal(own, v->namespace))
-        return failure_set(f, ERR_BAD_REQUEST, "the namespace of the provided object does not match the namespace sent on the request");
+        return failure_set(f, ERR_BAD_REQUEST,
+                           "the namespace of the provided object does not match the namespace sent on the request");
     json_set_string(d, meta, "namespace", v->namespace);
     return 0;
 }
@@ -90,14 +92,16 @@ static void generate_name(const struct verb_facts *v, struct json_doc *d, struct
     char name[GENERATED_BASE_MAX + 8];
     if (json_string_at(meta, "name").size > 0 || base.size == 0)
         return;
-    (void)snprintf(name, sizeof name, "%.*s%.5s", (int)MIN(base.size, (size_t)GENERATED_BASE_MAX), base.data, v->suffix); /* fits */
+    (void)snprintf(name, sizeof name, "%.*s%.5s", (int)MIN(base.size, (size_t)GENERATED_BASE_MAX), base.data,
+                   v->suffix); /* fits */
     json_set_str(d, meta, "name", name);
 }
 
 static void stamp_new(const struct verb_facts *v, struct json_doc *d, struct json *meta)
 {
-    static const char *const cleared[] = {"selfLink", "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
-                                          "managedFields"};
+    static const char *const cleared[] = {
+        "selfLink",     "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
+        "managedFields"};
     char now[TIME_TEXT_MAX];
     for (size_t i = 0; i < ARRAY_LEN(cleared); i++)
         (void)json_remove(meta, cleared[i]); /* absent is as good */
@@ -108,7 +112,8 @@ static void stamp_new(const struct verb_facts *v, struct json_doc *d, struct jso
         json_set_int(d, meta, "generation", 1);
 }
 
-int verb_create(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct verb_result *ret, struct failure *f)
+int verb_create(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct verb_result *ret,
+                struct failure *f)
 {
     struct json *o = NULL;
     int code = decode(v, d, body, &o, f);
@@ -123,7 +128,7 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
         return code;
     generate_name(v, d, meta);
     stamp_new(v, d, meta);
-    if (kinds_subresource(v->kind, SLICE("status")) != NULL)
+    if (kinds_subresource(v->kind, SLICE("status")) != NULL && !v->kind->create_keeps_status)
         (void)json_remove(o, "status"); /* only its own subresource writes it */
     schema_default(d, v->kind->type, o);
     if (v->kind->prepare_create != NULL)
@@ -146,8 +151,8 @@ static void keep_field(struct json_doc *d, struct json *to, const struct json *f
 /* What only the server writes in metadata stays as it was. */
 static void keep_meta(struct json_doc *d, struct json *o, const struct json *old)
 {
-    static const char *const kept[] = {"uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
-                                       "generateName"};
+    static const char *const kept[] = {
+        "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"};
     static const char *const cleared[] = {"selfLink", "resourceVersion", "managedFields"};
     struct json *meta = json_ensure_object(d, o, "metadata");
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
@@ -156,14 +161,15 @@ static void keep_meta(struct json_doc *d, struct json *o, const struct json *old
         (void)json_remove(meta, cleared[i]); /* absent is as good */
 }
 
-static int preconditions(const struct verb_facts *v, const struct json *old, int64_t old_revision, struct slice uid, struct slice revision,
-                         struct failure *f)
+static int preconditions(const struct verb_facts *v, const struct json *old, int64_t old_revision, struct slice uid,
+                         struct slice revision, struct failure *f)
 {
     struct slice name = json_string_at(old, "metadata.name"), own = json_string_at(old, "metadata.uid");
     char text[24];
     (void)snprintf(text, sizeof text, "%" PRId64, old_revision); /* fits */
     if (uid.size > 0 && !slice_equal(uid, own))
-        return failure_conflict_with(f, v->kind, name, ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+        return failure_conflict_with(f, v->kind, name,
+                                     ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
                                      SLICE_ARGS(uid), SLICE_ARGS(own));
     if (revision.size > 0 && !slice_is(revision, text))
         return failure_conflict(f, v->kind, name);
@@ -174,13 +180,15 @@ static int names_agree(const struct verb_facts *v, struct json_doc *d, struct js
 {
     struct slice name = json_string_at(o, "metadata.name");
     if (name.size > 0 && !slice_equal(name, v->name))
-        return failure_set(f, ERR_BAD_REQUEST, "the name of the object (%.*s) does not match the name on the URL (%.*s)",
-                           SLICE_ARGS(name), SLICE_ARGS(v->name));
+        return failure_set(f, ERR_BAD_REQUEST,
+                           "the name of the object (%.*s) does not match the name on the URL (%.*s)", SLICE_ARGS(name),
+                           SLICE_ARGS(v->name));
     json_set_string(d, json_ensure_object(d, o, "metadata"), "name", v->name);
     return namespace_agrees(v, d, o, f);
 }
 
-static int no_new_finalizers(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
+static int no_new_finalizers(const struct verb_facts *v, const struct json *o, const struct json *old,
+                             struct failure *f)
 {
     if (json_at(old, "metadata.deletionTimestamp") == NULL)
         return 0;
@@ -192,7 +200,8 @@ static int no_new_finalizers(const struct verb_facts *v, const struct json *o, c
             found |= json_equal(i.value, k.value);
         if (!found)
             check_fail_at(&f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
-                          "no new finalizers can be added if the object is being deleted, found new finalizers []string{\"%.*s\"}",
+                          "no new finalizers can be added if the object is being deleted, found new finalizers "
+                          "[]string{\"%.*s\"}",
                           SLICE_ARGS(json_string(i.value)));
     }
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, v->name);
@@ -233,8 +242,8 @@ static bool deletion_is_due(const struct verb_facts *v, const struct json *o)
            (strcmp(v->kind->plural, "namespaces") != 0 || json_size(json_at(o, "spec.finalizers")) == 0);
 }
 
-static int store_changed(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old, struct verb_result *ret,
-                         struct failure *f)
+static int store_changed(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old,
+                         struct verb_result *ret, struct failure *f)
 {
     struct buf before = {0};
     int code = finish(v, d, o, &ret->bytes, f);
@@ -248,13 +257,14 @@ static int store_changed(const struct verb_facts *v, struct json_doc *d, struct 
 }
 
 /* `o` is decoded and may carry resourceVersion and uid as preconditions. */
-static int replace_object(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision, struct json *o,
-                          struct verb_result *ret, struct failure *f)
+static int replace_object(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+                          struct json *o, struct verb_result *ret, struct failure *f)
 {
     set_type_meta(v, d, o);
     int code = names_agree(v, d, o, f);
     if (code == 0)
-        code = preconditions(v, old, old_revision, json_string_at(o, "metadata.uid"), json_string_at(o, "metadata.resourceVersion"), f);
+        code = preconditions(v, old, old_revision, json_string_at(o, "metadata.uid"),
+                             json_string_at(o, "metadata.resourceVersion"), f);
     if (code == 0)
         code = no_new_finalizers(v, o, old, f);
     if (code != 0)
@@ -270,7 +280,8 @@ static int replace_object(const struct verb_facts *v, struct json_doc *d, const 
         return code;
     if (!v->kind->no_generation && (v->subresource == NULL || strcmp(v->subresource, "scale") == 0)) {
         struct json *was = NULL, *is = NULL;
-        bool known = schema_decode(d, v->kind->type, old, NULL, &was, NULL) == 0 && schema_decode(d, v->kind->type, o, NULL, &is, NULL) == 0;
+        bool known = schema_decode(d, v->kind->type, old, NULL, &was, NULL) == 0 &&
+                     schema_decode(d, v->kind->type, o, NULL, &is, NULL) == 0;
         if (known && !same_but_status(d, was, is))
             json_set_int(d, json_get(o, "metadata"), "generation", json_int_at(old, "metadata.generation", 0) + 1);
     }
@@ -292,8 +303,8 @@ int verb_update(const struct verb_facts *v, struct json_doc *d, const struct jso
     return replace_object(v, d, old, old_revision, o, ret, f);
 }
 
-int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision, enum patch_type type,
-               const struct json *patch, struct verb_result *ret, struct failure *f)
+int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+               enum patch_type type, const struct json *patch, struct verb_result *ret, struct failure *f)
 {
     struct json *target = json_copy(d, old), *patched = NULL, *o = NULL;
     struct err why;
@@ -363,8 +374,8 @@ int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct jso
     if (is_protected(v)) {
         kind_resource_text(v->kind, &resource);
         failure_about(f, v->kind, v->name);
-        int code = failure_set(f, ERR_FORBIDDEN, "%s \"%.*s\" is forbidden: this namespace may not be deleted", resource.data,
-                               SLICE_ARGS(v->name));
+        int code = failure_set(f, ERR_FORBIDDEN, "%s \"%.*s\" is forbidden: this namespace may not be deleted",
+                               resource.data, SLICE_ARGS(v->name));
         buf_release(&resource);
         return code;
     }
@@ -373,7 +384,8 @@ int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct jso
         return code;
     struct json *gone = json_copy(d, old);
     struct json *meta = json_ensure_object(d, gone, "metadata");
-    (void)snprintf(ret->uid, sizeof ret->uid, "%.*s", SLICE_ARGS(json_string_at(meta, "uid"))); /* a longer one is cut */
+    (void)snprintf(ret->uid, sizeof ret->uid, "%.*s",
+                   SLICE_ARGS(json_string_at(meta, "uid"))); /* a longer one is cut */
     if (o->propagation == PROPAGATE_ORPHAN)
         add_finalizer(d, meta, "orphan");
     if (o->propagation == PROPAGATE_FOREGROUND)
@@ -430,13 +442,15 @@ int verb_bind(const struct verb_facts *v, struct json_doc *d, const struct json 
     struct slice node = json_string_at(binding, "target.name"), bound = json_string_at(old, "spec.nodeName");
     struct slice uid = json_string_at(binding, "metadata.uid");
     if (uid.size > 0 && !slice_equal(uid, json_string_at(old, "metadata.uid")))
-        return failure_conflict_with(f, v->kind, v->name, ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+        return failure_conflict_with(f, v->kind, v->name,
+                                     ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
                                      SLICE_ARGS(uid), SLICE_ARGS(json_string_at(old, "metadata.uid")));
     if (json_at(old, "metadata.deletionTimestamp") != NULL)
-        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is being deleted, cannot be assigned to a host", SLICE_ARGS(v->name));
+        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is being deleted, cannot be assigned to a host",
+                                     SLICE_ARGS(v->name));
     if (bound.size > 0)
-        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is already assigned to node \"%.*s\"", SLICE_ARGS(v->name),
-                                     SLICE_ARGS(bound));
+        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is already assigned to node \"%.*s\"",
+                                     SLICE_ARGS(v->name), SLICE_ARGS(bound));
     struct json *o = json_copy(d, old);
     json_set_string(d, json_ensure_object(d, o, "spec"), "nodeName", node);
     struct json_iterator i = json_iterate(json_at(binding, "metadata.annotations"));
@@ -485,9 +499,11 @@ int verb_scale(const struct verb_facts *v, struct json_doc *d, const struct json
         return failure_invalid(f, &kind_scale, v->name);
     struct slice name = json_string_at(s, "metadata.name");
     if (name.size > 0 && !slice_equal(name, v->name))
-        return failure_set(f, ERR_BAD_REQUEST, "the name of the object (%.*s) does not match the name on the URL (%.*s)",
-                           SLICE_ARGS(name), SLICE_ARGS(v->name));
-    int code = preconditions(v, old, old_revision, json_string_at(s, "metadata.uid"), json_string_at(s, "metadata.resourceVersion"), f);
+        return failure_set(f, ERR_BAD_REQUEST,
+                           "the name of the object (%.*s) does not match the name on the URL (%.*s)", SLICE_ARGS(name),
+                           SLICE_ARGS(v->name));
+    int code = preconditions(v, old, old_revision, json_string_at(s, "metadata.uid"),
+                             json_string_at(s, "metadata.resourceVersion"), f);
     if (code != 0)
         return code;
     struct json *o = json_copy(d, old);

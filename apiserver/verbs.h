@@ -11,33 +11,34 @@
 
 struct verb_facts {
     const struct kind *kind;
-    const char *subresource;     /* NULL: the object itself */
+    const char *subresource;      /* NULL: the object itself */
     struct slice namespace, name; /* of the URL */
     int64_t now_us;
-    char uid[40];                /* for a new object */
-    char suffix[8];              /* for generateName */
-    struct strict *strict;       /* unknown fields are noted here */
+    char uid[40];          /* for a new object */
+    char suffix[8];        /* for generateName */
+    struct strict *strict; /* unknown fields are noted here */
 };
 
 enum verb_action { VERB_NOTHING, VERB_PUT, VERB_DELETE };
 
 struct verb_result {
     enum verb_action action;
-    struct buf bytes;        /* VERB_PUT: canonical, without resourceVersion. Else: what to answer with */
-    bool answer_status;      /* a deletion that answers with a Status */
+    struct buf bytes;   /* VERB_PUT: canonical, without resourceVersion. Else: what to answer with */
+    bool answer_status; /* a deletion that answers with a Status */
     char uid[64];
 };
 
 /* Object metadata and canonical bytes of a new object. `body` is decoded JSON. */
-int verb_create(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct verb_result *ret, struct failure *f);
+int verb_create(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct verb_result *ret,
+                struct failure *f);
 
 /* PUT: `body` takes the place of `old` (tree without resourceVersion, of revision `old_revision`). */
 int verb_update(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                 const struct json *body, struct verb_result *ret, struct failure *f);
 
 enum patch_type { PATCH_TYPE_MERGE, PATCH_TYPE_STRATEGIC, PATCH_TYPE_JSON };
-int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision, enum patch_type type,
-               const struct json *patch, struct verb_result *ret, struct failure *f);
+int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+               enum patch_type type, const struct json *patch, struct verb_result *ret, struct failure *f);
 
 struct delete_options {
     int64_t grace_seconds; /* -1: not said */

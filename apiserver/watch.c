@@ -1,7 +1,8 @@
-/*   waiting ──cache is new enough──▶ initial ──all current objects written──▶ live ──timeout, too old, client left──▶ over
+/*   waiting ──cache is new enough──▶ initial ──all current objects written──▶ live ──timeout, too old, client left──▶
+ * over
  *
- * A watcher is a cursor over the cache's ring. It writes while the client takes what was written (STREAM_WINDOW_BYTES), and
- * goes on when the exchange has drained; one that falls off the ring gets 410 and ends. */
+ * A watcher is a cursor over the cache's ring. It writes while the client takes what was written (STREAM_WINDOW_BYTES),
+ * and goes on when the exchange has drained; one that falls off the ring gets 410 and ends. */
 #include "common/base.h"
 
 #include "apiserver/request.h"
@@ -15,8 +16,8 @@ struct watch_stream {
     struct cache_watcher watcher;
     struct selection selection;
     bool live, from_now, bookmarks, described; /* described: a Table's columns were sent */
-    int64_t revision;      /* asked for, then the initial snapshot's */
-    int64_t last_sent;     /* highest revision the client knows of */
+    int64_t revision;                          /* asked for, then the initial snapshot's */
+    int64_t last_sent;                         /* highest revision the client knows of */
     struct cached **initial;
     size_t initial_count, initial_next;
     struct timer timeout, bookmark;
@@ -39,7 +40,8 @@ void watch_free(struct watch_stream *w)
     mem_free(w);
 }
 
-static const char *const type_names[] = {[EVENT_ADDED] = "ADDED", [EVENT_MODIFIED] = "MODIFIED", [EVENT_DELETED] = "DELETED"};
+static const char *const type_names[] = {
+    [EVENT_ADDED] = "ADDED", [EVENT_MODIFIED] = "MODIFIED", [EVENT_DELETED] = "DELETED"};
 
 static struct bytes *frame_new(struct watch_stream *w, enum event_type type, struct slice json, bool columns)
 {
@@ -107,7 +109,9 @@ static void send_bookmark(struct watch_stream *w)
     char version[128];
     int64_t revision = watch_cache_revision(request_cache(w->request));
     const struct kind *k = w->request->route.kind;
-    buf_printf(&out, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRId64 "\"}}}\n",
+    buf_printf(&out,
+               "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{"
+               "\"resourceVersion\":\"%" PRId64 "\"}}}\n",
                k->name, kinds_api_version(k, version), MAX(revision, w->last_sent));
     struct bytes *frame = bytes_new(buf_slice(&out));
     http_write(w->request->x, frame);
@@ -162,9 +166,11 @@ static void go_live(struct watch_stream *w)
 
 static void pump(struct watch_stream *w)
 {
-    while (w->request->x != NULL && w->initial_next < w->initial_count && w->request->x->pending_bytes < STREAM_WINDOW_BYTES) {
+    while (w->request->x != NULL && w->initial_next < w->initial_count &&
+           w->request->x->pending_bytes < STREAM_WINDOW_BYTES) {
         struct cached *o = w->initial[w->initial_next++];
-        struct bytes *frame = frame_new(w, EVENT_ADDED, bytes_slice(o->json), w->request->accept.table && !w->described);
+        struct bytes *frame =
+            frame_new(w, EVENT_ADDED, bytes_slice(o->json), w->request->accept.table && !w->described);
         w->described = true;
         send(w, frame);
         bytes_unref(frame);
@@ -258,7 +264,8 @@ static int parameters(struct api_request *r, struct watch_stream *w)
     buf_release(&text);
     if (has_initial) {
         /* Streaming lists are not served: clients fall back to list and watch when they are told so. */
-        check_fail_at(&r->failure.check, "sendInitialEvents", CHECK_FORBIDDEN, NULL, "sendInitialEvents is not supported by this server");
+        check_fail_at(&r->failure.check, "sendInitialEvents", CHECK_FORBIDDEN, NULL,
+                      "sendInitialEvents is not supported by this server");
         buf_append_str(&r->failure.message, "ListOptions.meta.k8s.io \"\" is invalid: ");
         check_message(&r->failure.check, &r->failure.message);
         return r->failure.code = ERR_INVALID;

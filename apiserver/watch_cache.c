@@ -1,10 +1,11 @@
 /*   loading ──page──▶ loading ──last page──▶ live ──store compacted past us──▶ loading
  *
- * Loading lists the prefix page by page at one revision; live follows the store's watch from the next one. Objects are an
- * array sorted by key. Events go into a ring; `sequence` numbers them, so a watcher is one number.
+ * Loading lists the prefix page by page at one revision; live follows the store's watch from the next one. Objects are
+ * an array sorted by key. Events go into a ring; `sequence` numbers them, so a watcher is one number.
  *
  * Freshness: a linearizable read of the store tells revision R; the watch's progress tells that all events up to P were
- * delivered. The cache may answer when its revision is R or more; both are asked at once and the progress again if need be. */
+ * delivered. The cache may answer when its revision is R or more; both are asked at once and the progress again if need
+ * be. */
 #include "common/base.h"
 
 #include "apiserver/limits.h"
@@ -31,14 +32,14 @@ struct watch_cache {
     bool live;                 /* the watch is on; objects are whole */
     bool watching;             /* on_closed is due */
     bool closing;
-    int64_t revision;          /* everything up to it is in */
+    int64_t revision; /* everything up to it is in */
     struct cached **objects;
     size_t count, capacity;
     struct map by_key;
     struct cache_event **ring;
     uint64_t head, tail; /* events are tail … head-1 */
     size_t ring_bytes;
-    int64_t floor;       /* events after it are in the ring */
+    int64_t floor; /* events after it are in the ring */
     struct store_watch watch;
     struct timer retry, again; /* again: the progress asked for was older than what someone waits for */
     struct buf page_key;
@@ -182,7 +183,8 @@ static void release_waits(struct watch_cache *c)
 {
     if (!c->live)
         return;
-    LIST_FOR_EACH(node, &c->waiting) {
+    LIST_FOR_EACH(node, &c->waiting)
+    {
         struct cache_wait *w = container_of(node, struct cache_wait, link);
         if (w->revision <= c->revision)
             wait_finish(w, 0);
@@ -192,7 +194,8 @@ static void release_waits(struct watch_cache *c)
 static void moved(struct watch_cache *c)
 {
     release_waits(c);
-    LIST_FOR_EACH(node, &c->watchers) {
+    LIST_FOR_EACH(node, &c->watchers)
+    {
         struct cache_watcher *w = container_of(node, struct cache_watcher, link);
         w->wake(w);
     }
@@ -212,12 +215,14 @@ static struct cache_event *apply_event(struct watch_cache *c, const struct kv_ev
         if (json_parse(d, bytes_slice(old->json), &tree, NULL) == 0) {
             (void)json_remove(json_get(tree, "metadata"), "resourceVersion"); /* it has one */
             json_print(tree, &text);
-            (void)cached_new(c->kind, slice_str(old->key), buf_slice(&text), e->kv.mod_revision, &last, NULL); /* NULL: left out */
+            (void)cached_new(c->kind, slice_str(old->key), buf_slice(&text), e->kv.mod_revision, &last,
+                             NULL); /* NULL: left out */
         }
         buf_release(&text);
         json_doc_free(d);
         event = NEW(struct cache_event);
-        *event = (struct cache_event){.object = last == NULL ? cached_ref(old) : last, .previous = old, .is_delete = true};
+        *event =
+            (struct cache_event){.object = last == NULL ? cached_ref(old) : last, .previous = old, .is_delete = true};
     } else {
         struct cached *o = ingest(c, &e->kv);
         if (o == NULL)
@@ -264,7 +269,8 @@ static void again_fire(struct timer *t)
 
 static void lose_watchers(struct watch_cache *c)
 {
-    LIST_FOR_EACH(node, &c->watchers) {
+    LIST_FOR_EACH(node, &c->watchers)
+    {
         struct cache_watcher *w = container_of(node, struct cache_watcher, link);
         list_remove(&w->link);
         w->lost(w, c->revision);
@@ -297,15 +303,17 @@ static void on_closed(struct store_watch *w, int status, int64_t compact_revisio
         finish_close(c);
         return;
     }
-    log_warn(c->env->log, "watch of the store ended; listing again", "resource=%s code=%d compacted=%" PRId64 " why=\"%s\"",
-             c->kind->plural, status, compact_revision, why == NULL ? "" : why->message);
+    log_warn(c->env->log, "watch of the store ended; listing again",
+             "resource=%s code=%d compacted=%" PRId64 " why=\"%s\"", c->kind->plural, status, compact_revision,
+             why == NULL ? "" : why->message);
     lose_watchers(c);
     load(c);
 }
 
 static void start_watch(struct watch_cache *c)
 {
-    c->watch = (struct store_watch){.on_events = on_events, .on_progress = on_progress, .on_closed = on_closed, .data = c};
+    c->watch =
+        (struct store_watch){.on_events = on_events, .on_progress = on_progress, .on_closed = on_closed, .data = c};
     struct store_watch_options o = {
         .span = {slice_str(c->prefix), slice_str(c->prefix_end)},
         .start_revision = c->page_revision + 1,
@@ -315,7 +323,8 @@ static void start_watch(struct watch_cache *c)
     c->live = true;
     c->revision = c->floor = c->page_revision;
     store_watch_start(c->store, &c->watch, &o);
-    log_info(c->env->log, "cache is whole", "resource=%s objects=%zu revision=%" PRId64, c->kind->plural, c->count, c->revision);
+    log_info(c->env->log, "cache is whole", "resource=%s objects=%zu revision=%" PRId64, c->kind->plural, c->count,
+             c->revision);
     moved(c);
     if (!list_empty(&c->waiting))
         store_watch_progress(c->store, &c->watch);
@@ -335,7 +344,8 @@ static void fetch_page(struct watch_cache *c);
 static void page_done(struct watch_cache *c, struct store_call *call, int status, const struct err *why)
 {
     if (status != 0) {
-        log_warn(c->env->log, "cannot list the store yet", "resource=%s why=\"%s\"", c->kind->plural, why == NULL ? "" : why->message);
+        log_warn(c->env->log, "cannot list the store yet", "resource=%s why=\"%s\"", c->kind->plural,
+                 why == NULL ? "" : why->message);
         loop_timer_start(&c->env->loop, &c->retry, CACHE_RETRY_MS);
         return;
     }
@@ -359,7 +369,8 @@ static void page_done(struct watch_cache *c, struct store_call *call, int status
 static void fresh_done(struct watch_cache *c, struct store_call *call, int status)
 {
     c->fresh_in_flight = false;
-    LIST_FOR_EACH(node, &c->reading) {
+    LIST_FOR_EACH(node, &c->reading)
+    {
         struct cache_wait *w = container_of(node, struct cache_wait, link);
         if (status != 0) {
             wait_finish(w, status == ERR_CANCELED ? ERR_CANCELED : ERR_UNAVAILABLE);
@@ -453,7 +464,7 @@ void watch_cache_close(struct watch_cache *c, void (*closed)(void *arg), void *a
     loop_timer_stop(&c->env->loop, &c->retry);
     loop_timer_stop(&c->env->loop, &c->again);
     LIST_FOR_EACH(node, &c->fetching)
-        store_cancel(c->store, &container_of(node, struct fetch, link)->call);
+    store_cancel(c->store, &container_of(node, struct fetch, link)->call);
     if (c->watching)
         store_watch_stop(c->store, &c->watch);
     finish_close(c);

@@ -1,6 +1,6 @@
-/* The watch cache of one resource: all its objects as immutable encoded bytes, kept current by one store watch, and a ring
- * of recent events. LISTs copy the bytes, watchers are cursors over the ring, so a watcher costs no queue of its own: one
- * that falls off the ring's end is cut. */
+/* The watch cache of one resource: all its objects as immutable encoded bytes, kept current by one store watch, and a
+ * ring of recent events. LISTs copy the bytes, watchers are cursors over the ring, so a watcher costs no queue of its
+ * own: one that falls off the ring's end is cut. */
 #ifndef APISERVER_WATCH_CACHE_H
 #define APISERVER_WATCH_CACHE_H
 
@@ -23,7 +23,7 @@ struct cached {
     bool deleting;                /* has a deletionTimestamp */
     struct label {
         struct slice key, value; /* into `text` */
-    } *labels;
+    } * labels;
     size_t label_count;
     struct slice *fields; /* values of the kind's selectable fields, in table order; into `text` */
     char *text;
@@ -32,7 +32,8 @@ struct cached {
 struct cached *cached_ref(struct cached *o);
 void cached_unref(struct cached *o);
 /* From stored bytes (no resourceVersion). ERR_CORRUPT when they are no object. One reference. */
-int cached_new(const struct kind *k, struct slice key, struct slice value, int64_t revision, struct cached **ret, struct err *reterr);
+int cached_new(const struct kind *k, struct slice key, struct slice value, int64_t revision, struct cached **ret,
+               struct err *reterr);
 
 /* Stored bytes with `"resourceVersion":"<revision>"` put in at the head of metadata. ERR_CORRUPT without metadata. */
 int splice_revision(struct slice stored, int64_t revision, struct buf *out, struct err *reterr);
@@ -62,8 +63,8 @@ bool event_type_for(const struct cache_event *e, const struct selection *s, cons
 
 struct cache_watcher {
     struct list link;
-    uint64_t sequence; /* next event to read */
-    void (*wake)(struct cache_watcher *w);             /* something came, or the revision moved */
+    uint64_t sequence;                                     /* next event to read */
+    void (*wake)(struct cache_watcher *w);                 /* something came, or the revision moved */
     void (*lost)(struct cache_watcher *w, int64_t oldest); /* the cache was rebuilt: this watcher must end with 410 */
 };
 

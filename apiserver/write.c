@@ -2,8 +2,8 @@
  *     ▲                 │ refused from a cached copy: load from the store     │ lost the race
  *     └─────────────────┴─────────────────────────────────────────────────────┘
  *
- * The first attempt uses the cache's copy; nothing is refused on the word of the cache alone. A transaction compares the
- * revision it was decided on and brings the newer object back when it lost. */
+ * The first attempt uses the cache's copy; nothing is refused on the word of the cache alone. A transaction compares
+ * the revision it was decided on and brings the newer object back when it lost. */
 #include "common/base.h"
 
 #include "apiserver/patch.h"
@@ -23,8 +23,8 @@ struct write {
     bool dry_run, creating; /* creating: the object is not there, and the verb makes it */
     bool from_cache, strict;
     int attempts;
-    int64_t revision;       /* of the object decided on */
-    struct buf key, old;    /* store key; its stored bytes */
+    int64_t revision;    /* of the object decided on */
+    struct buf key, old; /* store key; its stored bytes */
     struct buf name;
     struct verb_result result;
     /* deletecollection: what is still to do */
@@ -106,7 +106,7 @@ static void load(struct api_request *r)
     struct json *tree = NULL;
     struct buf stored = {0};
     int code = json_parse(d, bytes_slice(o->json), &tree, NULL);
-    ASSERT(code == 0); /* ingest has read it */
+    ASSERT(code == 0);                                                /* ingest has read it */
     (void)json_remove(json_get(tree, "metadata"), "resourceVersion"); /* spliced in, so it is there */
     json_print(tree, &stored);
     r->write->from_cache = true;
@@ -133,8 +133,9 @@ static bool add_strict_failure(struct api_request *r)
     struct buf text = {0};
     const struct kind *k = r->route.kind;
     strict_message(&r->strict, &text);
-    failure_set(&r->failure, ERR_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", k->name,
-                k->version, k->name, text.data);
+    failure_set(&r->failure, ERR_BAD_REQUEST,
+                "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", k->name, k->version,
+                k->name, text.data);
     buf_release(&text);
     return true;
 }
@@ -159,8 +160,9 @@ static void answer_written(struct api_request *r, int64_t revision)
         return;
     }
     if (w->kind == WRITE_BIND) {
-        request_answer(r, 201, "application/json",
-                       SLICE("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}\n"));
+        request_answer(
+            r, 201, "application/json",
+            SLICE("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}\n"));
     } else if (w->kind == WRITE_SCALE || w->kind == WRITE_SCALE_PATCH) {
         answer_scale(r, revision);
     } else if (w->kind == WRITE_DELETE && w->result.answer_status) {
@@ -184,9 +186,10 @@ static void fail_namespace(struct api_request *r, bool terminating)
         r->failure.cause_reason = "NamespaceTerminating";
         r->failure.cause_message = "namespace is being terminated";
         failure_about(&r->failure, r->route.kind, buf_slice(&r->write->name));
-        failure_set(&r->failure, ERR_FORBIDDEN,
-                    "%s \"%.*s\" is forbidden: unable to create new content in namespace %.*s because it is being terminated",
-                    resource.data, SLICE_ARGS(buf_slice(&r->write->name)), SLICE_ARGS(r->route.namespace));
+        failure_set(
+            &r->failure, ERR_FORBIDDEN,
+            "%s \"%.*s\" is forbidden: unable to create new content in namespace %.*s because it is being terminated",
+            resource.data, SLICE_ARGS(buf_slice(&r->write->name)), SLICE_ARGS(r->route.namespace));
         buf_release(&resource);
     }
     request_fail(r);
@@ -229,13 +232,16 @@ static void put_new(struct api_request *r)
         {.span = {buf_slice(&w->key), {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0},
     };
     struct kv_op put = {.kind = KV_OP_PUT, .put = {.key = buf_slice(&w->key), .value = buf_slice(&w->result.bytes)}};
-    struct kv_op look[2] = {{.kind = KV_OP_RANGE, .range = {.span = {buf_slice(&w->key), {NULL, 0}}, .keys_only = true}}};
+    struct kv_op look[2] = {
+        {.kind = KV_OP_RANGE, .range = {.span = {buf_slice(&w->key), {NULL, 0}}, .keys_only = true}}};
     /* A dry run asks the same questions and writes nothing. */
     struct kv_txn txn = {compares, &put, look, 1, w->dry_run ? 0 : 1, 1};
     if (r->route.kind->namespaced) {
         store_key(&kind_namespace, (struct slice){NULL, 0}, r->route.namespace, &namespace_key);
-        compares[1] = (struct kv_compare){
-            .span = {buf_slice(&namespace_key), {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_GREATER, .number = 0};
+        compares[1] = (struct kv_compare){.span = {buf_slice(&namespace_key), {NULL, 0}},
+                                          .target = KV_COMPARE_CREATE,
+                                          .result = KV_GREATER,
+                                          .number = 0};
         txn.compare_count = 2;
     }
     store_txn(r->api->store, &request_op(r, create_done)->call, &txn, STORE_TIMEOUT_MS);
@@ -270,10 +276,12 @@ static void change(struct api_request *r)
 {
     struct write *w = r->write;
     struct slice key = buf_slice(&w->key);
-    struct kv_compare compare = {.span = {key, {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = w->revision};
-    struct kv_op done = w->result.action == VERB_DELETE
-                            ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
-                            : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
+    struct kv_compare compare = {
+        .span = {key, {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = w->revision};
+    struct kv_op done =
+        w->result.action == VERB_DELETE
+            ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
+            : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
     struct kv_op look = {.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
     struct kv_txn txn = {&compare, &done, &look, 1, 1, 1};
     store_txn(r->api->store, &request_op(r, change_done)->call, &txn, STORE_TIMEOUT_MS);
@@ -300,7 +308,8 @@ static int scale_patched(struct api_request *r, const struct verb_facts *v, cons
         code = patch_strategic(r->doc, kind_scale.type, scale, w->body, &patched, &why);
     else
         patched = patch_merge(r->doc, scale, w->body);
-    return code != 0 ? failure_from(&r->failure, &why) : verb_scale(v, r->doc, old, revision, patched, &w->result, &r->failure);
+    return code != 0 ? failure_from(&r->failure, &why)
+                     : verb_scale(v, r->doc, old, revision, patched, &w->result, &r->failure);
 }
 
 static int decide_change(struct api_request *r, const struct verb_facts *v, const struct json *old, int64_t revision)
@@ -357,7 +366,8 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
     w->revision = revision;
     w->creating = false;
     if (old.data == NULL) {
-        bool makes = w->kind == WRITE_CREATE || (w->kind == WRITE_UPDATE && r->route.sub == NULL && r->route.kind->update_creates);
+        bool makes = w->kind == WRITE_CREATE ||
+                     (w->kind == WRITE_UPDATE && r->route.sub == NULL && r->route.kind->update_creates);
         if (makes) {
             decide_create(r, &v);
         } else if (w->collection) {
@@ -369,7 +379,8 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
         return;
     }
     if (json_parse(r->doc, old, &tree, &why) != 0) {
-        request_fail_with(r, ERR_CORRUPT, "the stored object %.*s is damaged: %s", SLICE_ARGS(buf_slice(&w->key)), why.message);
+        request_fail_with(r, ERR_CORRUPT, "the stored object %.*s is damaged: %s", SLICE_ARGS(buf_slice(&w->key)),
+                          why.message);
         return;
     }
     if (decide_change(r, &v, tree, revision) != 0 || add_strict_failure(r)) {
@@ -407,11 +418,13 @@ static int check_type_meta(struct api_request *r, const struct kind *k, const st
     struct slice kind = json_string_at(tree, "kind"), api = json_string_at(tree, "apiVersion");
     kinds_api_version(k, version);
     if (api.size > 0 && !slice_is(api, version))
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "the API version in the data (%.*s) does not match the expected API version (%s)",
+        return failure_set(&r->failure, ERR_BAD_REQUEST,
+                           "the API version in the data (%.*s) does not match the expected API version (%s)",
                            SLICE_ARGS(api), version);
     if (kind.size > 0 && !slice_is(kind, k->name))
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "%.*s in version \"%s\" cannot be handled as a %s: the kinds do not match",
-                           SLICE_ARGS(kind), k->version, k->name);
+        return failure_set(&r->failure, ERR_BAD_REQUEST,
+                           "%.*s in version \"%s\" cannot be handled as a %s: the kinds do not match", SLICE_ARGS(kind),
+                           k->version, k->name);
     return 0;
 }
 
@@ -437,11 +450,13 @@ static int parse_body(struct api_request *r, const struct type *t, struct json *
     if (slice_is(type, "application/vnd.kubernetes.protobuf"))
         return parse_protobuf(r, t, ret);
     if (type.size > 0 && !slice_is(type, "application/json"))
-        return failure_set(&r->failure, ERR_MEDIA_TYPE,
-                           "the body of the request was in an unknown format - accepted media types include: application/json, "
-                           "application/vnd.kubernetes.protobuf");
+        return failure_set(
+            &r->failure, ERR_MEDIA_TYPE,
+            "the body of the request was in an unknown format - accepted media types include: application/json, "
+            "application/vnd.kubernetes.protobuf");
     if (json_parse(r->doc, q->body, ret, &why) != 0)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "couldn't get version/kind; json parse error: %s", why.message);
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "couldn't get version/kind; json parse error: %s",
+                           why.message);
     return 0;
 }
 
@@ -479,9 +494,10 @@ static int parse_patch(struct api_request *r)
         r->write->body = tree;
         return 0;
     }
-    return failure_set(&r->failure, ERR_MEDIA_TYPE,
-                       "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, "
-                       "application/merge-patch+json, application/strategic-merge-patch+json");
+    return failure_set(
+        &r->failure, ERR_MEDIA_TYPE,
+        "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, "
+        "application/merge-patch+json, application/strategic-merge-patch+json");
 }
 
 static int propagation(struct api_request *r, struct slice word, const struct json *orphan)
@@ -495,15 +511,18 @@ static int propagation(struct api_request *r, struct slice word, const struct js
         o->propagation = PROPAGATE_ORPHAN;
     else if (word.size > 0)
         return failure_set(&r->failure, ERR_INVALID,
-                           "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%.*s\": supported values: "
-                           "\"Background\", \"Foreground\", \"Orphan\"", SLICE_ARGS(word));
+                           "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%.*s\": "
+                           "supported values: "
+                           "\"Background\", \"Foreground\", \"Orphan\"",
+                           SLICE_ARGS(word));
     return 0;
 }
 
 static int dry_run_value(struct api_request *r, struct slice word)
 {
     if (!slice_is(word, "All"))
-        return failure_set(&r->failure, ERR_INVALID, "dryRun: Unsupported value: \"%.*s\": supported values: \"All\"", SLICE_ARGS(word));
+        return failure_set(&r->failure, ERR_INVALID, "dryRun: Unsupported value: \"%.*s\": supported values: \"All\"",
+                           SLICE_ARGS(word));
     r->write->dry_run = true;
     return 0;
 }
@@ -536,7 +555,9 @@ static int parse_delete(struct api_request *r)
     struct json_iterator i = json_iterate(json_get(options, "dryRun"));
     while (code == 0 && json_next(&i))
         code = dry_run_value(r, json_string(i.value));
-    return code != 0 ? code : propagation(r, json_string_at(options, "propagationPolicy"), json_get(options, "orphanDependents"));
+    return code != 0
+               ? code
+               : propagation(r, json_string_at(options, "propagationPolicy"), json_get(options, "orphanDependents"));
 }
 
 static int parse_query(struct api_request *r)
@@ -550,8 +571,10 @@ static int parse_query(struct api_request *r)
         r->write->strict = strcmp(text.data, "Strict") == 0;
         r->warn = strcmp(text.data, "Warn") == 0;
         if (!r->write->strict && !r->warn && strcmp(text.data, "Ignore") != 0)
-            code = failure_set(&r->failure, ERR_INVALID,
-                               "fieldValidation: Unsupported value: \"%.100s\": supported values: \"Ignore\", \"Strict\", \"Warn\"", text.data);
+            code = failure_set(
+                &r->failure, ERR_INVALID,
+                "fieldValidation: Unsupported value: \"%.100s\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
+                text.data);
     }
     buf_release(&text);
     return code;
@@ -572,8 +595,9 @@ static void collection_next(struct api_request *r)
     }
     struct buf out = {0};
     char version[128];
-    buf_printf(&out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[", r->route.kind->name,
-               kinds_api_version(r->route.kind, version), (long long)w->list_revision);
+    buf_printf(&out,
+               "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[",
+               r->route.kind->name, kinds_api_version(r->route.kind, version), (long long)w->list_revision);
     for (size_t i = 0; i < w->target_count; i++) {
         if (i > 0)
             buf_append_char(&out, ',');
@@ -595,7 +619,8 @@ static void collection_begin(struct api_request *r, int status)
     w->list_revision = watch_cache_revision(c);
     w->target_count = watch_cache_list(c, &w->selection, &w->targets);
     if (w->target_count > DELETE_COLLECTION_MAX)
-        request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %d objects at once; select fewer", DELETE_COLLECTION_MAX);
+        request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %d objects at once; select fewer",
+                          DELETE_COLLECTION_MAX);
     else
         collection_next(r);
 }

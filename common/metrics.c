@@ -49,8 +49,14 @@ static struct metric *metric_of(struct metrics *m, int kind, const char *name, c
     return one;
 }
 
-struct metric *metrics_counter(struct metrics *m, const char *name, const char *help) { return metric_of(m, METRIC_COUNTER, name, help); }
-struct metric *metrics_gauge(struct metrics *m, const char *name, const char *help) { return metric_of(m, METRIC_GAUGE, name, help); }
+struct metric *metrics_counter(struct metrics *m, const char *name, const char *help)
+{
+    return metric_of(m, METRIC_COUNTER, name, help);
+}
+struct metric *metrics_gauge(struct metrics *m, const char *name, const char *help)
+{
+    return metric_of(m, METRIC_GAUGE, name, help);
+}
 struct metric *metrics_histogram(struct metrics *m, const char *name, const char *help)
 {
     return metric_of(m, METRIC_HISTOGRAM, name, help);
@@ -92,7 +98,8 @@ static void print_histogram(const struct metric *m, struct slice base, struct sl
     for (size_t i = 0; i < BUCKETS; i++)
         buf_printf(out, "%.*s_bucket{%.*s%sle=\"%g\"} %" PRIu64 "\n", SLICE_ARGS(base), SLICE_ARGS(labels), comma,
                    (double)((uint64_t)1 << i) / 1000.0, m->buckets[i]);
-    buf_printf(out, "%.*s_bucket{%.*s%sle=\"+Inf\"} %" PRIu64 "\n", SLICE_ARGS(base), SLICE_ARGS(labels), comma, m->count);
+    buf_printf(out, "%.*s_bucket{%.*s%sle=\"+Inf\"} %" PRIu64 "\n", SLICE_ARGS(base), SLICE_ARGS(labels), comma,
+               m->count);
     buf_printf(out, "%.*s_sum{%.*s} %g\n%.*s_count{%.*s} %" PRIu64 "\n", SLICE_ARGS(base), SLICE_ARGS(labels),
                (double)m->sum_ms / 1000.0, SLICE_ARGS(base), SLICE_ARGS(labels), m->count);
 }
@@ -107,7 +114,8 @@ void metrics_print(const struct metrics *m, struct buf *out)
         struct slice base, labels;
         split(one->name, &base, &labels);
         if (!slice_equal(base, last))
-            buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", SLICE_ARGS(base), one->help, SLICE_ARGS(base), words[one->kind]);
+            buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", SLICE_ARGS(base), one->help, SLICE_ARGS(base),
+                       words[one->kind]);
         last = base;
         if (one->kind == METRIC_HISTOGRAM)
             print_histogram(one, base, labels, out);

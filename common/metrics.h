@@ -1,5 +1,5 @@
-/* Counters, gauges and histograms of one component, printed in Prometheus' text format. Labels are part of a metric's name
- * as it is registered: `requests_total{verb="get"}`. */
+/* Counters, gauges and histograms of one component, printed in Prometheus' text format. Labels are part of a metric's
+ * name as it is registered: `requests_total{verb="get"}`. */
 #ifndef COMMON_METRICS_H
 #define COMMON_METRICS_H
 

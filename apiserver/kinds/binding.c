@@ -12,7 +12,6 @@ static const struct field fields_binding[] = {
 };
 static const struct type type_binding = {.name = "Binding", .fields = fields_binding, .check = check_binding};
 
-
 const struct kind kind_binding = {
     .group = "",
     .version = "v1",

@@ -15,7 +15,9 @@ static const struct field fields_config_map[] = {
     {.name = NULL},
 };
 static const struct type type_config_map = {
-    .name = "ConfigMap", .fields = fields_config_map, .check = check_config_map,
+    .name = "ConfigMap",
+    .fields = fields_config_map,
+    .check = check_config_map,
 };
 
 static const struct column columns[] = {

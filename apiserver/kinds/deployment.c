@@ -11,7 +11,8 @@ static const struct field fields_rolling_update_deployment[] = {
     {.name = NULL},
 };
 static const struct type type_rolling_update_deployment = {
-    .name = "RollingUpdateDeployment", .fields = fields_rolling_update_deployment,
+    .name = "RollingUpdateDeployment",
+    .fields = fields_rolling_update_deployment,
 };
 
 static const char *const strategy_types[] = {"Recreate", "RollingUpdate", NULL};
@@ -22,26 +23,47 @@ static const struct field fields_deployment_strategy[] = {
     {.name = NULL},
 };
 static const struct type type_deployment_strategy = {
-    .name = "DeploymentStrategy", .fields = fields_deployment_strategy, .fill = fill_deployment_strategy, .check = check_deployment_strategy,
+    .name = "DeploymentStrategy",
+    .fields = fields_deployment_strategy,
+    .fill = fill_deployment_strategy,
+    .check = check_deployment_strategy,
 };
 
 static const struct field fields_deployment_spec[] = {
-    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_POINTER, .fallback = "1",
+    {.name = "replicas",
+     .type = FIELD_INT32,
+     .proto = 1,
+     .flags = FIELD_POINTER,
+     .fallback = "1",
      .check = check_not_negative},
     {.name = "selector", .type = FIELD_OBJECT, .object = &type_label_selector, .proto = 2, .flags = FIELD_REQUIRED},
     {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3, .flags = FIELD_ALWAYS},
-    {.name = "strategy", .type = FIELD_OBJECT, .object = &type_deployment_strategy, .proto = 4,
-     .flags = FIELD_ALWAYS, .patch = PATCH_RETAIN_KEYS},
+    {.name = "strategy",
+     .type = FIELD_OBJECT,
+     .object = &type_deployment_strategy,
+     .proto = 4,
+     .flags = FIELD_ALWAYS,
+     .patch = PATCH_RETAIN_KEYS},
     {.name = "minReadySeconds", .type = FIELD_INT32, .proto = 5, .check = check_not_negative},
-    {.name = "revisionHistoryLimit", .type = FIELD_INT32, .proto = 6, .flags = FIELD_POINTER, .fallback = "10",
+    {.name = "revisionHistoryLimit",
+     .type = FIELD_INT32,
+     .proto = 6,
+     .flags = FIELD_POINTER,
+     .fallback = "10",
      .check = check_not_negative},
     {.name = "paused", .type = FIELD_BOOL, .proto = 7},
-    {.name = "progressDeadlineSeconds", .type = FIELD_INT32, .proto = 9, .flags = FIELD_POINTER,
-     .fallback = "600", .check = check_not_negative},
+    {.name = "progressDeadlineSeconds",
+     .type = FIELD_INT32,
+     .proto = 9,
+     .flags = FIELD_POINTER,
+     .fallback = "600",
+     .check = check_not_negative},
     {.name = NULL},
 };
 static const struct type type_deployment_spec = {
-    .name = "DeploymentSpec", .fields = fields_deployment_spec, .check = check_workload_spec,
+    .name = "DeploymentSpec",
+    .fields = fields_deployment_spec,
+    .check = check_workload_spec,
 };
 
 static const struct field fields_deployment_condition[] = {
@@ -54,7 +76,8 @@ static const struct field fields_deployment_condition[] = {
     {.name = NULL},
 };
 static const struct type type_deployment_condition = {
-    .name = "DeploymentCondition", .fields = fields_deployment_condition,
+    .name = "DeploymentCondition",
+    .fields = fields_deployment_condition,
 };
 
 static const struct field fields_deployment_status[] = {
@@ -63,8 +86,15 @@ static const struct field fields_deployment_status[] = {
     {.name = "updatedReplicas", .type = FIELD_INT32, .proto = 3},
     {.name = "availableReplicas", .type = FIELD_INT32, .proto = 4},
     {.name = "unavailableReplicas", .type = FIELD_INT32, .proto = 5},
-    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_deployment_condition,
-     .proto = 6, .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
+    {.name = "conditions",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_deployment_condition,
+     .proto = 6,
+     .list = LIST_MAP,
+     .list_keys = "type",
+     .patch = PATCH_MERGE,
+     .merge_key = "type"},
     {.name = "readyReplicas", .type = FIELD_INT32, .proto = 7},
     {.name = "collisionCount", .type = FIELD_INT32, .proto = 8, .flags = FIELD_POINTER},
     {.name = NULL},
@@ -80,7 +110,8 @@ static const struct field fields_deployment[] = {
     {.name = NULL},
 };
 static const struct type type_deployment = {
-    .name = "Deployment", .fields = fields_deployment,
+    .name = "Deployment",
+    .fields = fields_deployment,
 };
 
 static const struct column columns[] = {
@@ -119,7 +150,8 @@ static void check_update(struct check *c, const struct json *object, const struc
 static void row(const struct json *o, const struct column_now *now, struct cells *out)
 {
     cells_add(out, json_string_at(o, "metadata.name"));
-    cells_printf(out, "%lld/%lld", (long long)json_int_at(o, "status.readyReplicas", 0), (long long)json_int_at(o, "spec.replicas", 0));
+    cells_printf(out, "%lld/%lld", (long long)json_int_at(o, "status.readyReplicas", 0),
+                 (long long)json_int_at(o, "spec.replicas", 0));
     cells_int(out, json_int_at(o, "status.updatedReplicas", 0));
     cells_int(out, json_int_at(o, "status.availableReplicas", 0));
     cells_age(out, json_string_at(o, "metadata.creationTimestamp"), now);

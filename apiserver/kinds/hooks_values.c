@@ -164,12 +164,13 @@ void check_object_meta(struct check *c, const struct json *v)
 
 void check_selector_requirement(struct check *c, const struct json *v)
 {
-    struct slice operator = json_string_at(v, "operator");
+    struct slice operator= json_string_at(v, "operator");
     bool values = json_size(json_get(v, "values")) > 0;
     if ((slice_is(operator, "In") || slice_is(operator, "NotIn")) && !values)
         check_fail_at(c, "values", CHECK_REQUIRED, NULL, "must be specified when `operator` is 'In' or 'NotIn'");
     if ((slice_is(operator, "Exists") || slice_is(operator, "DoesNotExist")) && values)
-        check_fail_at(c, "values", CHECK_FORBIDDEN, NULL, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        check_fail_at(c, "values", CHECK_FORBIDDEN, NULL,
+                      "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
 }
 
 static const char *const effects[] = {"NoSchedule", "PreferNoSchedule", "NoExecute", NULL};

@@ -21,16 +21,18 @@ void fill_deployment_strategy(struct json_doc *d, struct json *v)
 void check_deployment_strategy(struct check *c, const struct json *v)
 {
     if (slice_is(json_string_at(v, "type"), "Recreate") && json_get(v, "rollingUpdate") != NULL)
-        check_fail_at(c, "rollingUpdate", CHECK_FORBIDDEN, NULL, "may not be specified when strategy `type` is 'Recreate'");
+        check_fail_at(c, "rollingUpdate", CHECK_FORBIDDEN, NULL,
+                      "may not be specified when strategy `type` is 'Recreate'");
     static const char *const parts[] = {"rollingUpdate.maxUnavailable", "rollingUpdate.maxSurge"};
     bool zero = json_get(v, "rollingUpdate") != NULL;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         const struct json *part = json_at(v, parts[i]);
         struct slice text = json_string(part);
         if (text.size > 0 && text.data[text.size - 1] != '%')
-            check_fail_at(c, parts[i], CHECK_INVALID, part,
-                          "a valid percent string must be a numeric string followed by an ending '%%' (e.g. '1%%',  or '93%%', "
-                          "regex used for validation is '[0-9]+%%')");
+            check_fail_at(
+                c, parts[i], CHECK_INVALID, part,
+                "a valid percent string must be a numeric string followed by an ending '%%' (e.g. '1%%',  or '93%%', "
+                "regex used for validation is '[0-9]+%%')");
         if (json_type(part) == JSON_NUMBER && json_int_or(part, 0) < 0)
             check_fail_at(c, parts[i], CHECK_INVALID, part, "must be greater than or equal to 0");
         zero &= slice_is(text, "0%") || (json_type(part) == JSON_NUMBER && json_int_or(part, 1) == 0);
@@ -48,7 +50,8 @@ void check_workload_spec(struct check *c, const struct json *v)
     struct selector parsed = {0};
     bool usable = selector != NULL && selector_from_json(selector, &parsed, NULL) == 0;
     if (selector == NULL || (usable && !selector_matches_json(&parsed, labels)))
-        check_fail_at(c, "template.metadata.labels", CHECK_INVALID, labels, "`selector` does not match template `labels`");
+        check_fail_at(c, "template.metadata.labels", CHECK_INVALID, labels,
+                      "`selector` does not match template `labels`");
     selector_release(&parsed);
     const struct json *policy = json_at(v, "template.spec.restartPolicy");
     if (json_string(policy).size > 0 && !slice_is(json_string(policy), "Always")) {
@@ -60,7 +63,8 @@ void check_workload_spec(struct check *c, const struct json *v)
     if (json_get(json_at(v, "template.spec"), "activeDeadlineSeconds") != NULL)
         check_fail_at(c, "template.spec.activeDeadlineSeconds", CHECK_FORBIDDEN, NULL,
                       "activeDeadlineSeconds in ReplicaSet is not Supported");
-    int64_t deadline = json_int_at(v, "progressDeadlineSeconds", INT32_MAX), ready = json_int_at(v, "minReadySeconds", 0);
+    int64_t deadline = json_int_at(v, "progressDeadlineSeconds", INT32_MAX),
+            ready = json_int_at(v, "minReadySeconds", 0);
     if (deadline <= ready)
         check_fail_at(c, "progressDeadlineSeconds", CHECK_INVALID, json_get(v, "progressDeadlineSeconds"),
                       "must be greater than minReadySeconds");

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 static const struct kind *const kinds[] = {
-    &kind_binding, &kind_configmap, &kind_event, &kind_namespace, &kind_node,  &kind_pod,
-    &kind_deployment, &kind_replicaset, &kind_scale, &kind_lease, NULL,
+    &kind_binding,    &kind_configmap,  &kind_event, &kind_namespace, &kind_node, &kind_pod,
+    &kind_deployment, &kind_replicaset, &kind_scale, &kind_lease,     NULL,
 };
 _Static_assert(ARRAY_LEN(kinds) <= KINDS_MAX, "the table of kinds has a bound");
 
@@ -26,7 +26,8 @@ const struct kind *kinds_find(struct slice group, struct slice version, struct s
 {
     for (size_t i = 0; kinds[i] != NULL; i++) {
         const struct kind *k = kinds[i];
-        if (plural.size > 0 && slice_is(plural, k->plural) && slice_is(group, k->group) && slice_is(version, k->version))
+        if (plural.size > 0 && slice_is(plural, k->plural) && slice_is(group, k->group) &&
+            slice_is(version, k->version))
             return k;
     }
     return NULL;
@@ -75,10 +76,12 @@ int kinds_check(struct err *reterr)
         if (k->type == NULL || (k->storage_prefix == NULL) != k->never_stored)
             return err_set(reterr, ERR_INTERNAL, "kind %s: its row lacks a type or a storage prefix", k->name);
         for (size_t j = 0; j < i; j++) {
-            bool same_prefix = !k->never_stored && !kinds[j]->never_stored && strcmp(k->storage_prefix, kinds[j]->storage_prefix) == 0;
+            bool same_prefix =
+                !k->never_stored && !kinds[j]->never_stored && strcmp(k->storage_prefix, kinds[j]->storage_prefix) == 0;
             bool same_name = strcmp(k->name, kinds[j]->name) == 0 && strcmp(k->group, kinds[j]->group) == 0;
             if (same_prefix || same_name)
-                return err_set(reterr, ERR_INTERNAL, "kinds %s and %s stand twice in the table", k->name, kinds[j]->name);
+                return err_set(reterr, ERR_INTERNAL, "kinds %s and %s stand twice in the table", k->name,
+                               kinds[j]->name);
         }
     }
     return 0;

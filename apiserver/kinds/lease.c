@@ -6,12 +6,10 @@
 
 static const struct field fields_lease_spec[] = {
     {.name = "holderIdentity", .type = FIELD_STRING, .proto = 1, .flags = FIELD_POINTER},
-    {.name = "leaseDurationSeconds", .type = FIELD_INT32, .proto = 2, .flags = FIELD_POINTER,
-     .check = check_positive},
+    {.name = "leaseDurationSeconds", .type = FIELD_INT32, .proto = 2, .flags = FIELD_POINTER, .check = check_positive},
     {.name = "acquireTime", .type = FIELD_MICRO_TIME, .proto = 3},
     {.name = "renewTime", .type = FIELD_MICRO_TIME, .proto = 4},
-    {.name = "leaseTransitions", .type = FIELD_INT32, .proto = 5, .flags = FIELD_POINTER,
-     .check = check_not_negative},
+    {.name = "leaseTransitions", .type = FIELD_INT32, .proto = 5, .flags = FIELD_POINTER, .check = check_not_negative},
     {.name = "strategy", .type = FIELD_STRING, .proto = 6, .flags = FIELD_POINTER},
     {.name = "preferredHolder", .type = FIELD_STRING, .proto = 7, .flags = FIELD_POINTER},
     {.name = NULL},
@@ -40,7 +38,6 @@ static void row(const struct json *o, const struct column_now *now, struct cells
     cells_add(out, json_string_at(o, "spec.holderIdentity"));
     cells_age(out, json_string_at(o, "metadata.creationTimestamp"), now);
 }
-
 
 const struct kind kind_lease = {
     .group = "coordination.k8s.io",

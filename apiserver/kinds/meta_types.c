@@ -13,21 +13,20 @@ static const struct field fields_owner_reference[] = {
     {.name = NULL},
 };
 static const struct type type_owner_reference = {
-    .name = "OwnerReference", .fields = fields_owner_reference, .check = check_owner,
+    .name = "OwnerReference",
+    .fields = fields_owner_reference,
+    .check = check_owner,
 };
 
 static const struct field fields_managed_fields_entry[] = {
-    {.name = "manager", .type = FIELD_STRING, .proto = 1},
-    {.name = "operation", .type = FIELD_STRING, .proto = 2},
-    {.name = "apiVersion", .type = FIELD_STRING, .proto = 3},
-    {.name = "time", .type = FIELD_TIME, .proto = 4},
-    {.name = "fieldsType", .type = FIELD_STRING, .proto = 6},
-    {.name = "fieldsV1", .type = FIELD_RAW, .proto = 7},
-    {.name = "subresource", .type = FIELD_STRING, .proto = 8},
-    {.name = NULL},
+    {.name = "manager", .type = FIELD_STRING, .proto = 1},     {.name = "operation", .type = FIELD_STRING, .proto = 2},
+    {.name = "apiVersion", .type = FIELD_STRING, .proto = 3},  {.name = "time", .type = FIELD_TIME, .proto = 4},
+    {.name = "fieldsType", .type = FIELD_STRING, .proto = 6},  {.name = "fieldsV1", .type = FIELD_RAW, .proto = 7},
+    {.name = "subresource", .type = FIELD_STRING, .proto = 8}, {.name = NULL},
 };
 static const struct type type_managed_fields_entry = {
-    .name = "ManagedFieldsEntry", .fields = fields_managed_fields_entry,
+    .name = "ManagedFieldsEntry",
+    .fields = fields_managed_fields_entry,
 };
 
 static const struct field fields_object_meta[] = {
@@ -43,11 +42,26 @@ static const struct field fields_object_meta[] = {
     {.name = "deletionGracePeriodSeconds", .type = FIELD_INT64, .proto = 10, .flags = FIELD_POINTER},
     {.name = "labels", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 11, .check = check_labels},
     {.name = "annotations", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 12, .check = check_annotations},
-    {.name = "ownerReferences", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_owner_reference,
-     .proto = 13, .list = LIST_MAP, .list_keys = "uid", .patch = PATCH_MERGE, .merge_key = "uid"},
-    {.name = "finalizers", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 14, .check = check_finalizers,
-     .list = LIST_SET, .patch = PATCH_MERGE},
-    {.name = "managedFields", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_managed_fields_entry,
+    {.name = "ownerReferences",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_owner_reference,
+     .proto = 13,
+     .list = LIST_MAP,
+     .list_keys = "uid",
+     .patch = PATCH_MERGE,
+     .merge_key = "uid"},
+    {.name = "finalizers",
+     .type = FIELD_STRING,
+     .shape = FIELD_LIST,
+     .proto = 14,
+     .check = check_finalizers,
+     .list = LIST_SET,
+     .patch = PATCH_MERGE},
+    {.name = "managedFields",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_managed_fields_entry,
      .proto = 17},
     {.name = NULL},
 };
@@ -62,13 +76,18 @@ static const struct field fields_label_selector_requirement[] = {
     {.name = NULL},
 };
 static const struct type type_label_selector_requirement = {
-    .name = "LabelSelectorRequirement", .fields = fields_label_selector_requirement, .check = check_selector_requirement,
+    .name = "LabelSelectorRequirement",
+    .fields = fields_label_selector_requirement,
+    .check = check_selector_requirement,
 };
 
 static const struct field fields_label_selector[] = {
     {.name = "matchLabels", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 1, .check = check_labels},
-    {.name = "matchExpressions", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_label_selector_requirement, .proto = 2},
+    {.name = "matchExpressions",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_label_selector_requirement,
+     .proto = 2},
     {.name = NULL},
 };
 const struct type type_label_selector = {.name = "LabelSelector", .fields = fields_label_selector};
@@ -90,7 +109,8 @@ static const struct field fields_local_object_reference[] = {
     {.name = NULL},
 };
 const struct type type_local_object_reference = {
-    .name = "LocalObjectReference", .fields = fields_local_object_reference,
+    .name = "LocalObjectReference",
+    .fields = fields_local_object_reference,
 };
 
 static const struct field fields_typed_local_object_reference[] = {
@@ -100,7 +120,8 @@ static const struct field fields_typed_local_object_reference[] = {
     {.name = NULL},
 };
 const struct type type_typed_local_object_reference = {
-    .name = "TypedLocalObjectReference", .fields = fields_typed_local_object_reference,
+    .name = "TypedLocalObjectReference",
+    .fields = fields_typed_local_object_reference,
 };
 
 static const struct field fields_typed_object_reference[] = {
@@ -111,5 +132,6 @@ static const struct field fields_typed_object_reference[] = {
     {.name = NULL},
 };
 const struct type type_typed_object_reference = {
-    .name = "TypedObjectReference", .fields = fields_typed_object_reference,
+    .name = "TypedObjectReference",
+    .fields = fields_typed_object_reference,
 };

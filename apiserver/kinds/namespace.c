@@ -20,13 +20,21 @@ static const struct field fields_namespace_condition[] = {
     {.name = NULL},
 };
 static const struct type type_namespace_condition = {
-    .name = "NamespaceCondition", .fields = fields_namespace_condition,
+    .name = "NamespaceCondition",
+    .fields = fields_namespace_condition,
 };
 
 static const struct field fields_namespace_status[] = {
     {.name = "phase", .type = FIELD_STRING, .proto = 1, .fallback = "\"Active\""},
-    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_namespace_condition,
-     .proto = 2, .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
+    {.name = "conditions",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_namespace_condition,
+     .proto = 2,
+     .list = LIST_MAP,
+     .list_keys = "type",
+     .patch = PATCH_MERGE,
+     .merge_key = "type"},
     {.name = NULL},
 };
 static const struct type type_namespace_status = {.name = "NamespaceStatus", .fields = fields_namespace_status};

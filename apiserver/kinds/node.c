@@ -22,7 +22,8 @@ static const struct field fields_config_map_node_config_source[] = {
     {.name = NULL},
 };
 static const struct type type_config_map_node_config_source = {
-    .name = "ConfigMapNodeConfigSource", .fields = fields_config_map_node_config_source,
+    .name = "ConfigMapNodeConfigSource",
+    .fields = fields_config_map_node_config_source,
 };
 
 static const struct field fields_node_config_source[] = {
@@ -38,8 +39,7 @@ static const struct field fields_node_spec[] = {
     {.name = "unschedulable", .type = FIELD_BOOL, .proto = 4},
     {.name = "taints", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_taint, .proto = 5},
     {.name = "configSource", .type = FIELD_OBJECT, .object = &type_node_config_source, .proto = 6},
-    {.name = "podCIDRs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 7, .list = LIST_SET,
-     .patch = PATCH_MERGE},
+    {.name = "podCIDRs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 7, .list = LIST_SET, .patch = PATCH_MERGE},
     {.name = NULL},
 };
 static const struct type type_node_spec = {.name = "NodeSpec", .fields = fields_node_spec};
@@ -69,12 +69,16 @@ static const struct field fields_daemon_endpoint[] = {
 static const struct type type_daemon_endpoint = {.name = "DaemonEndpoint", .fields = fields_daemon_endpoint};
 
 static const struct field fields_node_daemon_endpoints[] = {
-    {.name = "kubeletEndpoint", .type = FIELD_OBJECT, .object = &type_daemon_endpoint, .proto = 1,
+    {.name = "kubeletEndpoint",
+     .type = FIELD_OBJECT,
+     .object = &type_daemon_endpoint,
+     .proto = 1,
      .flags = FIELD_ALWAYS},
     {.name = NULL},
 };
 static const struct type type_node_daemon_endpoints = {
-    .name = "NodeDaemonEndpoints", .fields = fields_node_daemon_endpoints,
+    .name = "NodeDaemonEndpoints",
+    .fields = fields_node_daemon_endpoints,
 };
 
 static const struct field fields_node_system_info[] = {
@@ -121,7 +125,8 @@ static const struct field fields_node_runtime_handler_features[] = {
     {.name = NULL},
 };
 static const struct type type_node_runtime_handler_features = {
-    .name = "NodeRuntimeHandlerFeatures", .fields = fields_node_runtime_handler_features,
+    .name = "NodeRuntimeHandlerFeatures",
+    .fields = fields_node_runtime_handler_features,
 };
 
 static const struct field fields_node_runtime_handler[] = {
@@ -130,7 +135,8 @@ static const struct field fields_node_runtime_handler[] = {
     {.name = NULL},
 };
 static const struct type type_node_runtime_handler = {
-    .name = "NodeRuntimeHandler", .fields = fields_node_runtime_handler,
+    .name = "NodeRuntimeHandler",
+    .fields = fields_node_runtime_handler,
 };
 
 static const struct field fields_node_features[] = {
@@ -143,25 +149,50 @@ static const struct field fields_node_status[] = {
     {.name = "capacity", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_resources},
     {.name = "allocatable", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_resources},
     {.name = "phase", .type = FIELD_STRING, .proto = 3},
-    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_node_condition, .proto = 4,
-     .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
-    {.name = "addresses", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_node_address, .proto = 5,
-     .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
-    {.name = "daemonEndpoints", .type = FIELD_OBJECT, .object = &type_node_daemon_endpoints, .proto = 6,
+    {.name = "conditions",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_node_condition,
+     .proto = 4,
+     .list = LIST_MAP,
+     .list_keys = "type",
+     .patch = PATCH_MERGE,
+     .merge_key = "type"},
+    {.name = "addresses",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_node_address,
+     .proto = 5,
+     .list = LIST_MAP,
+     .list_keys = "type",
+     .patch = PATCH_MERGE,
+     .merge_key = "type"},
+    {.name = "daemonEndpoints",
+     .type = FIELD_OBJECT,
+     .object = &type_node_daemon_endpoints,
+     .proto = 6,
      .flags = FIELD_ALWAYS},
     {.name = "nodeInfo", .type = FIELD_OBJECT, .object = &type_node_system_info, .proto = 7, .flags = FIELD_ALWAYS},
     {.name = "images", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_image, .proto = 8},
     {.name = "volumesInUse", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 9},
-    {.name = "volumesAttached", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_attached_volume,
+    {.name = "volumesAttached",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_attached_volume,
      .proto = 10},
     {.name = "config", .type = FIELD_OBJECT, .object = &type_node_config_status, .proto = 11},
-    {.name = "runtimeHandlers", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_node_runtime_handler,
+    {.name = "runtimeHandlers",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_node_runtime_handler,
      .proto = 12},
     {.name = "features", .type = FIELD_OBJECT, .object = &type_node_features, .proto = 13},
     {.name = NULL},
 };
 static const struct type type_node_status = {
-    .name = "NodeStatus", .fields = fields_node_status, .fill = fill_node_status,
+    .name = "NodeStatus",
+    .fields = fields_node_status,
+    .fill = fill_node_status,
 };
 
 static const struct field fields_node[] = {
@@ -280,5 +311,6 @@ const struct kind kind_node = {
     .selectable = selectable,
     .columns = columns,
     .row = row,
+    .create_keeps_status = true,
     .no_generation = true,
 };

@@ -25,7 +25,8 @@ static const struct field fields_container_state_waiting[] = {
     {.name = NULL},
 };
 static const struct type type_container_state_waiting = {
-    .name = "ContainerStateWaiting", .fields = fields_container_state_waiting,
+    .name = "ContainerStateWaiting",
+    .fields = fields_container_state_waiting,
 };
 
 static const struct field fields_container_state_running[] = {
@@ -33,7 +34,8 @@ static const struct field fields_container_state_running[] = {
     {.name = NULL},
 };
 static const struct type type_container_state_running = {
-    .name = "ContainerStateRunning", .fields = fields_container_state_running,
+    .name = "ContainerStateRunning",
+    .fields = fields_container_state_running,
 };
 
 static const struct field fields_container_state_terminated[] = {
@@ -47,7 +49,8 @@ static const struct field fields_container_state_terminated[] = {
     {.name = NULL},
 };
 static const struct type type_container_state_terminated = {
-    .name = "ContainerStateTerminated", .fields = fields_container_state_terminated,
+    .name = "ContainerStateTerminated",
+    .fields = fields_container_state_terminated,
 };
 
 static const struct field fields_container_state[] = {
@@ -66,7 +69,8 @@ static const struct field fields_volume_mount_status[] = {
     {.name = NULL},
 };
 static const struct type type_volume_mount_status = {
-    .name = "VolumeMountStatus", .fields = fields_volume_mount_status,
+    .name = "VolumeMountStatus",
+    .fields = fields_volume_mount_status,
 };
 
 static const struct field fields_linux_container_user[] = {
@@ -76,7 +80,8 @@ static const struct field fields_linux_container_user[] = {
     {.name = NULL},
 };
 static const struct type type_linux_container_user = {
-    .name = "LinuxContainerUser", .fields = fields_linux_container_user,
+    .name = "LinuxContainerUser",
+    .fields = fields_linux_container_user,
 };
 
 static const struct field fields_container_user[] = {
@@ -94,8 +99,13 @@ static const struct type type_resource_health = {.name = "ResourceHealth", .fiel
 
 static const struct field fields_resource_status[] = {
     {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "resources", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_resource_health, .proto = 2,
-     .list = LIST_MAP, .list_keys = "resourceID"},
+    {.name = "resources",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_resource_health,
+     .proto = 2,
+     .list = LIST_MAP,
+     .list_keys = "resourceID"},
     {.name = NULL},
 };
 static const struct type type_resource_status = {.name = "ResourceStatus", .fields = fields_resource_status};
@@ -112,11 +122,25 @@ static const struct field fields_container_status[] = {
     {.name = "started", .type = FIELD_BOOL, .proto = 9, .flags = FIELD_POINTER},
     {.name = "allocatedResources", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 10},
     {.name = "resources", .type = FIELD_OBJECT, .object = &type_resource_requirements, .proto = 11},
-    {.name = "volumeMounts", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume_mount_status,
-     .proto = 12, .list = LIST_MAP, .list_keys = "mountPath", .patch = PATCH_MERGE, .merge_key = "mountPath"},
+    {.name = "volumeMounts",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_volume_mount_status,
+     .proto = 12,
+     .list = LIST_MAP,
+     .list_keys = "mountPath",
+     .patch = PATCH_MERGE,
+     .merge_key = "mountPath"},
     {.name = "user", .type = FIELD_OBJECT, .object = &type_container_user, .proto = 13},
-    {.name = "allocatedResourcesStatus", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_resource_status, .proto = 14, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
+    {.name = "allocatedResourcesStatus",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_resource_status,
+     .proto = 14,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
     {.name = NULL},
 };
 static const struct type type_container_status = {.name = "ContainerStatus", .fields = fields_container_status};
@@ -133,7 +157,8 @@ static const struct field fields_pod_resource_claim_status[] = {
     {.name = NULL},
 };
 static const struct type type_pod_resource_claim_status = {
-    .name = "PodResourceClaimStatus", .fields = fields_pod_resource_claim_status,
+    .name = "PodResourceClaimStatus",
+    .fields = fields_pod_resource_claim_status,
 };
 
 static const struct field fields_host_ip[] = {
@@ -144,28 +169,63 @@ static const struct type type_host_ip = {.name = "HostIP", .fields = fields_host
 
 static const struct field fields_pod_status[] = {
     {.name = "phase", .type = FIELD_STRING, .proto = 1, .fallback = "\"Pending\""},
-    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_condition, .proto = 2,
-     .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
+    {.name = "conditions",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_condition,
+     .proto = 2,
+     .list = LIST_MAP,
+     .list_keys = "type",
+     .patch = PATCH_MERGE,
+     .merge_key = "type"},
     {.name = "message", .type = FIELD_STRING, .proto = 3},
     {.name = "reason", .type = FIELD_STRING, .proto = 4},
     {.name = "hostIP", .type = FIELD_STRING, .proto = 5},
     {.name = "podIP", .type = FIELD_STRING, .proto = 6},
     {.name = "startTime", .type = FIELD_TIME, .proto = 7},
-    {.name = "containerStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_status,
+    {.name = "containerStatuses",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container_status,
      .proto = 8},
     {.name = "qosClass", .type = FIELD_STRING, .proto = 9},
-    {.name = "initContainerStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_status,
+    {.name = "initContainerStatuses",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container_status,
      .proto = 10},
     {.name = "nominatedNodeName", .type = FIELD_STRING, .proto = 11},
-    {.name = "podIPs", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_ip, .proto = 12,
-     .list = LIST_MAP, .list_keys = "ip", .patch = PATCH_MERGE, .merge_key = "ip"},
-    {.name = "ephemeralContainerStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_container_status, .proto = 13},
+    {.name = "podIPs",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_ip,
+     .proto = 12,
+     .list = LIST_MAP,
+     .list_keys = "ip",
+     .patch = PATCH_MERGE,
+     .merge_key = "ip"},
+    {.name = "ephemeralContainerStatuses",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container_status,
+     .proto = 13},
     {.name = "resize", .type = FIELD_STRING, .proto = 14},
-    {.name = "resourceClaimStatuses", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_pod_resource_claim_status, .proto = 15, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE | PATCH_RETAIN_KEYS, .merge_key = "name"},
-    {.name = "hostIPs", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_host_ip, .proto = 16,
-     .patch = PATCH_MERGE, .merge_key = "ip"},
+    {.name = "resourceClaimStatuses",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_resource_claim_status,
+     .proto = 15,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE | PATCH_RETAIN_KEYS,
+     .merge_key = "name"},
+    {.name = "hostIPs",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_host_ip,
+     .proto = 16,
+     .patch = PATCH_MERGE,
+     .merge_key = "ip"},
     {.name = NULL},
 };
 static const struct type type_pod_status = {.name = "PodStatus", .fields = fields_pod_status};
@@ -189,7 +249,10 @@ static const struct column columns[] = {
     {.name = "IP", .type = "string", .doc = "Address of the pod.", .priority = 1},
     {.name = "Node", .type = "string", .doc = "Where it runs.", .priority = 1},
     {.name = "Nominated Node", .type = "string", .doc = "Where it may run once others are evicted.", .priority = 1},
-    {.name = "Readiness Gates", .type = "string", .doc = "Further conditions of readiness that hold, of all.", .priority = 1},
+    {.name = "Readiness Gates",
+     .type = "string",
+     .doc = "Further conditions of readiness that hold, of all.",
+     .priority = 1},
     {.name = NULL},
 };
 
@@ -259,7 +322,8 @@ static bool view_init(const struct json *o, struct pod_view *v)
     size_t total = json_size(json_at(o, "spec.initContainers"));
     struct json_iterator i = json_iterate(json_at(o, "status.initContainerStatuses"));
     while (json_next(&i)) {
-        const struct json *terminated = json_at(i.value, "state.terminated"), *waiting = json_at(i.value, "state.waiting");
+        const struct json *terminated = json_at(i.value, "state.terminated"),
+                          *waiting = json_at(i.value, "state.waiting");
         bool sidecar = is_sidecar(o, json_string_at(i.value, "name"));
         note_restart(v, i.value);
         if (terminated != NULL && json_int_at(terminated, "exitCode", 0) == 0)
@@ -319,7 +383,8 @@ static void view(const struct json *o, struct pod_view *v)
     if (json_string_at(o, "metadata.deletionTimestamp").size > 0) {
         if (slice_is(reason, "NodeLost"))
             set_reason(v, "Unknown");
-        else if (!slice_is(json_string_at(o, "status.phase"), "Succeeded") && !slice_is(json_string_at(o, "status.phase"), "Failed"))
+        else if (!slice_is(json_string_at(o, "status.phase"), "Succeeded") &&
+                 !slice_is(json_string_at(o, "status.phase"), "Failed"))
             set_reason(v, "Terminating");
     }
 }
@@ -388,13 +453,14 @@ static int64_t grace_seconds(const struct json *o, int64_t asked)
 static struct json *frozen_spec(struct json_doc *d, const struct json *o, const struct json *like)
 {
     static const char *const lists[] = {"containers", "initContainers"};
-    static const char *const free_fields[] = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates",
-                                              "ephemeralContainers"};
+    static const char *const free_fields[] = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds",
+                                              "schedulingGates", "ephemeralContainers"};
     struct json *spec = json_copy(d, json_get(o, "spec"));
     for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
         struct json_iterator i = json_iterate(json_get(spec, lists[l]));
         while (json_next(&i)) {
-            const struct json *image = json_get(json_element(json_get(json_get(like, "spec"), lists[l]), i.position - 1), "image");
+            const struct json *image =
+                json_get(json_element(json_get(json_get(like, "spec"), lists[l]), i.position - 1), "image");
             if (image != NULL)
                 json_set(d, i.value, "image", json_copy(d, image));
         }
@@ -422,12 +488,14 @@ static void check_update(struct check *c, const struct json *object, const struc
 {
     struct json_doc *d = json_doc_new();
     if (!keeps_tolerations(object, old))
-        check_fail_at(c, "spec.tolerations", CHECK_FORBIDDEN, NULL, "existing toleration can not be modified except its tolerationSeconds");
+        check_fail_at(c, "spec.tolerations", CHECK_FORBIDDEN, NULL,
+                      "existing toleration can not be modified except its tolerationSeconds");
     if (!json_equal(frozen_spec(d, object, old), frozen_spec(d, old, old)))
-        check_fail_at(c, "spec", CHECK_FORBIDDEN, NULL,
-                      "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-                      "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-                      "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
+        check_fail_at(
+            c, "spec", CHECK_FORBIDDEN, NULL,
+            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
     json_doc_free(d);
 }
 

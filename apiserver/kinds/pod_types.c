@@ -23,7 +23,8 @@ static const struct field fields_config_map_key_selector[] = {
     {.name = NULL},
 };
 static const struct type type_config_map_key_selector = {
-    .name = "ConfigMapKeySelector", .fields = fields_config_map_key_selector,
+    .name = "ConfigMapKeySelector",
+    .fields = fields_config_map_key_selector,
 };
 
 static const struct field fields_secret_key_selector[] = {
@@ -33,7 +34,8 @@ static const struct field fields_secret_key_selector[] = {
     {.name = NULL},
 };
 static const struct type type_secret_key_selector = {
-    .name = "SecretKeySelector", .fields = fields_secret_key_selector,
+    .name = "SecretKeySelector",
+    .fields = fields_secret_key_selector,
 };
 
 static const struct field fields_env_var_source[] = {
@@ -114,7 +116,9 @@ static const struct field fields_probe_handler[] = {
     {.name = NULL},
 };
 static const struct type type_probe_handler = {
-    .name = "ProbeHandler", .fields = fields_probe_handler, .check = check_handler,
+    .name = "ProbeHandler",
+    .fields = fields_probe_handler,
+    .check = check_handler,
 };
 
 static const struct field fields_probe[] = {
@@ -124,7 +128,10 @@ static const struct field fields_probe[] = {
     {.name = "periodSeconds", .type = FIELD_INT32, .proto = 4, .fallback = "10", .check = check_not_negative},
     {.name = "successThreshold", .type = FIELD_INT32, .proto = 5, .fallback = "1", .check = check_not_negative},
     {.name = "failureThreshold", .type = FIELD_INT32, .proto = 6, .fallback = "3", .check = check_not_negative},
-    {.name = "terminationGracePeriodSeconds", .type = FIELD_INT64, .proto = 7, .flags = FIELD_POINTER,
+    {.name = "terminationGracePeriodSeconds",
+     .type = FIELD_INT64,
+     .proto = 7,
+     .flags = FIELD_POINTER,
      .check = check_positive},
     {.name = NULL},
 };
@@ -144,7 +151,9 @@ static const struct field fields_lifecycle_handler[] = {
     {.name = NULL},
 };
 static const struct type type_lifecycle_handler = {
-    .name = "LifecycleHandler", .fields = fields_lifecycle_handler, .check = check_handler,
+    .name = "LifecycleHandler",
+    .fields = fields_lifecycle_handler,
+    .check = check_handler,
 };
 
 static const struct field fields_lifecycle[] = {
@@ -178,7 +187,8 @@ static const struct field fields_windows_security_context_options[] = {
     {.name = NULL},
 };
 static const struct type type_windows_security_context_options = {
-    .name = "WindowsSecurityContextOptions", .fields = fields_windows_security_context_options,
+    .name = "WindowsSecurityContextOptions",
+    .fields = fields_windows_security_context_options,
 };
 
 static const char *const seccomp_types[] = {"Localhost", "RuntimeDefault", "Unconfined", NULL};
@@ -220,7 +230,8 @@ static const struct field fields_config_map_env_source[] = {
     {.name = NULL},
 };
 static const struct type type_config_map_env_source = {
-    .name = "ConfigMapEnvSource", .fields = fields_config_map_env_source,
+    .name = "ConfigMapEnvSource",
+    .fields = fields_config_map_env_source,
 };
 
 static const struct field fields_secret_env_source[] = {
@@ -251,7 +262,8 @@ static const struct field fields_container_resize_policy[] = {
     {.name = NULL},
 };
 static const struct type type_container_resize_policy = {
-    .name = "ContainerResizePolicy", .fields = fields_container_resize_policy,
+    .name = "ContainerResizePolicy",
+    .fields = fields_container_resize_policy,
 };
 
 static const char *const pull_policies[] = {"Always", "IfNotPresent", "Never", NULL};
@@ -264,14 +276,38 @@ static const struct field fields_container[] = {
     {.name = "command", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
     {.name = "args", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 4},
     {.name = "workingDir", .type = FIELD_STRING, .proto = 5},
-    {.name = "ports", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_port, .proto = 6,
-     .list = LIST_MAP, .list_keys = "containerPort,protocol", .patch = PATCH_MERGE, .merge_key = "containerPort"},
-    {.name = "env", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_env_var, .proto = 7,
-     .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
-    {.name = "resources", .type = FIELD_OBJECT, .object = &type_resource_requirements, .proto = 8,
+    {.name = "ports",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container_port,
+     .proto = 6,
+     .list = LIST_MAP,
+     .list_keys = "containerPort,protocol",
+     .patch = PATCH_MERGE,
+     .merge_key = "containerPort"},
+    {.name = "env",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_env_var,
+     .proto = 7,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
+    {.name = "resources",
+     .type = FIELD_OBJECT,
+     .object = &type_resource_requirements,
+     .proto = 8,
      .flags = FIELD_ALWAYS},
-    {.name = "volumeMounts", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume_mount, .proto = 9,
-     .list = LIST_MAP, .list_keys = "mountPath", .patch = PATCH_MERGE, .merge_key = "mountPath"},
+    {.name = "volumeMounts",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_volume_mount,
+     .proto = 9,
+     .list = LIST_MAP,
+     .list_keys = "mountPath",
+     .patch = PATCH_MERGE,
+     .merge_key = "mountPath"},
     {.name = "livenessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 10},
     {.name = "readinessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 11},
     {.name = "lifecycle", .type = FIELD_OBJECT, .object = &type_lifecycle, .proto = 12},
@@ -282,18 +318,34 @@ static const struct field fields_container[] = {
     {.name = "stdinOnce", .type = FIELD_BOOL, .proto = 17},
     {.name = "tty", .type = FIELD_BOOL, .proto = 18},
     {.name = "envFrom", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_env_from_source, .proto = 19},
-    {.name = "terminationMessagePolicy", .type = FIELD_STRING, .proto = 20, .fallback = "\"File\"",
+    {.name = "terminationMessagePolicy",
+     .type = FIELD_STRING,
+     .proto = 20,
+     .fallback = "\"File\"",
      .one_of = message_policies},
-    {.name = "volumeDevices", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume_device,
-     .proto = 21, .list = LIST_MAP, .list_keys = "devicePath", .patch = PATCH_MERGE, .merge_key = "devicePath"},
+    {.name = "volumeDevices",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_volume_device,
+     .proto = 21,
+     .list = LIST_MAP,
+     .list_keys = "devicePath",
+     .patch = PATCH_MERGE,
+     .merge_key = "devicePath"},
     {.name = "startupProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 22},
-    {.name = "resizePolicy", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_resize_policy,
+    {.name = "resizePolicy",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container_resize_policy,
      .proto = 23},
     {.name = "restartPolicy", .type = FIELD_STRING, .proto = 24, .flags = FIELD_POINTER},
     {.name = NULL},
 };
 static const struct type type_container = {
-    .name = "Container", .fields = fields_container, .fill = fill_container, .check = check_container,
+    .name = "Container",
+    .fields = fields_container,
+    .fill = fill_container,
+    .check = check_container,
 };
 
 static const struct field fields_sysctl[] = {
@@ -320,24 +372,30 @@ static const struct field fields_pod_security_context[] = {
     {.name = NULL},
 };
 static const struct type type_pod_security_context = {
-    .name = "PodSecurityContext", .fields = fields_pod_security_context,
+    .name = "PodSecurityContext",
+    .fields = fields_pod_security_context,
 };
 
 static const struct field fields_preferred_scheduling_term[] = {
     {.name = "weight", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED},
-    {.name = "preference", .type = FIELD_OBJECT, .object = &type_node_selector_term, .proto = 2,
-     .flags = FIELD_ALWAYS},
+    {.name = "preference", .type = FIELD_OBJECT, .object = &type_node_selector_term, .proto = 2, .flags = FIELD_ALWAYS},
     {.name = NULL},
 };
 static const struct type type_preferred_scheduling_term = {
-    .name = "PreferredSchedulingTerm", .fields = fields_preferred_scheduling_term,
+    .name = "PreferredSchedulingTerm",
+    .fields = fields_preferred_scheduling_term,
 };
 
 static const struct field fields_node_affinity[] = {
-    {.name = "requiredDuringSchedulingIgnoredDuringExecution", .type = FIELD_OBJECT,
-     .object = &type_node_selector, .proto = 1},
-    {.name = "preferredDuringSchedulingIgnoredDuringExecution", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_preferred_scheduling_term, .proto = 2},
+    {.name = "requiredDuringSchedulingIgnoredDuringExecution",
+     .type = FIELD_OBJECT,
+     .object = &type_node_selector,
+     .proto = 1},
+    {.name = "preferredDuringSchedulingIgnoredDuringExecution",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_preferred_scheduling_term,
+     .proto = 2},
     {.name = NULL},
 };
 static const struct type type_node_affinity = {.name = "NodeAffinity", .fields = fields_node_affinity};
@@ -355,28 +413,44 @@ static const struct type type_pod_affinity_term = {.name = "PodAffinityTerm", .f
 
 static const struct field fields_weighted_pod_affinity_term[] = {
     {.name = "weight", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED},
-    {.name = "podAffinityTerm", .type = FIELD_OBJECT, .object = &type_pod_affinity_term, .proto = 2,
+    {.name = "podAffinityTerm",
+     .type = FIELD_OBJECT,
+     .object = &type_pod_affinity_term,
+     .proto = 2,
      .flags = FIELD_ALWAYS},
     {.name = NULL},
 };
 static const struct type type_weighted_pod_affinity_term = {
-    .name = "WeightedPodAffinityTerm", .fields = fields_weighted_pod_affinity_term,
+    .name = "WeightedPodAffinityTerm",
+    .fields = fields_weighted_pod_affinity_term,
 };
 
 static const struct field fields_pod_affinity[] = {
-    {.name = "requiredDuringSchedulingIgnoredDuringExecution", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_pod_affinity_term, .proto = 1},
-    {.name = "preferredDuringSchedulingIgnoredDuringExecution", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_weighted_pod_affinity_term, .proto = 2},
+    {.name = "requiredDuringSchedulingIgnoredDuringExecution",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_affinity_term,
+     .proto = 1},
+    {.name = "preferredDuringSchedulingIgnoredDuringExecution",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_weighted_pod_affinity_term,
+     .proto = 2},
     {.name = NULL},
 };
 static const struct type type_pod_affinity = {.name = "PodAffinity", .fields = fields_pod_affinity};
 
 static const struct field fields_pod_anti_affinity[] = {
-    {.name = "requiredDuringSchedulingIgnoredDuringExecution", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_pod_affinity_term, .proto = 1},
-    {.name = "preferredDuringSchedulingIgnoredDuringExecution", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_weighted_pod_affinity_term, .proto = 2},
+    {.name = "requiredDuringSchedulingIgnoredDuringExecution",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_affinity_term,
+     .proto = 1},
+    {.name = "preferredDuringSchedulingIgnoredDuringExecution",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_weighted_pod_affinity_term,
+     .proto = 2},
     {.name = NULL},
 };
 static const struct type type_pod_anti_affinity = {.name = "PodAntiAffinity", .fields = fields_pod_anti_affinity};
@@ -402,7 +476,8 @@ static const struct field fields_pod_dns_config_option[] = {
     {.name = NULL},
 };
 static const struct type type_pod_dns_config_option = {
-    .name = "PodDNSConfigOption", .fields = fields_pod_dns_config_option,
+    .name = "PodDNSConfigOption",
+    .fields = fields_pod_dns_config_option,
 };
 
 static const struct field fields_pod_dns_config[] = {
@@ -424,7 +499,10 @@ static const char *const unsatisfiable_actions[] = {"DoNotSchedule", "ScheduleAn
 static const struct field fields_topology_spread_constraint[] = {
     {.name = "maxSkew", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED},
     {.name = "topologyKey", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
-    {.name = "whenUnsatisfiable", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED,
+    {.name = "whenUnsatisfiable",
+     .type = FIELD_STRING,
+     .proto = 3,
+     .flags = FIELD_REQUIRED,
      .one_of = unsatisfiable_actions},
     {.name = "labelSelector", .type = FIELD_OBJECT, .object = &type_label_selector, .proto = 4},
     {.name = "minDomains", .type = FIELD_INT32, .proto = 5, .flags = FIELD_POINTER},
@@ -434,7 +512,8 @@ static const struct field fields_topology_spread_constraint[] = {
     {.name = NULL},
 };
 static const struct type type_topology_spread_constraint = {
-    .name = "TopologySpreadConstraint", .fields = fields_topology_spread_constraint,
+    .name = "TopologySpreadConstraint",
+    .fields = fields_topology_spread_constraint,
 };
 
 static const struct field fields_ephemeral_container_common[] = {
@@ -443,14 +522,38 @@ static const struct field fields_ephemeral_container_common[] = {
     {.name = "command", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
     {.name = "args", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 4},
     {.name = "workingDir", .type = FIELD_STRING, .proto = 5},
-    {.name = "ports", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_port, .proto = 6,
-     .list = LIST_MAP, .list_keys = "containerPort,protocol", .patch = PATCH_MERGE, .merge_key = "containerPort"},
-    {.name = "env", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_env_var, .proto = 7,
-     .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
-    {.name = "resources", .type = FIELD_OBJECT, .object = &type_resource_requirements, .proto = 8,
+    {.name = "ports",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container_port,
+     .proto = 6,
+     .list = LIST_MAP,
+     .list_keys = "containerPort,protocol",
+     .patch = PATCH_MERGE,
+     .merge_key = "containerPort"},
+    {.name = "env",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_env_var,
+     .proto = 7,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
+    {.name = "resources",
+     .type = FIELD_OBJECT,
+     .object = &type_resource_requirements,
+     .proto = 8,
      .flags = FIELD_ALWAYS},
-    {.name = "volumeMounts", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume_mount, .proto = 9,
-     .list = LIST_MAP, .list_keys = "mountPath", .patch = PATCH_MERGE, .merge_key = "mountPath"},
+    {.name = "volumeMounts",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_volume_mount,
+     .proto = 9,
+     .list = LIST_MAP,
+     .list_keys = "mountPath",
+     .patch = PATCH_MERGE,
+     .merge_key = "mountPath"},
     {.name = "livenessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 10},
     {.name = "readinessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 11},
     {.name = "lifecycle", .type = FIELD_OBJECT, .object = &type_lifecycle, .proto = 12},
@@ -462,16 +565,28 @@ static const struct field fields_ephemeral_container_common[] = {
     {.name = "tty", .type = FIELD_BOOL, .proto = 18},
     {.name = "envFrom", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_env_from_source, .proto = 19},
     {.name = "terminationMessagePolicy", .type = FIELD_STRING, .proto = 20, .fallback = "\"File\""},
-    {.name = "volumeDevices", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume_device,
-     .proto = 21, .list = LIST_MAP, .list_keys = "devicePath", .patch = PATCH_MERGE, .merge_key = "devicePath"},
+    {.name = "volumeDevices",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_volume_device,
+     .proto = 21,
+     .list = LIST_MAP,
+     .list_keys = "devicePath",
+     .patch = PATCH_MERGE,
+     .merge_key = "devicePath"},
     {.name = "startupProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 22},
-    {.name = "resizePolicy", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container_resize_policy,
+    {.name = "resizePolicy",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container_resize_policy,
      .proto = 23},
     {.name = "restartPolicy", .type = FIELD_STRING, .proto = 24, .flags = FIELD_POINTER},
     {.name = NULL},
 };
 static const struct type type_ephemeral_container_common = {
-    .name = "EphemeralContainerCommon", .fields = fields_ephemeral_container_common, .fill = fill_container,
+    .name = "EphemeralContainerCommon",
+    .fields = fields_ephemeral_container_common,
+    .fill = fill_container,
 };
 
 static const struct field fields_ephemeral_container[] = {
@@ -480,7 +595,8 @@ static const struct field fields_ephemeral_container[] = {
     {.name = NULL},
 };
 static const struct type type_ephemeral_container = {
-    .name = "EphemeralContainer", .fields = fields_ephemeral_container,
+    .name = "EphemeralContainer",
+    .fields = fields_ephemeral_container,
 };
 
 static const char *const os_names[] = {"linux", "windows", NULL};
@@ -496,7 +612,8 @@ static const struct field fields_pod_scheduling_gate[] = {
     {.name = NULL},
 };
 static const struct type type_pod_scheduling_gate = {
-    .name = "PodSchedulingGate", .fields = fields_pod_scheduling_gate,
+    .name = "PodSchedulingGate",
+    .fields = fields_pod_scheduling_gate,
 };
 
 static const struct field fields_pod_resource_claim[] = {
@@ -514,15 +631,33 @@ static const char *const dns_policies[] = {"ClusterFirstWithHostNet", "ClusterFi
 static const char *const preemption_policies[] = {"Never", "PreemptLowerPriority", NULL};
 
 static const struct field fields_pod_spec[] = {
-    {.name = "volumes", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume, .proto = 1,
-     .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE | PATCH_RETAIN_KEYS, .merge_key = "name"},
-    {.name = "containers", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container, .proto = 2,
-     .flags = FIELD_REQUIRED, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
+    {.name = "volumes",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_volume,
+     .proto = 1,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE | PATCH_RETAIN_KEYS,
+     .merge_key = "name"},
+    {.name = "containers",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container,
+     .proto = 2,
+     .flags = FIELD_REQUIRED,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
     {.name = "restartPolicy", .type = FIELD_STRING, .proto = 3, .fallback = "\"Always\"", .one_of = restart_policies},
-    {.name = "terminationGracePeriodSeconds", .type = FIELD_INT64, .proto = 4, .flags = FIELD_POINTER,
-     .fallback = "30", .check = check_not_negative},
-    {.name = "activeDeadlineSeconds", .type = FIELD_INT64, .proto = 5, .flags = FIELD_POINTER,
-     .check = check_positive},
+    {.name = "terminationGracePeriodSeconds",
+     .type = FIELD_INT64,
+     .proto = 4,
+     .flags = FIELD_POINTER,
+     .fallback = "30",
+     .check = check_not_negative},
+    {.name = "activeDeadlineSeconds", .type = FIELD_INT64, .proto = 5, .flags = FIELD_POINTER, .check = check_positive},
     {.name = "dnsPolicy", .type = FIELD_STRING, .proto = 6, .fallback = "\"ClusterFirst\"", .one_of = dns_policies},
     {.name = "nodeSelector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 7, .check = check_labels},
     {.name = "serviceAccountName", .type = FIELD_STRING, .proto = 8, .check = check_dns_subdomain},
@@ -531,47 +666,108 @@ static const struct field fields_pod_spec[] = {
     {.name = "hostNetwork", .type = FIELD_BOOL, .proto = 11},
     {.name = "hostPID", .type = FIELD_BOOL, .proto = 12},
     {.name = "hostIPC", .type = FIELD_BOOL, .proto = 13},
-    {.name = "securityContext", .type = FIELD_OBJECT, .object = &type_pod_security_context, .proto = 14,
+    {.name = "securityContext",
+     .type = FIELD_OBJECT,
+     .object = &type_pod_security_context,
+     .proto = 14,
      .fallback = "{}"},
-    {.name = "imagePullSecrets", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_local_object_reference, .proto = 15, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
+    {.name = "imagePullSecrets",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_local_object_reference,
+     .proto = 15,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
     {.name = "hostname", .type = FIELD_STRING, .proto = 16, .check = check_dns_label},
     {.name = "subdomain", .type = FIELD_STRING, .proto = 17, .check = check_dns_label},
     {.name = "affinity", .type = FIELD_OBJECT, .object = &type_affinity, .proto = 18},
     {.name = "schedulerName", .type = FIELD_STRING, .proto = 19, .fallback = "\"default-scheduler\""},
-    {.name = "initContainers", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_container, .proto = 20,
-     .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
+    {.name = "initContainers",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_container,
+     .proto = 20,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
     {.name = "automountServiceAccountToken", .type = FIELD_BOOL, .proto = 21, .flags = FIELD_POINTER},
     {.name = "tolerations", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_toleration, .proto = 22},
-    {.name = "hostAliases", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_host_alias, .proto = 23,
-     .list = LIST_MAP, .list_keys = "ip", .patch = PATCH_MERGE, .merge_key = "ip"},
+    {.name = "hostAliases",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_host_alias,
+     .proto = 23,
+     .list = LIST_MAP,
+     .list_keys = "ip",
+     .patch = PATCH_MERGE,
+     .merge_key = "ip"},
     {.name = "priorityClassName", .type = FIELD_STRING, .proto = 24, .check = check_dns_subdomain},
     {.name = "priority", .type = FIELD_INT32, .proto = 25, .flags = FIELD_POINTER},
     {.name = "dnsConfig", .type = FIELD_OBJECT, .object = &type_pod_dns_config, .proto = 26},
     {.name = "shareProcessNamespace", .type = FIELD_BOOL, .proto = 27, .flags = FIELD_POINTER},
-    {.name = "readinessGates", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_readiness_gate,
+    {.name = "readinessGates",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_readiness_gate,
      .proto = 28},
     {.name = "runtimeClassName", .type = FIELD_STRING, .proto = 29, .flags = FIELD_POINTER},
     {.name = "enableServiceLinks", .type = FIELD_BOOL, .proto = 30, .flags = FIELD_POINTER},
-    {.name = "preemptionPolicy", .type = FIELD_STRING, .proto = 31, .flags = FIELD_POINTER,
+    {.name = "preemptionPolicy",
+     .type = FIELD_STRING,
+     .proto = 31,
+     .flags = FIELD_POINTER,
      .one_of = preemption_policies},
     {.name = "overhead", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 32},
-    {.name = "topologySpreadConstraints", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_topology_spread_constraint, .proto = 33, .list = LIST_MAP, .list_keys = "topologyKey,whenUnsatisfiable", .patch = PATCH_MERGE, .merge_key = "topologyKey"},
-    {.name = "ephemeralContainers", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_ephemeral_container, .proto = 34, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
+    {.name = "topologySpreadConstraints",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_topology_spread_constraint,
+     .proto = 33,
+     .list = LIST_MAP,
+     .list_keys = "topologyKey,whenUnsatisfiable",
+     .patch = PATCH_MERGE,
+     .merge_key = "topologyKey"},
+    {.name = "ephemeralContainers",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_ephemeral_container,
+     .proto = 34,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
     {.name = "setHostnameAsFQDN", .type = FIELD_BOOL, .proto = 35, .flags = FIELD_POINTER},
     {.name = "os", .type = FIELD_OBJECT, .object = &type_pod_os, .proto = 36},
     {.name = "hostUsers", .type = FIELD_BOOL, .proto = 37, .flags = FIELD_POINTER},
-    {.name = "schedulingGates", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_scheduling_gate,
-     .proto = 38, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE, .merge_key = "name"},
-    {.name = "resourceClaims", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_pod_resource_claim,
-     .proto = 39, .list = LIST_MAP, .list_keys = "name", .patch = PATCH_MERGE | PATCH_RETAIN_KEYS, .merge_key = "name"},
+    {.name = "schedulingGates",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_scheduling_gate,
+     .proto = 38,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE,
+     .merge_key = "name"},
+    {.name = "resourceClaims",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_pod_resource_claim,
+     .proto = 39,
+     .list = LIST_MAP,
+     .list_keys = "name",
+     .patch = PATCH_MERGE | PATCH_RETAIN_KEYS,
+     .merge_key = "name"},
     {.name = "resources", .type = FIELD_OBJECT, .object = &type_resource_requirements, .proto = 40},
     {.name = NULL},
 };
 const struct type type_pod_spec = {
-    .name = "PodSpec", .fields = fields_pod_spec, .fill = fill_pod_spec, .check = check_pod_spec,
+    .name = "PodSpec",
+    .fields = fields_pod_spec,
+    .fill = fill_pod_spec,
+    .check = check_pod_spec,
 };
 
 static const struct field fields_pod_template_spec[] = {

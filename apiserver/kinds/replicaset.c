@@ -6,7 +6,11 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_replica_set_spec[] = {
-    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_POINTER, .fallback = "1",
+    {.name = "replicas",
+     .type = FIELD_INT32,
+     .proto = 1,
+     .flags = FIELD_POINTER,
+     .fallback = "1",
      .check = check_not_negative},
     {.name = "selector", .type = FIELD_OBJECT, .object = &type_label_selector, .proto = 2, .flags = FIELD_REQUIRED},
     {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3, .flags = FIELD_ALWAYS},
@@ -14,7 +18,9 @@ static const struct field fields_replica_set_spec[] = {
     {.name = NULL},
 };
 static const struct type type_replica_set_spec = {
-    .name = "ReplicaSetSpec", .fields = fields_replica_set_spec, .check = check_workload_spec,
+    .name = "ReplicaSetSpec",
+    .fields = fields_replica_set_spec,
+    .check = check_workload_spec,
 };
 
 static const struct field fields_replica_set_condition[] = {
@@ -26,7 +32,8 @@ static const struct field fields_replica_set_condition[] = {
     {.name = NULL},
 };
 static const struct type type_replica_set_condition = {
-    .name = "ReplicaSetCondition", .fields = fields_replica_set_condition,
+    .name = "ReplicaSetCondition",
+    .fields = fields_replica_set_condition,
 };
 
 static const struct field fields_replica_set_status[] = {
@@ -35,8 +42,15 @@ static const struct field fields_replica_set_status[] = {
     {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
     {.name = "readyReplicas", .type = FIELD_INT32, .proto = 4},
     {.name = "availableReplicas", .type = FIELD_INT32, .proto = 5},
-    {.name = "conditions", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_replica_set_condition,
-     .proto = 6, .list = LIST_MAP, .list_keys = "type", .patch = PATCH_MERGE, .merge_key = "type"},
+    {.name = "conditions",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_replica_set_condition,
+     .proto = 6,
+     .list = LIST_MAP,
+     .list_keys = "type",
+     .patch = PATCH_MERGE,
+     .merge_key = "type"},
     {.name = NULL},
 };
 static const struct type type_replica_set_status = {.name = "ReplicaSetStatus", .fields = fields_replica_set_status};
@@ -50,7 +64,8 @@ static const struct field fields_replica_set[] = {
     {.name = NULL},
 };
 static const struct type type_replica_set = {
-    .name = "ReplicaSet", .fields = fields_replica_set,
+    .name = "ReplicaSet",
+    .fields = fields_replica_set,
 };
 
 static const struct column columns[] = {

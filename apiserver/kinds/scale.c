@@ -26,7 +26,6 @@ static const struct field fields_scale[] = {
 };
 const struct type type_scale = {.name = "Scale", .fields = fields_scale};
 
-
 const struct kind kind_scale = {
     .group = "autoscaling",
     .version = "v1",

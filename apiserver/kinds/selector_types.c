@@ -12,21 +12,32 @@ static const struct field fields_node_selector_requirement[] = {
     {.name = NULL},
 };
 static const struct type type_node_selector_requirement = {
-    .name = "NodeSelectorRequirement", .fields = fields_node_selector_requirement,
+    .name = "NodeSelectorRequirement",
+    .fields = fields_node_selector_requirement,
 };
 
 static const struct field fields_node_selector_term[] = {
-    {.name = "matchExpressions", .type = FIELD_OBJECT, .shape = FIELD_LIST,
-     .object = &type_node_selector_requirement, .proto = 1},
-    {.name = "matchFields", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_node_selector_requirement,
+    {.name = "matchExpressions",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_node_selector_requirement,
+     .proto = 1},
+    {.name = "matchFields",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_node_selector_requirement,
      .proto = 2},
     {.name = NULL},
 };
 const struct type type_node_selector_term = {.name = "NodeSelectorTerm", .fields = fields_node_selector_term};
 
 static const struct field fields_node_selector[] = {
-    {.name = "nodeSelectorTerms", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_node_selector_term,
-     .proto = 1, .flags = FIELD_REQUIRED},
+    {.name = "nodeSelectorTerms",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_node_selector_term,
+     .proto = 1,
+     .flags = FIELD_REQUIRED},
     {.name = NULL},
 };
 const struct type type_node_selector = {.name = "NodeSelector", .fields = fields_node_selector};
@@ -41,12 +52,19 @@ static const struct type type_resource_claim = {.name = "ResourceClaim", .fields
 static const struct field fields_resource_requirements[] = {
     {.name = "limits", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_resources},
     {.name = "requests", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_resources},
-    {.name = "claims", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_resource_claim, .proto = 3,
-     .list = LIST_MAP, .list_keys = "name"},
+    {.name = "claims",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_resource_claim,
+     .proto = 3,
+     .list = LIST_MAP,
+     .list_keys = "name"},
     {.name = NULL},
 };
 const struct type type_resource_requirements = {
-    .name = "ResourceRequirements", .fields = fields_resource_requirements, .check = check_requests,
+    .name = "ResourceRequirements",
+    .fields = fields_resource_requirements,
+    .check = check_requests,
 };
 
 static const struct field fields_resource_field_selector[] = {
@@ -56,7 +74,8 @@ static const struct field fields_resource_field_selector[] = {
     {.name = NULL},
 };
 const struct type type_resource_field_selector = {
-    .name = "ResourceFieldSelector", .fields = fields_resource_field_selector,
+    .name = "ResourceFieldSelector",
+    .fields = fields_resource_field_selector,
 };
 
 static const struct field fields_object_field_selector[] = {
@@ -65,7 +84,8 @@ static const struct field fields_object_field_selector[] = {
     {.name = NULL},
 };
 const struct type type_object_field_selector = {
-    .name = "ObjectFieldSelector", .fields = fields_object_field_selector,
+    .name = "ObjectFieldSelector",
+    .fields = fields_object_field_selector,
 };
 
 static const char *const toleration_operators[] = {"Equal", "Exists", NULL};

@@ -9,7 +9,8 @@ static const struct field fields_host_path_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_host_path_volume_source = {
-    .name = "HostPathVolumeSource", .fields = fields_host_path_volume_source,
+    .name = "HostPathVolumeSource",
+    .fields = fields_host_path_volume_source,
 };
 
 static const struct field fields_empty_dir_volume_source[] = {
@@ -18,7 +19,8 @@ static const struct field fields_empty_dir_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_empty_dir_volume_source = {
-    .name = "EmptyDirVolumeSource", .fields = fields_empty_dir_volume_source,
+    .name = "EmptyDirVolumeSource",
+    .fields = fields_empty_dir_volume_source,
 };
 
 static const struct field fields_gce_persistent_disk_volume_source[] = {
@@ -29,7 +31,8 @@ static const struct field fields_gce_persistent_disk_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_gce_persistent_disk_volume_source = {
-    .name = "GCEPersistentDiskVolumeSource", .fields = fields_gce_persistent_disk_volume_source,
+    .name = "GCEPersistentDiskVolumeSource",
+    .fields = fields_gce_persistent_disk_volume_source,
 };
 
 static const struct field fields_aws_elastic_block_store_volume_source[] = {
@@ -40,7 +43,8 @@ static const struct field fields_aws_elastic_block_store_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_aws_elastic_block_store_volume_source = {
-    .name = "AWSElasticBlockStoreVolumeSource", .fields = fields_aws_elastic_block_store_volume_source,
+    .name = "AWSElasticBlockStoreVolumeSource",
+    .fields = fields_aws_elastic_block_store_volume_source,
 };
 
 static const struct field fields_git_repo_volume_source[] = {
@@ -50,7 +54,8 @@ static const struct field fields_git_repo_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_git_repo_volume_source = {
-    .name = "GitRepoVolumeSource", .fields = fields_git_repo_volume_source,
+    .name = "GitRepoVolumeSource",
+    .fields = fields_git_repo_volume_source,
 };
 
 static const struct field fields_key_to_path[] = {
@@ -69,7 +74,8 @@ static const struct field fields_secret_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_secret_volume_source = {
-    .name = "SecretVolumeSource", .fields = fields_secret_volume_source,
+    .name = "SecretVolumeSource",
+    .fields = fields_secret_volume_source,
 };
 
 static const struct field fields_nfs_volume_source[] = {
@@ -95,7 +101,8 @@ static const struct field fields_iscsi_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_iscsi_volume_source = {
-    .name = "ISCSIVolumeSource", .fields = fields_iscsi_volume_source,
+    .name = "ISCSIVolumeSource",
+    .fields = fields_iscsi_volume_source,
 };
 
 static const struct field fields_glusterfs_volume_source[] = {
@@ -105,7 +112,8 @@ static const struct field fields_glusterfs_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_glusterfs_volume_source = {
-    .name = "GlusterfsVolumeSource", .fields = fields_glusterfs_volume_source,
+    .name = "GlusterfsVolumeSource",
+    .fields = fields_glusterfs_volume_source,
 };
 
 static const struct field fields_persistent_volume_claim_volume_source[] = {
@@ -114,7 +122,8 @@ static const struct field fields_persistent_volume_claim_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_persistent_volume_claim_volume_source = {
-    .name = "PersistentVolumeClaimVolumeSource", .fields = fields_persistent_volume_claim_volume_source,
+    .name = "PersistentVolumeClaimVolumeSource",
+    .fields = fields_persistent_volume_claim_volume_source,
 };
 
 static const struct field fields_rbd_volume_source[] = {
@@ -148,7 +157,8 @@ static const struct field fields_cinder_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_cinder_volume_source = {
-    .name = "CinderVolumeSource", .fields = fields_cinder_volume_source,
+    .name = "CinderVolumeSource",
+    .fields = fields_cinder_volume_source,
 };
 
 static const struct field fields_ceph_fs_volume_source[] = {
@@ -161,7 +171,8 @@ static const struct field fields_ceph_fs_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_ceph_fs_volume_source = {
-    .name = "CephFSVolumeSource", .fields = fields_ceph_fs_volume_source,
+    .name = "CephFSVolumeSource",
+    .fields = fields_ceph_fs_volume_source,
 };
 
 static const struct field fields_flocker_volume_source[] = {
@@ -170,7 +181,8 @@ static const struct field fields_flocker_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_flocker_volume_source = {
-    .name = "FlockerVolumeSource", .fields = fields_flocker_volume_source,
+    .name = "FlockerVolumeSource",
+    .fields = fields_flocker_volume_source,
 };
 
 static const struct field fields_downward_api_volume_file[] = {
@@ -181,17 +193,18 @@ static const struct field fields_downward_api_volume_file[] = {
     {.name = NULL},
 };
 static const struct type type_downward_api_volume_file = {
-    .name = "DownwardAPIVolumeFile", .fields = fields_downward_api_volume_file,
+    .name = "DownwardAPIVolumeFile",
+    .fields = fields_downward_api_volume_file,
 };
 
 static const struct field fields_downward_api_volume_source[] = {
-    {.name = "items", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_downward_api_volume_file,
-     .proto = 1},
+    {.name = "items", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_downward_api_volume_file, .proto = 1},
     {.name = "defaultMode", .type = FIELD_INT32, .proto = 2, .flags = FIELD_POINTER, .fallback = "420"},
     {.name = NULL},
 };
 static const struct type type_downward_api_volume_source = {
-    .name = "DownwardAPIVolumeSource", .fields = fields_downward_api_volume_source,
+    .name = "DownwardAPIVolumeSource",
+    .fields = fields_downward_api_volume_source,
 };
 
 static const struct field fields_fc_volume_source[] = {
@@ -211,7 +224,8 @@ static const struct field fields_azure_file_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_azure_file_volume_source = {
-    .name = "AzureFileVolumeSource", .fields = fields_azure_file_volume_source,
+    .name = "AzureFileVolumeSource",
+    .fields = fields_azure_file_volume_source,
 };
 
 static const struct field fields_config_map_volume_source[] = {
@@ -222,7 +236,8 @@ static const struct field fields_config_map_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_config_map_volume_source = {
-    .name = "ConfigMapVolumeSource", .fields = fields_config_map_volume_source,
+    .name = "ConfigMapVolumeSource",
+    .fields = fields_config_map_volume_source,
 };
 
 static const struct field fields_vsphere_virtual_disk_volume_source[] = {
@@ -233,7 +248,8 @@ static const struct field fields_vsphere_virtual_disk_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_vsphere_virtual_disk_volume_source = {
-    .name = "VsphereVirtualDiskVolumeSource", .fields = fields_vsphere_virtual_disk_volume_source,
+    .name = "VsphereVirtualDiskVolumeSource",
+    .fields = fields_vsphere_virtual_disk_volume_source,
 };
 
 static const struct field fields_quobyte_volume_source[] = {
@@ -246,7 +262,8 @@ static const struct field fields_quobyte_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_quobyte_volume_source = {
-    .name = "QuobyteVolumeSource", .fields = fields_quobyte_volume_source,
+    .name = "QuobyteVolumeSource",
+    .fields = fields_quobyte_volume_source,
 };
 
 static const struct field fields_azure_disk_volume_source[] = {
@@ -259,7 +276,8 @@ static const struct field fields_azure_disk_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_azure_disk_volume_source = {
-    .name = "AzureDiskVolumeSource", .fields = fields_azure_disk_volume_source,
+    .name = "AzureDiskVolumeSource",
+    .fields = fields_azure_disk_volume_source,
 };
 
 static const struct field fields_photon_persistent_disk_volume_source[] = {
@@ -268,7 +286,8 @@ static const struct field fields_photon_persistent_disk_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_photon_persistent_disk_volume_source = {
-    .name = "PhotonPersistentDiskVolumeSource", .fields = fields_photon_persistent_disk_volume_source,
+    .name = "PhotonPersistentDiskVolumeSource",
+    .fields = fields_photon_persistent_disk_volume_source,
 };
 
 static const struct field fields_portworx_volume_source[] = {
@@ -278,13 +297,17 @@ static const struct field fields_portworx_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_portworx_volume_source = {
-    .name = "PortworxVolumeSource", .fields = fields_portworx_volume_source,
+    .name = "PortworxVolumeSource",
+    .fields = fields_portworx_volume_source,
 };
 
 static const struct field fields_scale_io_volume_source[] = {
     {.name = "gateway", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
     {.name = "system", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
-    {.name = "secretRef", .type = FIELD_OBJECT, .object = &type_local_object_reference, .proto = 3,
+    {.name = "secretRef",
+     .type = FIELD_OBJECT,
+     .object = &type_local_object_reference,
+     .proto = 3,
      .flags = FIELD_REQUIRED},
     {.name = "sslEnabled", .type = FIELD_BOOL, .proto = 4},
     {.name = "protectionDomain", .type = FIELD_STRING, .proto = 5},
@@ -296,7 +319,8 @@ static const struct field fields_scale_io_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_scale_io_volume_source = {
-    .name = "ScaleIOVolumeSource", .fields = fields_scale_io_volume_source,
+    .name = "ScaleIOVolumeSource",
+    .fields = fields_scale_io_volume_source,
 };
 
 static const struct field fields_secret_projection[] = {
@@ -308,12 +332,12 @@ static const struct field fields_secret_projection[] = {
 static const struct type type_secret_projection = {.name = "SecretProjection", .fields = fields_secret_projection};
 
 static const struct field fields_downward_api_projection[] = {
-    {.name = "items", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_downward_api_volume_file,
-     .proto = 1},
+    {.name = "items", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_downward_api_volume_file, .proto = 1},
     {.name = NULL},
 };
 static const struct type type_downward_api_projection = {
-    .name = "DownwardAPIProjection", .fields = fields_downward_api_projection,
+    .name = "DownwardAPIProjection",
+    .fields = fields_downward_api_projection,
 };
 
 static const struct field fields_config_map_projection[] = {
@@ -323,7 +347,8 @@ static const struct field fields_config_map_projection[] = {
     {.name = NULL},
 };
 static const struct type type_config_map_projection = {
-    .name = "ConfigMapProjection", .fields = fields_config_map_projection,
+    .name = "ConfigMapProjection",
+    .fields = fields_config_map_projection,
 };
 
 static const struct field fields_service_account_token_projection[] = {
@@ -333,7 +358,8 @@ static const struct field fields_service_account_token_projection[] = {
     {.name = NULL},
 };
 static const struct type type_service_account_token_projection = {
-    .name = "ServiceAccountTokenProjection", .fields = fields_service_account_token_projection,
+    .name = "ServiceAccountTokenProjection",
+    .fields = fields_service_account_token_projection,
 };
 
 static const struct field fields_cluster_trust_bundle_projection[] = {
@@ -345,15 +371,15 @@ static const struct field fields_cluster_trust_bundle_projection[] = {
     {.name = NULL},
 };
 static const struct type type_cluster_trust_bundle_projection = {
-    .name = "ClusterTrustBundleProjection", .fields = fields_cluster_trust_bundle_projection,
+    .name = "ClusterTrustBundleProjection",
+    .fields = fields_cluster_trust_bundle_projection,
 };
 
 static const struct field fields_volume_projection[] = {
     {.name = "secret", .type = FIELD_OBJECT, .object = &type_secret_projection, .proto = 1},
     {.name = "downwardAPI", .type = FIELD_OBJECT, .object = &type_downward_api_projection, .proto = 2},
     {.name = "configMap", .type = FIELD_OBJECT, .object = &type_config_map_projection, .proto = 3},
-    {.name = "serviceAccountToken", .type = FIELD_OBJECT, .object = &type_service_account_token_projection,
-     .proto = 4},
+    {.name = "serviceAccountToken", .type = FIELD_OBJECT, .object = &type_service_account_token_projection, .proto = 4},
     {.name = "clusterTrustBundle", .type = FIELD_OBJECT, .object = &type_cluster_trust_bundle_projection, .proto = 5},
     {.name = NULL},
 };
@@ -365,7 +391,8 @@ static const struct field fields_projected_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_projected_volume_source = {
-    .name = "ProjectedVolumeSource", .fields = fields_projected_volume_source,
+    .name = "ProjectedVolumeSource",
+    .fields = fields_projected_volume_source,
 };
 
 static const struct field fields_storage_os_volume_source[] = {
@@ -377,7 +404,8 @@ static const struct field fields_storage_os_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_storage_os_volume_source = {
-    .name = "StorageOSVolumeSource", .fields = fields_storage_os_volume_source,
+    .name = "StorageOSVolumeSource",
+    .fields = fields_storage_os_volume_source,
 };
 
 static const struct field fields_csi_volume_source[] = {
@@ -396,12 +424,16 @@ static const struct field fields_volume_resource_requirements[] = {
     {.name = NULL},
 };
 static const struct type type_volume_resource_requirements = {
-    .name = "VolumeResourceRequirements", .fields = fields_volume_resource_requirements,
+    .name = "VolumeResourceRequirements",
+    .fields = fields_volume_resource_requirements,
 };
 
 static const struct field fields_persistent_volume_claim_spec[] = {
     {.name = "accessModes", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 1},
-    {.name = "resources", .type = FIELD_OBJECT, .object = &type_volume_resource_requirements, .proto = 2,
+    {.name = "resources",
+     .type = FIELD_OBJECT,
+     .object = &type_volume_resource_requirements,
+     .proto = 2,
      .flags = FIELD_ALWAYS},
     {.name = "volumeName", .type = FIELD_STRING, .proto = 3},
     {.name = "selector", .type = FIELD_OBJECT, .object = &type_label_selector, .proto = 4},
@@ -413,26 +445,31 @@ static const struct field fields_persistent_volume_claim_spec[] = {
     {.name = NULL},
 };
 static const struct type type_persistent_volume_claim_spec = {
-    .name = "PersistentVolumeClaimSpec", .fields = fields_persistent_volume_claim_spec,
+    .name = "PersistentVolumeClaimSpec",
+    .fields = fields_persistent_volume_claim_spec,
 };
 
 static const struct field fields_persistent_volume_claim_template[] = {
     {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "spec", .type = FIELD_OBJECT, .object = &type_persistent_volume_claim_spec, .proto = 2,
+    {.name = "spec",
+     .type = FIELD_OBJECT,
+     .object = &type_persistent_volume_claim_spec,
+     .proto = 2,
      .flags = FIELD_ALWAYS},
     {.name = NULL},
 };
 static const struct type type_persistent_volume_claim_template = {
-    .name = "PersistentVolumeClaimTemplate", .fields = fields_persistent_volume_claim_template,
+    .name = "PersistentVolumeClaimTemplate",
+    .fields = fields_persistent_volume_claim_template,
 };
 
 static const struct field fields_ephemeral_volume_source[] = {
-    {.name = "volumeClaimTemplate", .type = FIELD_OBJECT, .object = &type_persistent_volume_claim_template,
-     .proto = 1},
+    {.name = "volumeClaimTemplate", .type = FIELD_OBJECT, .object = &type_persistent_volume_claim_template, .proto = 1},
     {.name = NULL},
 };
 static const struct type type_ephemeral_volume_source = {
-    .name = "EphemeralVolumeSource", .fields = fields_ephemeral_volume_source,
+    .name = "EphemeralVolumeSource",
+    .fields = fields_ephemeral_volume_source,
 };
 
 static const struct field fields_image_volume_source[] = {
@@ -441,22 +478,26 @@ static const struct field fields_image_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_image_volume_source = {
-    .name = "ImageVolumeSource", .fields = fields_image_volume_source,
+    .name = "ImageVolumeSource",
+    .fields = fields_image_volume_source,
 };
 
 static const struct field fields_volume_source[] = {
     {.name = "hostPath", .type = FIELD_OBJECT, .object = &type_host_path_volume_source, .proto = 1},
     {.name = "emptyDir", .type = FIELD_OBJECT, .object = &type_empty_dir_volume_source, .proto = 2},
-    {.name = "gcePersistentDisk", .type = FIELD_OBJECT, .object = &type_gce_persistent_disk_volume_source,
-     .proto = 3},
-    {.name = "awsElasticBlockStore", .type = FIELD_OBJECT, .object = &type_aws_elastic_block_store_volume_source,
+    {.name = "gcePersistentDisk", .type = FIELD_OBJECT, .object = &type_gce_persistent_disk_volume_source, .proto = 3},
+    {.name = "awsElasticBlockStore",
+     .type = FIELD_OBJECT,
+     .object = &type_aws_elastic_block_store_volume_source,
      .proto = 4},
     {.name = "gitRepo", .type = FIELD_OBJECT, .object = &type_git_repo_volume_source, .proto = 5},
     {.name = "secret", .type = FIELD_OBJECT, .object = &type_secret_volume_source, .proto = 6},
     {.name = "nfs", .type = FIELD_OBJECT, .object = &type_nfs_volume_source, .proto = 7},
     {.name = "iscsi", .type = FIELD_OBJECT, .object = &type_iscsi_volume_source, .proto = 8},
     {.name = "glusterfs", .type = FIELD_OBJECT, .object = &type_glusterfs_volume_source, .proto = 9},
-    {.name = "persistentVolumeClaim", .type = FIELD_OBJECT, .object = &type_persistent_volume_claim_volume_source,
+    {.name = "persistentVolumeClaim",
+     .type = FIELD_OBJECT,
+     .object = &type_persistent_volume_claim_volume_source,
      .proto = 10},
     {.name = "rbd", .type = FIELD_OBJECT, .object = &type_rbd_volume_source, .proto = 11},
     {.name = "flexVolume", .type = FIELD_OBJECT, .object = &type_flex_volume_source, .proto = 12},
@@ -470,7 +511,9 @@ static const struct field fields_volume_source[] = {
     {.name = "vsphereVolume", .type = FIELD_OBJECT, .object = &type_vsphere_virtual_disk_volume_source, .proto = 20},
     {.name = "quobyte", .type = FIELD_OBJECT, .object = &type_quobyte_volume_source, .proto = 21},
     {.name = "azureDisk", .type = FIELD_OBJECT, .object = &type_azure_disk_volume_source, .proto = 22},
-    {.name = "photonPersistentDisk", .type = FIELD_OBJECT, .object = &type_photon_persistent_disk_volume_source,
+    {.name = "photonPersistentDisk",
+     .type = FIELD_OBJECT,
+     .object = &type_photon_persistent_disk_volume_source,
      .proto = 23},
     {.name = "portworxVolume", .type = FIELD_OBJECT, .object = &type_portworx_volume_source, .proto = 24},
     {.name = "scaleIO", .type = FIELD_OBJECT, .object = &type_scale_io_volume_source, .proto = 25},
@@ -482,7 +525,9 @@ static const struct field fields_volume_source[] = {
     {.name = NULL},
 };
 static const struct type type_volume_source = {
-    .name = "VolumeSource", .fields = fields_volume_source, .check = check_volume_source,
+    .name = "VolumeSource",
+    .fields = fields_volume_source,
+    .check = check_volume_source,
 };
 
 static const struct field fields_volume[] = {

@@ -1,5 +1,6 @@
-/* Quantities are a sign, decimal digits and a suffix of one of three families: decimal SI (n u m k M G T P E), binary SI
- * (Ki … Ei) and exponents (e3). The family survives; the canonical form has the largest suffix with a whole number. */
+/* Quantities are a sign, decimal digits and a suffix of one of three families: decimal SI (n u m k M G T P E), binary
+ * SI (Ki … Ei) and exponents (e3). The family survives; the canonical form has the largest suffix with a whole number.
+ */
 #include "common/base.h"
 
 #include "common/kube/quantity.h"

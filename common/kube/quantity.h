@@ -1,5 +1,5 @@
-/* Resource quantities ("500m", "1Gi", "1e3") as Kubernetes writes them: parsed to exact nano units, compared by value and
- * printed in canonical form. */
+/* Resource quantities ("500m", "1Gi", "1e3") as Kubernetes writes them: parsed to exact nano units, compared by value
+ * and printed in canonical form. */
 #ifndef COMMON_KUBE_QUANTITY_H
 #define COMMON_KUBE_QUANTITY_H
 

@@ -22,12 +22,12 @@ void selector_release(struct selector *s)
     *s = (struct selector){0};
 }
 
-static int add_term(struct selector *s, struct slice key, enum selector_operator operator, struct err *reterr)
+static int add_term(struct selector *s, struct slice key, enum selector_operator operator, struct err * reterr)
 {
     if (s->count == SELECTOR_TERMS_MAX)
         return err_set(reterr, ERR_BAD_REQUEST, "a selector has at most %d terms", SELECTOR_TERMS_MAX);
     s->terms = mem_realloc(s->terms, (s->count + 1) * sizeof *s->terms);
-    s->terms[s->count++] = (struct selector_term){.key = mem_slice_dup(key), .operator = operator};
+    s->terms[s->count++] = (struct selector_term){.key = mem_slice_dup(key), .operator= operator};
     return 0;
 }
 
@@ -58,8 +58,8 @@ static bool take(struct parser *p, const char *text)
 
 static bool word_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-           c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '/';
 }
 
 static struct slice word(struct parser *p)
@@ -77,7 +77,8 @@ static int unexpected(struct parser *p, const char *wanted)
 {
     if (p->rest.size == 0)
         return err_set(p->reterr, ERR_BAD_REQUEST, "unable to parse requirement: found '', expected: %s", wanted);
-    return err_set(p->reterr, ERR_BAD_REQUEST, "unable to parse requirement: found '%c', expected: %s", p->rest.data[0], wanted);
+    return err_set(p->reterr, ERR_BAD_REQUEST, "unable to parse requirement: found '%c', expected: %s", p->rest.data[0],
+                   wanted);
 }
 
 static int values_in_parentheses(struct parser *p)
@@ -115,19 +116,20 @@ static int label_term(struct parser *p)
         return unexpected(p, "!, identifier, or 'end of string'");
     enum selector_operator operator;
     if (take(p, "!="))
-        operator = SELECTOR_NOT_EQUAL;
+        operator= SELECTOR_NOT_EQUAL;
     else if (take(p, "==") || take(p, "="))
-        operator = SELECTOR_EQUAL;
+        operator= SELECTOR_EQUAL;
     else if (take_word(p, "in"))
-        operator = SELECTOR_IN;
+        operator= SELECTOR_IN;
     else if (take_word(p, "notin"))
-        operator = SELECTOR_NOT_IN;
+        operator= SELECTOR_NOT_IN;
     else
         return add_term(p->s, key, SELECTOR_EXISTS, p->reterr);
     int code = add_term(p->s, key, operator, p->reterr);
     if (code != 0)
         return code;
-    return operator == SELECTOR_IN || operator == SELECTOR_NOT_IN ? values_in_parentheses(p) : add_value(p->s, word(p), p->reterr);
+    return operator== SELECTOR_IN || operator== SELECTOR_NOT_IN ? values_in_parentheses(p)
+                                                                : add_value(p->s, word(p), p->reterr);
 }
 
 int selector_parse_labels(struct slice text, struct selector *ret, struct err *reterr)
@@ -188,15 +190,16 @@ int selector_parse_fields(struct slice text, struct selector *ret, struct err *r
         if (term.size == 0)
             continue;
         if (at == term.size || at == 0) {
-            code = err_set(reterr, ERR_BAD_REQUEST, "invalid selector: '%.*s'; can't understand '%.*s'", SLICE_ARGS(text),
-                           SLICE_ARGS(term));
+            code = err_set(reterr, ERR_BAD_REQUEST, "invalid selector: '%.*s'; can't understand '%.*s'",
+                           SLICE_ARGS(text), SLICE_ARGS(term));
             break;
         }
         bool negative = term.data[at - 1] == '!';
         struct slice value = slice_from(term, at + 1);
         if (!negative && value.size > 0 && value.data[0] == '=')
             value = slice_from(value, 1);
-        code = add_term(&s, slice_of(term.data, at - (negative ? 1 : 0)), negative ? SELECTOR_NOT_EQUAL : SELECTOR_EQUAL, reterr);
+        code = add_term(&s, slice_of(term.data, at - (negative ? 1 : 0)),
+                        negative ? SELECTOR_NOT_EQUAL : SELECTOR_EQUAL, reterr);
         if (code == 0)
             code = add_field_value(&s, value, reterr);
     }
@@ -213,7 +216,10 @@ static int expression(struct selector *s, const struct json *e, struct err *rete
     static const struct {
         const char *name;
         enum selector_operator operator;
-    } operators[] = {{"In", SELECTOR_IN}, {"NotIn", SELECTOR_NOT_IN}, {"Exists", SELECTOR_EXISTS}, {"DoesNotExist", SELECTOR_NOT_EXISTS}};
+    } operators[] = {{"In", SELECTOR_IN},
+                     {"NotIn", SELECTOR_NOT_IN},
+                     {"Exists", SELECTOR_EXISTS},
+                     {"DoesNotExist", SELECTOR_NOT_EXISTS}};
     for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
         if (!slice_is(json_string_at(e, "operator"), operators[i].name))
             continue;
@@ -223,7 +229,8 @@ static int expression(struct selector *s, const struct json *e, struct err *rete
             code = add_value(s, json_string(v.value), reterr);
         return code;
     }
-    return err_set(reterr, ERR_INVALID, "\"%.*s\" is not a valid label selector operator", SLICE_ARGS(json_string_at(e, "operator")));
+    return err_set(reterr, ERR_INVALID, "\"%.*s\" is not a valid label selector operator",
+                   SLICE_ARGS(json_string_at(e, "operator")));
 }
 
 int selector_from_json(const struct json *label_selector, struct selector *ret, struct err *reterr)
@@ -289,7 +296,7 @@ bool selector_matches_json(const struct selector *s, const struct json *labels)
 const char *selector_required(const struct selector *s, const char *key)
 {
     for (size_t i = 0; i < s->count; i++) {
-        if (s->terms[i].operator == SELECTOR_EQUAL && strcmp(s->terms[i].key, key) == 0)
+        if (s->terms[i].operator== SELECTOR_EQUAL && strcmp(s->terms[i].key, key) == 0)
             return s->terms[i].values[0];
     }
     return NULL;
@@ -299,12 +306,12 @@ void selector_print(const struct selector *s, struct buf *out)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct selector_term *t = &s->terms[i];
-        buf_printf(out, "%s%s%s", i == 0 ? "" : ",", t->operator == SELECTOR_NOT_EXISTS ? "!" : "", t->key);
-        if (t->operator == SELECTOR_EQUAL || t->operator == SELECTOR_NOT_EQUAL)
-            buf_printf(out, "%s%s", t->operator == SELECTOR_EQUAL ? "=" : "!=", t->values[0]);
-        if (t->operator != SELECTOR_IN && t->operator != SELECTOR_NOT_IN)
+        buf_printf(out, "%s%s%s", i == 0 ? "" : ",", t->operator== SELECTOR_NOT_EXISTS ? "!" : "", t->key);
+        if (t->operator== SELECTOR_EQUAL || t->operator== SELECTOR_NOT_EQUAL)
+            buf_printf(out, "%s%s", t->operator== SELECTOR_EQUAL ? "=" : "!=", t->values[0]);
+        if (t->operator!= SELECTOR_IN && t->operator!= SELECTOR_NOT_IN)
             continue;
-        buf_append_str(out, t->operator == SELECTOR_IN ? " in (" : " notin (");
+        buf_append_str(out, t->operator== SELECTOR_IN ? " in (" : " notin (");
         for (size_t k = 0; k < t->value_count; k++)
             buf_printf(out, "%s%s", k == 0 ? "" : ",", t->values[k]);
         buf_append_char(out, ')');

@@ -1,5 +1,5 @@
-/* The store's client library over an in-process mvcc, and an env with virtual time, for tests of what stands on the store.
- * Included by one test; its functions take the place of raftstore/client.c in that binary. Faults: none, but
+/* The store's client library over an in-process mvcc, and an env with virtual time, for tests of what stands on the
+ * store. Included by one test; its functions take the place of raftstore/client.c in that binary. Faults: none, but
  * `compact_watches` ends every watch with ERR_COMPACTED as a compaction would. */
 #ifndef TESTS_UNIT_DIRECT_STORE_H
 #define TESTS_UNIT_DIRECT_STORE_H
@@ -90,7 +90,8 @@ static void direct_init(struct direct *d)
     list_init(&d->deferred);
     list_init(&d->watches);
     prng_seed(&d->prng, 7);
-    d->log = (struct log){.component = "test", .level = LOG_WARN, .wall_ms = direct_wall, .write = direct_log, .impl = d};
+    d->log =
+        (struct log){.component = "test", .level = LOG_WARN, .wall_ms = direct_wall, .write = direct_log, .impl = d};
     d->env.loop = (struct loop){&direct_loop, d};
     d->env.clock = (struct clock){&direct_clock, d};
     d->env.random = prng_random(&d->prng);
@@ -135,13 +136,15 @@ static bool direct_in_span(const struct kv_span *s, struct slice key)
 {
     if (s->end.size == 0)
         return slice_equal(s->key, key);
-    return slice_compare(key, s->key) >= 0 && (slice_equal(s->end, slice_of("\0", 1)) || slice_compare(key, s->end) < 0);
+    return slice_compare(key, s->key) >= 0 &&
+           (slice_equal(s->end, slice_of("\0", 1)) || slice_compare(key, s->end) < 0);
 }
 
 static void direct_publish(struct direct *d, const struct kv_event *events, size_t n, int64_t revision)
 {
     struct kv_event *mine = mem_alloc(MAX(n, (size_t)1) * sizeof *mine);
-    LIST_FOR_EACH(node, &d->watches) {
+    LIST_FOR_EACH(node, &d->watches)
+    {
         struct direct_watch *w = container_of(node, struct direct_watch, link);
         size_t k = 0;
         for (size_t i = 0; i < n; i++) {
@@ -215,7 +218,8 @@ static struct kv_op *direct_ops(struct arena *a, const struct kv_op *from, size_
     return ops;
 }
 
-void store_range(struct store_client *client, struct store_call *call, const struct kv_range *range, unsigned timeout_ms)
+void store_range(struct store_client *client, struct store_call *call, const struct kv_range *range,
+                 unsigned timeout_ms)
 {
     struct direct_call *c = direct_call_new(client, call);
     (void)timeout_ms;
@@ -272,7 +276,8 @@ static void direct_watch_begin(struct deferred *x)
     struct kv_event *events = NULL;
     size_t n = 0;
     int64_t next = 0, now = mvcc_revision(w->d->mvcc);
-    if (w->next <= now && mvcc_events(w->d->mvcc, &w->span, w->next, now, SIZE_MAX, &arena, &events, &n, &next, NULL) == 0) {
+    if (w->next <= now &&
+        mvcc_events(w->d->mvcc, &w->span, w->next, now, SIZE_MAX, &arena, &events, &n, &next, NULL) == 0) {
         for (size_t i = 0; i < n;) {
             size_t k = i;
             while (k < n && events[k].kv.mod_revision == events[i].kv.mod_revision)
@@ -320,7 +325,8 @@ void store_watch_progress(struct store_client *client, struct store_watch *watch
 
 UNUSED static void direct_compact_watches(struct direct *d)
 {
-    LIST_FOR_EACH(node, &d->watches) {
+    LIST_FOR_EACH(node, &d->watches)
+    {
         struct direct_watch *w = container_of(node, struct direct_watch, link);
         w->stop_status = ERR_COMPACTED;
         loop_defer(&d->env.loop, &w->stop);
