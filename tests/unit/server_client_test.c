@@ -199,13 +199,13 @@ static void wait_for(struct cluster *k, bool (*ready)(void *arg), void *arg)
 static bool is_set(void *arg) { return *(int *)arg != 0; }
 static void set(void *arg) { ++*(int *)arg; }
 
+static void server_gone(void *arg) { ((struct node *)arg)->server = NULL; }
+static bool is_down(void *arg) { return ((struct node *)arg)->server == NULL; }
+
 static void stop_node(struct cluster *k, int at)
 {
-    int done = 0;
-    struct server *s = k->nodes[at].server;
-    server_close(s, set, &done);
-    wait_for(k, is_set, &done);
-    k->nodes[at].server = NULL;
+    server_close(k->nodes[at].server, server_gone, &k->nodes[at]);
+    wait_for(k, is_down, &k->nodes[at]);
 }
 
 static int teardown(void **state)
