@@ -199,13 +199,13 @@ static void wait_for(struct cluster *k, bool (*ready)(void *arg), void *arg)
 static bool is_set(void *arg) { return *(int *)arg != 0; }
 static void set(void *arg) { ++*(int *)arg; }
 
-static void server_gone(void *arg) { ((struct node *)arg)->server = NULL; } /* before anything else is applied */
-static bool has_no_server(void *arg) { return ((struct node *)arg)->server == NULL; }
+static void server_gone(void *arg) { ((struct node *)arg)->server = NULL; }
+static bool is_down(void *arg) { return ((struct node *)arg)->server == NULL; }
 
 static void stop_node(struct cluster *k, int at)
 {
     server_close(k->nodes[at].server, server_gone, &k->nodes[at]);
-    wait_for(k, has_no_server, &k->nodes[at]);
+    wait_for(k, is_down, &k->nodes[at]);
 }
 
 static int teardown(void **state)
