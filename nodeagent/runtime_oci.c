@@ -11,6 +11,7 @@
 #include "nodeagent/cgroup.h"
 #include "nodeagent/host.h"
 #include "nodeagent/oci_spec.h"
+#include "nodeagent/volume_files.h"
 
 #define START_TIMEOUT_MS 60000
 #define STOP_TIMEOUT_MS 15000
@@ -344,12 +345,22 @@ static void shim_start(struct call *c, const char *log_file, const char *cgroup,
     proc_run(&c->rt->env->proc, &c->run);
 }
 
+static struct environment_facts facts_of(const struct call *c)
+{
+    const struct host_facts *host = &c->rt->facts;
+    return (struct environment_facts){.pod_ip = c->request->address, .host_ip = c->rt->node_ip,
+                                      .cpu_milli = (int64_t)host->cpu_count * 1000, .memory_bytes = (int64_t)host->memory_bytes,
+                                      .disk_bytes = (int64_t)host->disk_bytes};
+}
+
 static int spec_write(struct call *c, struct oci_spec_options *o, struct err *reterr)
 {
     struct buf text = {0};
     o->pod = c->request->pod;
     o->image = c->image.config;
-    o->host_ip = c->rt->node_ip;
+    o->data = c->request->fetched;
+    o->facts = facts_of(c);
+    o->ret_skipped = &c->request->skipped_variables;
     o->hostname = o->pod->hostname;
     o->capabilities = c->rt->facts.capabilities;
     o->open_files_max = c->rt->facts.open_files_max;
@@ -454,6 +465,36 @@ static void sandbox_start(struct call *c)
         finish(c, rv);
     else
         image_get(c, c->rt->pause_image, POD_PULL_IF_NOT_PRESENT, on_pause_image);
+}
+
+/* --- RUNTIME_VOLUMES_WRITE --- */
+
+static int volume_write(struct call *c, const struct pod_volume *v, const char *stamp)
+{
+    struct volume_files files = {0};
+    struct environment_facts facts = facts_of(c);
+    int rv = volume_files_build(&files, c->request->pod, v, c->request->fetched, &facts, &c->err);
+    if (rv == 0)
+        rv = volume_files_write(&files, arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name), stamp, &c->err);
+    volume_files_release(&files);
+    if (rv < 0)
+        (void)err_wrap(&c->err, rv, "MountVolume.SetUp failed for volume \"%s\" ", v->name);
+    return rv;
+}
+
+static void volumes_write(struct call *c)
+{
+    char stamp[TIME_TEXT_MAX];
+    const struct pod *p = c->request->pod;
+    int rv = 0;
+    time_format(clock_wall_ms(&c->rt->env->clock) * 1000, 6, stamp);
+    for (char *at = stamp; *at != '\0'; at++)
+        if (strchr("-:TZ", *at) != NULL)
+            *at = '_';
+    for (size_t i = 0; i < p->volume_count && rv == 0; i++)
+        if (p->volumes[i].kind == POD_VOLUME_FILES)
+            rv = volume_write(c, &p->volumes[i], stamp);
+    finish(c, rv);
 }
 
 /* --- RUNTIME_SANDBOX_STOP --- */
@@ -578,7 +619,9 @@ static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bin
         rv = host_path_check(v, reterr);
     } else {
         source = arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name);
-        rv = host_mkdirs(source, 0777, reterr);
+        rv = host_mkdirs(source, v->kind == POD_VOLUME_FILES ? 0755 : 0777, reterr);
+        if (rv == 0 && v->in_memory)
+            rv = host_mount_memory(source, v->size_limit_bytes, reterr);
     }
     if (rv == 0 && m->sub_path != NULL) {
         struct host_stat st;
@@ -586,7 +629,7 @@ static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bin
         if (host_stat(source, &st) == ERR_NOT_FOUND)
             rv = host_mkdirs(source, 0777, reterr);
     }
-    *ret = (struct oci_bind){source, m->path, m->read_only};
+    *ret = (struct oci_bind){source, m->path, m->read_only || v->kind == POD_VOLUME_FILES};
     return rv;
 }
 
@@ -664,7 +707,6 @@ static int container_prepare(struct call *c, struct oci_spec_options *o, struct 
     o->cgroup = arena_printf(&c->arena, "/%s", cgroup);
     mem_free(cgroup);
     o->container = container;
-    o->pod_ip = c->request->address;
     o->sandbox_pid = pid_file_read(pod_folder(c, "/sandbox"), "pid");
     o->binds = binds;
     if (rv == 0 && o->sandbox_pid == 0)
@@ -823,6 +865,7 @@ static void oci_call(void *impl, struct runtime_call *request)
         [RUNTIME_POD_REMOVE] = pod_remove,           [RUNTIME_IMAGE] = call_pod_image,
         [RUNTIME_CONTAINER_START] = container_start, [RUNTIME_CONTAINER_SIGNAL] = container_signal,
         [RUNTIME_CONTAINER_EXEC] = container_exec,
+        [RUNTIME_VOLUMES_WRITE] = volumes_write,
     };
     struct runtime_oci *rt = impl;
     ASSERT(request->verb < ARRAY_LEN(verbs));

@@ -105,7 +105,7 @@ static void runtime_configuration(void **state)
     struct json_doc *d = json_doc_new();
     struct json *image, *spec;
     assert_ok(json_parse(d, SLICE("{\"config\":{\"Entrypoint\":[\"/run\"],\"Cmd\":[\"ignored\"],\"User\":\"1000:1001\",\"Env\":[\"P=/b\"]}}"), &image, NULL));
-    struct oci_spec_options o = {.pod = p, .container = &p->containers[0], .image = image, .cgroup = "/x", .pod_ip = "9.9.9.9",
+    struct oci_spec_options o = {.pod = p, .container = &p->containers[0], .image = image, .cgroup = "/x", .facts = {.pod_ip = "9.9.9.9"},
                                  .hostname = "p", .sandbox_pid = 7, .capabilities = 0xffffffff, .open_files_max = 20000};
     struct buf out = {0};
     assert_ok(oci_spec_build(&o, &out, &err));
