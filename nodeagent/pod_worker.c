@@ -320,6 +320,8 @@ static void sandbox_started(struct pod_worker *w, int status, const struct err *
     }
     w->observed.sandbox = POD_SANDBOX_READY;
     w->observed.sandbox_backoff = (struct pod_backoff){0};
+    if (w->call.notice != NULL)
+        tell(w, NULL, true, "DNSConfigForming", "%s", w->call.notice);
     (void)snprintf(w->observed.address, sizeof w->observed.address, "%s", w->call.address);
     for (size_t i = 0; i < w->pod->init_count; i++) /* a new sandbox is initialised anew */
         if (w->observed.containers[i].state == POD_CONTAINER_ENDED)

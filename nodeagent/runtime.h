@@ -46,6 +46,7 @@ struct runtime_call {
     char container_id[160], image_id[80];
     int64_t started_ms;
     bool pulled;
+    const char *notice;       /* of SANDBOX_START: what of its DNS settings could not be done, a literal; or NULL */
     size_t skipped_variables; /* of CONTAINER_START: keys of envFrom that cannot be names */
     int exit_code;
     struct slice output; /* both its streams, at most RUNTIME_OUTPUT_MAX; valid inside `done` */

@@ -11,6 +11,7 @@
 #include "nodeagent/cgroup.h"
 #include "nodeagent/host.h"
 #include "nodeagent/oci_spec.h"
+#include "nodeagent/pod_etc.h"
 #include "nodeagent/volume_files.h"
 
 #define START_TIMEOUT_MS 60000
@@ -22,7 +23,7 @@
 
 struct runtime_oci {
     struct env *env;
-    char *root, *state, *program, *self, *cgroup_root, *node_ip, *pause_image;
+    char *root, *state, *program, *self, *cgroup_root, *node_ip, *pause_image, *cluster_dns, *cluster_domain;
     struct netns_options network;
     struct image_store *images;
     struct runtime_events events;
@@ -141,37 +142,30 @@ static int pod_json_write(struct call *c, const char *address, struct err *reter
     return rv;
 }
 
-static int hosts_write(struct call *c, struct err *reterr)
-{
-    struct buf text = {0};
-    const struct pod *p = c->request->pod;
-    buf_append_str(&text, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-    buf_printf(&text, "%s\t%s\n", c->request->address, p->hostname);
-    struct json_iterator at = json_iterate(json_at(p->tree, "spec.hostAliases"));
-    while (json_next(&at)) {
-        struct json_iterator name = json_iterate(json_get(at.value, "hostnames"));
-        while (json_next(&name))
-            buf_printf(&text, "%s\t%s\n", json_string_at(at.value, "ip").data, json_string(name.value).data);
-    }
-    int rv = host_write_file(pod_folder(c, "/etc/hosts"), buf_slice(&text), 0644, reterr);
-    buf_release(&text);
-    return rv;
-}
-
-/* What every container of the pod sees under /etc: names and the node's resolver. */
+/* What every container of the pod sees under /etc. A node without such files of its own adds nothing to them. */
 static int etc_write(struct call *c, struct err *reterr)
 {
-    struct buf resolver = {0};
+    struct buf hosts = {0}, resolver = {0}, node_hosts = {0}, node_resolver = {0};
     char *hostname = arena_printf(&c->arena, "%s\n", c->request->pod->hostname);
+    struct pod_etc_options o = {.pod = c->request->pod, .address = c->request->address, .cluster_dns = c->rt->cluster_dns,
+                                .cluster_domain = c->rt->cluster_domain};
+    (void)host_read_file("/etc/hosts", 0, STATE_BYTES_MAX, &node_hosts, NULL);
+    (void)host_read_file("/etc/resolv.conf", 0, STATE_BYTES_MAX, &node_resolver, NULL);
+    o.node_file = buf_slice(&node_hosts);
+    pod_hosts_build(&o, &hosts);
+    o.node_file = buf_slice(&node_resolver);
+    c->request->notice = pod_resolver_build(&o, &resolver);
     int rv = host_mkdirs(pod_folder(c, "/etc"), 0755, reterr);
     if (rv == 0)
-        rv = hosts_write(c, reterr);
+        rv = host_write_file(pod_folder(c, "/etc/hosts"), buf_slice(&hosts), 0644, reterr);
     if (rv == 0)
         rv = host_write_file(pod_folder(c, "/etc/hostname"), slice_str(hostname), 0644, reterr);
-    (void)host_read_file("/etc/resolv.conf", 0, STATE_BYTES_MAX, &resolver, NULL); /* a node without one has no resolver */
     if (rv == 0)
         rv = host_write_file(pod_folder(c, "/etc/resolv.conf"), buf_slice(&resolver), 0644, reterr);
+    buf_release(&hosts);
     buf_release(&resolver);
+    buf_release(&node_hosts);
+    buf_release(&node_resolver);
     return rv;
 }
 
@@ -1014,6 +1008,8 @@ int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct
     rt->cgroup_root = mem_strdup(o->cgroup_root);
     rt->node_ip = mem_strdup(o->node_ip);
     rt->pause_image = mem_strdup(o->pause_image);
+    rt->cluster_dns = mem_strdup(o->cluster_dns);
+    rt->cluster_domain = mem_strdup(o->cluster_domain == NULL ? "cluster.local" : o->cluster_domain);
     rt->network = (struct netns_options){rt->root, mem_strdup(o->network.pod_cidr), mem_strdup(o->network.plugins)};
     int rv = host_mkdirs(rt->state, 0700, reterr);
     if (rv == 0)
@@ -1046,6 +1042,8 @@ void runtime_oci_free(struct runtime_oci *rt)
     mem_free(rt->cgroup_root);
     mem_free(rt->node_ip);
     mem_free(rt->pause_image);
+    mem_free(rt->cluster_dns);
+    mem_free(rt->cluster_domain);
     mem_free((char *)rt->network.pod_cidr);
     mem_free((char *)rt->network.plugins);
     mem_free(rt);

@@ -137,6 +137,17 @@ kubectl label pod data tier=back --overwrite >/dev/null || fail "label"
 until_true 20 "the change is seen in the running container" ready_is data "true true True"
 until_true 20 "and the other pod runs" phase_is noenv Running
 
+step "names: hosts and resolver as the pod asks"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "names"}, "spec": {"restartPolicy": "Never", "dnsPolicy": "None",
+ "dnsConfig": {"nameservers": ["192.0.2.1"], "searches": ["a.example"], "options": [{"name": "ndots", "value": "3"}]},
+ "hostAliases": [{"ip": "192.0.2.7", "hostnames": ["one", "two"]}],
+ "containers": [{"name": "main", "image": "keelson/demo:1", "command": ["cat", "/etc/resolv.conf", "/etc/hosts"]}]}}
+POD
+until_true 20 "it has succeeded" phase_is names Succeeded
+out=$(kubectl logs names) || fail "logs"
+for line in '^nameserver 192.0.2.1$' '^search a.example$' '^options ndots:3$' '^192.0.2.7.one.two$' '^10\.244\.1\.[0-9]+.names$'; do expect "its files" "$line" "$out"; done
+
 step "what is not supported yet is said"
 kubectl create -f - >/dev/null <<'POD' || fail "create"
 {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "more"}, "spec": {"volumes": [{"name": "s", "nfs": {"server": "x", "path": "/"}}],
