@@ -34,4 +34,10 @@ void set_count(struct json_doc *d, struct json *status, const char *name, int64_
 /* Plans a status write of `object` unless it has that status already. */
 void plan_status(struct plan *p, const char *resource, const struct json *object, struct json *status);
 
+/* The condition of that type in `status`, or NULL. */
+struct json *condition_find(const struct json *status, const char *type);
+/* Sets one condition and returns it; its lastTransitionTime moves only when its status does. */
+struct json *condition_set(struct json_doc *d, struct json *status, const char *type, const char *is, const char *reason,
+                           const char *message, int64_t wall_us);
+
 #endif

@@ -47,6 +47,27 @@ void plan_create(struct plan *p, const char *resource, struct slice namespace, s
         a->body = body;
 }
 
+void plan_create_told(struct plan *p, const char *resource, struct slice namespace, struct json *body,
+                      const struct plan_told *told)
+{
+    struct plan_action *a = add(p, PLAN_CREATE, resource, namespace, (struct slice){0}, NULL);
+    if (a == NULL)
+        return;
+    a->body = body;
+    a->told = arena_dup(&p->arena, told, sizeof *told);
+}
+
+void plan_tell(struct plan *p, const struct plan_told *told, struct slice name, const char *error, int64_t wall_us)
+{
+    size_t before = p->count;
+    char *text = error == NULL ? arena_printf(&p->arena, "%s%.*s", told->text, SLICE_ARGS(name))
+                               : arena_printf(&p->arena, "%s%s", told->failed_text, error);
+    plan_event(p, told->about, told->component, error == NULL ? "Normal" : "Warning",
+               error == NULL ? told->reason : told->failed_reason, text, wall_us);
+    if (p->count > before)
+        p->actions[before].always = true;
+}
+
 void plan_update(struct plan *p, const char *resource, struct slice namespace, struct slice name, const char *subresource,
                  struct json *body)
 {

@@ -21,6 +21,12 @@ struct plan_owner {
     const char *path, *uid;
 };
 
+/* The event that follows a create: its text ends with the name that the object got, or with the error. */
+struct plan_told {
+    const struct json *about;
+    const char *component, *reason, *text, *failed_reason, *failed_text;
+};
+
 struct plan_action {
     enum plan_kind kind;
     const char *resource;   /* "pods", "replicasets.apps": whose cache must show the effect */
@@ -30,6 +36,8 @@ struct plan_action {
     const struct plan_owner *owners; /* of PLAN_DELETE_ORPHAN, in the plan's arena */
     size_t owner_count;
     struct json *body;
+    const struct plan_told *told; /* of PLAN_CREATE; NULL: nothing is said */
+    bool always;                  /* carried out even after another action failed */
 };
 
 struct plan {
@@ -46,6 +54,10 @@ void plan_free(struct plan *p);
 
 /* The path of a collection or of an object of a resource the runtime knows (resource.h); in the plan's arena. */
 void plan_create(struct plan *p, const char *resource, struct slice namespace, struct json *body);
+void plan_create_told(struct plan *p, const char *resource, struct slice namespace, struct json *body,
+                      const struct plan_told *told);
+/* Appends the event of a create that has ended: `error` NULL, or why it failed. */
+void plan_tell(struct plan *p, const struct plan_told *told, struct slice name, const char *error, int64_t wall_us);
 void plan_update(struct plan *p, const char *resource, struct slice namespace, struct slice name, const char *subresource,
                  struct json *body);
 void plan_patch(struct plan *p, const char *resource, struct slice namespace, struct slice name, struct json *body);

@@ -238,6 +238,8 @@ static void expect(struct job *job, struct expectation e)
     job->expectations[job->expectation_count++] = e;
 }
 
+static int64_t wall_us(const struct job *job) { return clock_wall_ms(&job->runner->runtime->env->clock) * 1000; }
+
 static void expect_effect(struct job *job, const struct plan_action *a, struct slice body)
 {
     if (a->kind == PLAN_EVENT)
@@ -255,6 +257,8 @@ static void expect_effect(struct job *job, const struct plan_action *a, struct s
         struct slice version = json_string_at(object, "metadata.resourceVersion");
         e.version = version.size == 0 ? 0 : strtoull(version.data, NULL, 10);
         expect(job, e);
+        if (a->told != NULL)
+            plan_tell(job->plan, a->told, json_string_at(object, "metadata.name"), NULL, wall_us(job));
     }
     json_doc_free(d);
 }
@@ -273,6 +277,8 @@ static void action_end(struct action_call *c, int status, struct slice body, con
         expect_effect(job, a, body);
     } else if (a->kind != PLAN_EVENT) {
         job->failed = true;
+        if (a->told != NULL && status != ERR_CANCELED)
+            plan_tell(job->plan, a->told, (struct slice){0}, why->message, wall_us(job));
         if (status != ERR_CONFLICT && status != ERR_CANCELED)
             log_warn(job->runner->runtime->env->log, "action failed", "controller=%s key=%s reason=\"%s\"",
                      job->runner->controller->name, job->key, why->message);
@@ -339,10 +345,13 @@ static void look_at_owner(struct action_call *c)
 static void advance(struct job *job)
 {
     struct controller_runtime *r = job->runner->runtime;
-    while (!job->failed && !r->closing && job->next < job->plan->count && job->in_flight < CONTROLLER_CALLS_MAX) {
+    while (!r->closing && job->next < job->plan->count && job->in_flight < CONTROLLER_CALLS_MAX) {
+        const struct plan_action *a = &job->plan->actions[job->next++];
+        if (job->failed && !a->always)
+            continue;
         struct action_call *c = NEW(struct action_call);
         c->job = job;
-        c->action = &job->plan->actions[job->next++];
+        c->action = a;
         list_push_back(&job->calls, &c->link);
         job->in_flight++;
         look_at_owner(c);
