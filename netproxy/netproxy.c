@@ -42,7 +42,7 @@ struct netproxy {
     struct dns *dns;
     bool applied;
     unsigned retry_ms;
-    uint64_t syncs;
+    uint64_t syncs, synced_ms;
     size_t rules;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -94,6 +94,7 @@ static void sync_all(struct timer *t)
     struct json_doc *d = json_doc_new();
     struct trees services = trees_read(n->services, d), slices = trees_read(n->slices, d);
     n->syncs++;
+    n->synced_ms = clock_monotonic_ms(&n->env->clock);
     apply_rules(n, &services, &slices);
     if (n->dns != NULL) {
         struct dns_zone zone;
@@ -110,8 +111,10 @@ static void changed(void *arg, struct object *old, struct object *new)
     struct netproxy *n = arg;
     (void)old;
     (void)new;
-    if (n->unsynced == 0 && n->state == NETPROXY_SERVING && !timer_armed(&n->settle))
-        loop_timer_start(&n->env->loop, &n->settle, NETPROXY_SETTLE_MS);
+    if (n->unsynced > 0 || n->state != NETPROXY_SERVING || timer_armed(&n->settle))
+        return;
+    uint64_t since_ms = clock_monotonic_ms(&n->env->clock) - n->synced_ms; /* the first after a quiet time goes at once */
+    loop_timer_start(&n->env->loop, &n->settle, since_ms >= NETPROXY_SETTLE_MS ? 0 : NETPROXY_SETTLE_MS - since_ms);
 }
 
 static void synced(void *arg)

@@ -8,7 +8,7 @@
 
 struct netproxy;
 
-#define NETPROXY_SETTLE_MS 50      /* changes that come together are one transaction */
+#define NETPROXY_SETTLE_MS 50      /* at most one transaction in this time: changes that come together are one */
 #define NETPROXY_RETRY_MIN_MS 1000 /* after the kernel refused */
 #define NETPROXY_RETRY_MAX_MS 30000
 
