@@ -15,6 +15,7 @@ struct object {
     struct slice namespace, name; /* into key */
     char *uid, *resource_version;
     char *controller_uid;         /* of the owner reference with controller: true; NULL when there is none */
+    bool has_owners;              /* has an owner reference of any sort */
     bool deleting;                /* has a deletionTimestamp */
 };
 
