@@ -106,4 +106,4 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$
 $(B)/sim: $(SIM_OBJECTS) $(LIBS)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
--include $(shell find build/$(CONFIG) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -23,9 +23,19 @@ static const struct rule rules[] = {
      .verbs = WRITE,
      .resources = "pods,pods/status,replicasets,replicasets/status,deployments,deployments/status,deployments/"
                   "scale,events,leases,"
-                  "nodes,nodes/status,namespaces,namespaces/status,namespaces/finalize,configmaps"},
+                  "nodes,nodes/status,namespaces,namespaces/status,namespaces/finalize,configmaps,services,services/"
+                  "status,endpoints,"
+                  "endpointslices,secrets,serviceaccounts,serviceaccounts/token,replicationcontrollers,"
+                  "replicationcontrollers/status,replicationcontrollers/scale,replicasets/scale,podtemplates,"
+                  "controllerrevisions,roles,clusterroles,rolebindings,clusterrolebindings,pods/eviction"},
+    {.user = "system:kube-controller-manager",
+     .verbs = "create",
+     .resources = "tokenreviews,subjectaccessreviews,localsubjectaccessreviews"},
+    {.user = "system:kube-proxy", .resources = "services,endpointslices,endpoints,nodes,namespaces", .verbs = READ},
+    {.user = "system:kube-proxy", .resources = "pods", .verbs = READ},
+    {.user = "system:kube-proxy", .resources = "events,leases", .verbs = WRITE},
     {.user = "system:kube-scheduler",
-     .resources = "pods,nodes,namespaces,replicasets,deployments,configmaps",
+     .resources = "pods,nodes,namespaces,services,replicationcontrollers,replicasets,deployments,configmaps",
      .verbs = READ},
     {.user = "system:kube-scheduler", .resources = "pods/binding,bindings", .verbs = "create"},
     {.user = "system:kube-scheduler", .resources = "pods/status", .verbs = "update,patch"},
@@ -33,7 +43,15 @@ static const struct rule rules[] = {
     {.user = "system:kube-scheduler", .resources = "events,leases", .verbs = WRITE},
     {.user = "system:node:*", .group = "system:nodes", .resources = "nodes,nodes/status,leases,events", .verbs = WRITE},
     {.user = "system:node:*", .group = "system:nodes", .resources = "pods,pods/status", .verbs = WRITE},
-    {.user = "system:node:*", .group = "system:nodes", .resources = "configmaps,namespaces", .verbs = READ},
+    {.user = "system:node:*",
+     .group = "system:nodes",
+     .resources = "configmaps,secrets,namespaces,services,serviceaccounts",
+     .verbs = READ},
+    {.user = "system:node:*", .group = "system:nodes", .resources = "serviceaccounts/token", .verbs = "create"},
+    {.user = "system:node:*",
+     .group = "system:nodes",
+     .resources = "tokenreviews,subjectaccessreviews",
+     .verbs = "create"},
     {.group = "system:authenticated",
      .verbs = "get",
      .paths = "/api,/api/*,/apis,/apis/*,/openapi/*,/version,/version/*,/"},

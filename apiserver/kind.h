@@ -83,6 +83,27 @@ struct selectable {
     const char *absent; /* its value when the object has none; NULL: "" */
 };
 
+/* Keys of its own that an object holds while it exists: a cluster address, a node port. They stand in the store beside
+ * the object and change in the same transaction, so no two objects hold one. */
+#define CLAIMS_MAX 120
+struct claim {
+    char key[64];   /* below /registry/ranges/: "serviceips/10.96.0.1" */
+    char field[64]; /* where it was asked for, for a 422 */
+    char value[48]; /* as it is shown there, as JSON */
+    char taken[96]; /* "provided port is already allocated" */
+};
+struct claims {
+    struct claim list[CLAIMS_MAX];
+    size_t count; /* claims beyond the bound are dropped; validation keeps objects below it */
+};
+
+/* What `allocate` chooses free values by. */
+struct allocator {
+    uint64_t seed;
+    bool (*taken)(const struct allocator *a, const char *key); /* NULL: nothing is known to be */
+    void *data;
+};
+
 struct kind {
     const char *group, *version, *name, *plural, *singular; /* "" is the core group */
     const char *const *short_names, *const *categories;     /* NULL-terminated, or NULL */
@@ -99,6 +120,9 @@ struct kind {
     void (*prepare_create)(struct json_doc *d, struct json *object);
     void (*prepare_update)(struct json_doc *d, struct json *object, const struct json *old);
     void (*check_update)(struct check *check, const struct json *object, const struct json *old);
+    void (*claim)(const struct json *object, struct claims *out);
+    /* Fills in free values; NULL, or why there are none. */
+    const char *(*allocate)(struct json_doc *d, struct json *object, const struct allocator *a);
     bool update_needs_version;  /* an update without resourceVersion is refused */
     bool update_creates;        /* PUT on a missing object makes it */
     bool create_keeps_status;   /* a new object may bring its status along (Node) */

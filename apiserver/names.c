@@ -67,6 +67,19 @@ int name_check_label(struct slice s, struct err *reterr)
     return 0;
 }
 
+int name_check_label1035(struct slice s, struct err *reterr)
+{
+    if (s.size > NAME_LABEL_MAX)
+        return err_set(reterr, ERR_INVALID, "must be no more than %d characters", NAME_LABEL_MAX);
+    if (!label_shape(s) || (s.data[0] >= '0' && s.data[0] <= '9'))
+        return err_set(
+            reterr, ERR_INVALID,
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+            "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
+            "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')");
+    return 0;
+}
+
 int name_check_path_segment(struct slice s, struct err *reterr)
 {
     if (slice_is(s, ".") || slice_is(s, ".."))

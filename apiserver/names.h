@@ -10,6 +10,7 @@
 
 int name_check_subdomain(struct slice s, struct err *reterr);    /* RFC 1123 subdomain */
 int name_check_label(struct slice s, struct err *reterr);        /* RFC 1123 label */
+int name_check_label1035(struct slice s, struct err *reterr); /* RFC 1035 label: begins with a letter */
 int name_check_path_segment(struct slice s, struct err *reterr); /* neither "." nor "..", without '/' and '%' */
 int name_check_qualified(struct slice s, struct err *reterr);    /* label and annotation keys: [prefix/]name */
 int name_check_label_value(struct slice s, struct err *reterr);

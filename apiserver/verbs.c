@@ -86,6 +86,12 @@ static int validate(const struct verb_facts *v, const struct json *o, const stru
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
 }
 
+static int allocate(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
+{
+    const char *why = v->kind->allocate == NULL || v->allocator == NULL ? NULL : v->kind->allocate(d, o, v->allocator);
+    return why == NULL ? 0 : failure_set(f, ERR_INTERNAL, "Internal error occurred: failed to allocate: %s", why);
+}
+
 static void generate_name(const struct verb_facts *v, struct json_doc *d, struct json *meta)
 {
     struct slice base = json_string_at(meta, "generateName");
@@ -134,6 +140,8 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     if (v->kind->prepare_create != NULL)
         v->kind->prepare_create(d, o);
     code = validate(v, o, NULL, f);
+    if (code == 0)
+        code = allocate(v, d, o, f);
     if (code == 0)
         code = finish(v, d, o, &ret->bytes, f);
     ret->action = VERB_PUT;
@@ -276,6 +284,8 @@ static int replace_object(const struct verb_facts *v, struct json_doc *d, const 
     if (v->kind->prepare_update != NULL && !finalize)
         v->kind->prepare_update(d, o, old);
     code = validate(v, o, old, f);
+    if (code == 0 && v->subresource == NULL)
+        code = allocate(v, d, o, f);
     if (code != 0)
         return code;
     if (!v->kind->no_generation && (v->subresource == NULL || strcmp(v->subresource, "scale") == 0)) {
@@ -466,7 +476,6 @@ int scale_of(const struct json *object, const struct kind *k, int64_t revision, 
     struct json *s = json_new_object(d);
     char text[24];
     struct buf selector = {0};
-    (void)k;
     json_set_str(d, s, "kind", "Scale");
     json_set_str(d, s, "apiVersion", "autoscaling/v1");
     struct json *meta = json_ensure_object(d, s, "metadata");
@@ -477,7 +486,12 @@ int scale_of(const struct json *object, const struct kind *k, int64_t revision, 
     json_set_int(d, json_ensure_object(d, s, "spec"), "replicas", json_int_at(object, "spec.replicas", 1));
     json_set_int(d, json_ensure_object(d, s, "status"), "replicas", json_int_at(object, "status.replicas", 0));
     struct selector parsed = {0};
-    if (selector_from_json(json_at(object, "spec.selector"), &parsed, NULL) == 0)
+    struct json *own = json_copy(d, json_at(object, "spec.selector")), *wrapped = json_new_object(d);
+    if (own != NULL && k == &kind_replicationcontroller) { /* a bare map of labels */
+        json_set(d, wrapped, "matchLabels", own);
+        own = wrapped;
+    }
+    if (selector_from_json(own, &parsed, NULL) == 0)
         selector_print(&parsed, &selector);
     if (selector.size > 0)
         json_set_string(d, json_ensure_object(d, s, "status"), "selector", buf_slice(&selector));

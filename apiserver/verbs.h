@@ -17,6 +17,7 @@ struct verb_facts {
     char uid[40];          /* for a new object */
     char suffix[8];        /* for generateName */
     struct strict *strict; /* unknown fields are noted here */
+    const struct allocator *allocator; /* for kinds that claim values; NULL: none are filled in */
 };
 
 enum verb_action { VERB_NOTHING, VERB_PUT, VERB_DELETE };

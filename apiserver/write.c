@@ -9,11 +9,18 @@
 #include "apiserver/patch.h"
 #include "apiserver/proto.h"
 #include "apiserver/request.h"
+#include "common/map.h"
 #include "common/mem.h"
 
 #include <stdio.h>
 
 enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_PATCH, WRITE_DELETE, WRITE_BIND, WRITE_SCALE, WRITE_SCALE_PATCH };
+
+/* What the object claims beyond its name (kind.h), and what else it claimed before. */
+struct write_claims {
+    struct claims fresh, gone;
+    struct map taken; /* keys that the store said are taken, after a lost race */
+};
 
 struct write {
     enum write_kind kind;
@@ -27,6 +34,8 @@ struct write {
     struct buf key, old; /* store key; its stored bytes */
     struct buf name;
     struct verb_result result;
+    struct write_claims *claims; /* NULL: of a kind that claims nothing */
+    struct allocator allocator;
     /* deletecollection: what is still to do */
     struct cached **targets;
     size_t target_count, target_next;
@@ -43,6 +52,9 @@ void write_free(struct write *w)
     buf_release(&w->old);
     buf_release(&w->name);
     buf_release(&w->result.bytes);
+    if (w->claims != NULL)
+        map_release(&w->claims->taken);
+    mem_free(w->claims);
     for (size_t i = 0; i < w->target_count; i++)
         cached_unref(w->targets[i]);
     mem_free(w->targets);
@@ -52,6 +64,12 @@ void write_free(struct write *w)
 
 static void decide(struct api_request *r, struct slice old, int64_t revision);
 static void collection_next(struct api_request *r);
+
+static bool claim_is_taken(const struct allocator *a, const char *key)
+{
+    const struct write *w = a->data;
+    return map_get(&w->claims->taken, slice_str(key)) != NULL;
+}
 
 static void facts_make(struct api_request *r, struct verb_facts *v)
 {
@@ -67,6 +85,10 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
         .now_us = clock_wall_ms(&r->api->env->clock) * 1000,
         .strict = &r->strict,
     };
+    if (r->write->claims != NULL) {
+        r->write->allocator = (struct allocator){.seed = random_u64(random), .taken = claim_is_taken, .data = r->write};
+        v->allocator = &r->write->allocator;
+    }
     memcpy(v->uid, uid, sizeof uid);
     for (size_t i = 0; i < 5; i++)
         v->suffix[i] = alphabet[random_below(random, sizeof alphabet - 1)];
@@ -140,6 +162,14 @@ static bool add_strict_failure(struct api_request *r)
     return true;
 }
 
+/* What was wrong with decoding comes before what is wrong with the object. */
+static bool refused(struct api_request *r, int code)
+{
+    if (r->write->strict && r->strict.count > 0)
+        failure_release(&r->failure);
+    return add_strict_failure(r) || code != 0;
+}
+
 static void answer_scale(struct api_request *r, int64_t revision)
 {
     struct json *tree, *scale;
@@ -195,9 +225,159 @@ static void fail_namespace(struct api_request *r, bool terminating)
     request_fail(r);
 }
 
+static bool claims_hold(const struct claims *c, const char *key)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (strcmp(c->list[i].key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void claims_subtract(const struct claims *a, const struct claims *b, struct claims *ret)
+{
+    ret->count = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!claims_hold(b, a->list[i].key))
+            ret->list[ret->count++] = a->list[i];
+    }
+}
+
+/* What the object will hold that `old` does not, and the other way round. */
+static void claims_update(struct api_request *r, const struct json *old)
+{
+    struct write_claims *c = r->write->claims;
+    struct json *now = NULL;
+    if (c == NULL)
+        return;
+    struct claims *before = NEW(struct claims), *after = NEW(struct claims);
+    if (r->write->result.action == VERB_PUT) {
+        int code = json_parse(r->doc, buf_slice(&r->write->result.bytes), &now, NULL);
+        ASSERT(code == 0); /* printed just now */
+        r->route.kind->claim(now, after);
+    }
+    if (old != NULL)
+        r->route.kind->claim(old, before);
+    claims_subtract(after, before, &c->fresh);
+    claims_subtract(before, after, &c->gone);
+    mem_free(before);
+    mem_free(after);
+}
+
+/* One transaction with its arrays: the object's own operation, and those of its claims. */
+struct claim_txn {
+    struct kv_compare compares[2 + CLAIMS_MAX];
+    struct kv_op done[1 + 2 * CLAIMS_MAX], look[2];
+    struct buf keys[2 * CLAIMS_MAX]; /* of the claims, in order */
+    size_t key_count;
+    struct buf owner;
+    struct kv_txn txn;
+};
+
+static struct slice claim_key(struct claim_txn *t, const struct claim *claim)
+{
+    struct buf *key = &t->keys[t->key_count++];
+    buf_printf(key, "/registry/ranges/%s", claim->key);
+    return buf_slice(key);
+}
+
+static const struct kv_range all_claims = {.span = {SLICE("/registry/ranges/"), SLICE("/registry/ranges0")},
+                                           .keys_only = true};
+
+/* A claimed key must not exist and is put; one that is given up is deleted. What is taken is looked up when it failed.
+ */
+static void claims_join(struct api_request *r, struct claim_txn *t)
+{
+    struct write_claims *c = r->write->claims;
+    struct slice object = cache_key_of(r);
+    if (c == NULL || c->fresh.count + c->gone.count == 0)
+        return;
+    buf_append_str(&t->owner, "{\"owner\":");
+    json_print_string(object, &t->owner);
+    buf_append_char(&t->owner, '}');
+    for (size_t i = 0; i < c->fresh.count; i++) {
+        struct slice key = claim_key(t, &c->fresh.list[i]);
+        t->compares[t->txn.compare_count++] =
+            (struct kv_compare){.span = {key, {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0};
+        if (t->txn.success_count > 0)
+            t->done[t->txn.success_count++] =
+                (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&t->owner)}};
+    }
+    for (size_t i = 0; i < c->gone.count && t->txn.success_count > 0; i++)
+        t->done[t->txn.success_count++] =
+            (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {claim_key(t, &c->gone.list[i]), {NULL, 0}}}};
+    t->look[t->txn.failure_count++] = (struct kv_op){.kind = KV_OP_RANGE, .range = all_claims};
+}
+
+static void claim_txn_send(struct api_request *r, struct claim_txn *t,
+                           void (*done)(struct api_request *, struct store_call *, int, const struct err *))
+{
+    t->txn.compares = t->compares;
+    t->txn.success = t->done;
+    t->txn.failure = t->look;
+    store_txn(r->api->store, &request_op(r, done)->call, &t->txn, STORE_TIMEOUT_MS);
+    for (size_t i = 0; i < t->key_count; i++)
+        buf_release(&t->keys[i]);
+    buf_release(&t->owner);
+    mem_free(t);
+}
+
+static void fail_claim(struct api_request *r, const struct claim *claim)
+{
+    struct json *bad = NULL;
+    if (json_parse(r->doc, slice_str(claim->value), &bad, NULL) != 0)
+        bad = NULL;
+    check_fail_at(&r->failure.check, claim->field, CHECK_INVALID, bad, "%s", claim->taken);
+    failure_invalid(&r->failure, r->route.kind, buf_slice(&r->write->name));
+    request_fail(r);
+}
+
+/* After a lost race: the claim that someone else holds and that `asked` the client for, or NULL. Notes all that are
+ * taken, so that the next attempt chooses others. *ret_any: one of ours is among them. */
+static const struct claim *claims_lost(struct api_request *r, struct store_call *call, const struct json *asked,
+                                       bool *ret_any)
+{
+    struct write_claims *c = r->write->claims;
+    *ret_any = false;
+    if (c == NULL || call->txn.result_count < 2)
+        return NULL;
+    const struct kv_range_result *range = &call->txn.results[call->txn.result_count - 1].range;
+    const struct claim *found = NULL;
+    struct claims *wanted = NEW(struct claims);
+    r->route.kind->claim(asked, wanted);
+    map_release(&c->taken);
+    c->taken = (struct map){.entries = NULL};
+    for (size_t i = 0; i < range->kv_count; i++)
+        (void)map_put(&c->taken, slice_from(range->kvs[i].key, strlen("/registry/ranges/")), r);
+    for (size_t i = 0; i < c->fresh.count; i++) {
+        bool lost = map_get(&c->taken, slice_str(c->fresh.list[i].key)) != NULL;
+        *ret_any |= lost;
+        if (lost && found == NULL && claims_hold(wanted, c->fresh.list[i].key))
+            found = &c->fresh.list[i];
+    }
+    mem_free(wanted);
+    return found;
+}
+
+static void create_again(struct api_request *r)
+{
+    struct write *w = r->write;
+    bool generated = json_string_at(w->body, "metadata.name").size == 0;
+    metric_add(r->api->count.conflicts, 1);
+    if (w->kind != WRITE_CREATE) { /* someone else made it meanwhile */
+        load_from_store(r);
+    } else if (generated && ++w->attempts < GENERATE_ATTEMPTS_MAX) {
+        decide(r, (struct slice){NULL, 0}, 0);
+    } else {
+        failure_exists(&r->failure, r->route.kind, buf_slice(&w->name));
+        request_fail(r);
+    }
+}
+
 static void create_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
 {
     struct write *w = r->write;
+    bool raced = false;
     if (status != 0) {
         request_fail_store(r, status, why);
         return;
@@ -206,51 +386,48 @@ static void create_done(struct api_request *r, struct store_call *call, int stat
         answer_written(r, w->dry_run ? 0 : call->header.revision);
         return;
     }
-    if (call->txn.results[0].range.kv_count == 0) {
-        fail_namespace(r, false);
+    if (call->txn.results[0].range.kv_count > 0) {
+        create_again(r);
         return;
     }
-    metric_add(r->api->count.conflicts, 1);
-    if (w->kind != WRITE_CREATE) { /* someone else made it meanwhile */
-        load_from_store(r);
-        return;
-    }
-    bool generated = json_string_at(w->body, "metadata.name").size == 0;
-    if (generated && ++w->attempts < GENERATE_ATTEMPTS_MAX) {
+    const struct claim *lost = claims_lost(r, call, w->body, &raced);
+    if (lost != NULL)
+        fail_claim(r, lost);
+    else if (raced && ++w->attempts < UPDATE_ATTEMPTS_MAX)
         decide(r, (struct slice){NULL, 0}, 0);
-        return;
-    }
-    failure_exists(&r->failure, r->route.kind, buf_slice(&w->name));
-    request_fail(r);
+    else
+        fail_namespace(r, false);
 }
 
 static void put_new(struct api_request *r)
 {
     struct write *w = r->write;
     struct buf namespace_key = {0};
-    struct kv_compare compares[2] = {
-        {.span = {buf_slice(&w->key), {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0},
-    };
-    struct kv_op put = {.kind = KV_OP_PUT, .put = {.key = buf_slice(&w->key), .value = buf_slice(&w->result.bytes)}};
-    struct kv_op look[2] = {
-        {.kind = KV_OP_RANGE, .range = {.span = {buf_slice(&w->key), {NULL, 0}}, .keys_only = true}}};
+    struct claim_txn *t = NEW(struct claim_txn);
+    struct slice key = buf_slice(&w->key);
+    claims_update(r, NULL);
+    t->compares[0] =
+        (struct kv_compare){.span = {key, {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0};
+    t->done[0] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
+    t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}, .keys_only = true}};
     /* A dry run asks the same questions and writes nothing. */
-    struct kv_txn txn = {compares, &put, look, 1, w->dry_run ? 0 : 1, 1};
+    t->txn = (struct kv_txn){.compare_count = 1, .success_count = w->dry_run ? 0 : 1, .failure_count = 1};
     if (r->route.kind->namespaced) {
         store_key(&kind_namespace, (struct slice){NULL, 0}, r->route.namespace, &namespace_key);
-        compares[1] = (struct kv_compare){.span = {buf_slice(&namespace_key), {NULL, 0}},
-                                          .target = KV_COMPARE_CREATE,
-                                          .result = KV_GREATER,
-                                          .number = 0};
-        txn.compare_count = 2;
+        t->compares[t->txn.compare_count++] = (struct kv_compare){.span = {buf_slice(&namespace_key), {NULL, 0}},
+                                                                  .target = KV_COMPARE_CREATE,
+                                                                  .result = KV_GREATER,
+                                                                  .number = 0};
     }
-    store_txn(r->api->store, &request_op(r, create_done)->call, &txn, STORE_TIMEOUT_MS);
+    claims_join(r, t);
+    claim_txn_send(r, t, create_done);
     buf_release(&namespace_key);
 }
 
 static void change_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
 {
     struct write *w = r->write;
+    bool raced = false;
     if (status != 0) {
         request_fail_store(r, status, why);
         return;
@@ -261,9 +438,12 @@ static void change_done(struct api_request *r, struct store_call *call, int stat
     }
     metric_add(r->api->count.conflicts, 1);
     const struct kv_range_result *now = &call->txn.results[0].range;
+    const struct claim *lost = claims_lost(r, call, w->body, &raced);
     w->from_cache = false;
     if (now->kv_count == 0) {
         decide(r, (struct slice){NULL, 0}, 0);
+    } else if (lost != NULL && now->kvs[0].mod_revision == w->revision) {
+        fail_claim(r, lost);
     } else if (++w->attempts == UPDATE_ATTEMPTS_MAX) {
         failure_conflict(&r->failure, r->route.kind, buf_slice(&w->name));
         request_fail(r);
@@ -276,15 +456,16 @@ static void change(struct api_request *r)
 {
     struct write *w = r->write;
     struct slice key = buf_slice(&w->key);
-    struct kv_compare compare = {
+    struct claim_txn *t = NEW(struct claim_txn);
+    t->compares[0] = (struct kv_compare){
         .span = {key, {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = w->revision};
-    struct kv_op done =
-        w->result.action == VERB_DELETE
-            ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
-            : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
-    struct kv_op look = {.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
-    struct kv_txn txn = {&compare, &done, &look, 1, 1, 1};
-    store_txn(r->api->store, &request_op(r, change_done)->call, &txn, STORE_TIMEOUT_MS);
+    t->done[0] = w->result.action == VERB_DELETE
+                     ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
+                     : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
+    t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
+    t->txn = (struct kv_txn){.compare_count = 1, .success_count = 1, .failure_count = 1};
+    claims_join(r, t);
+    claim_txn_send(r, t, change_done);
 }
 
 static bool namespace_is_going(const struct api_request *r)
@@ -341,7 +522,7 @@ static void decide_create(struct api_request *r, const struct verb_facts *v)
 {
     struct write *w = r->write;
     w->creating = true;
-    if (verb_create(v, r->doc, w->body, &w->result, &r->failure) != 0 || add_strict_failure(r)) {
+    if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure))) {
         w->from_cache = false;
         request_fail(r);
         return;
@@ -383,13 +564,14 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
                           why.message);
         return;
     }
-    if (decide_change(r, &v, tree, revision) != 0 || add_strict_failure(r)) {
+    if (refused(r, decide_change(r, &v, tree, revision))) {
         refuse(r);
     } else if (w->result.action == VERB_NOTHING && w->from_cache) {
         load_from_store(r); /* a no-op must not answer with yesterday's object */
     } else if (w->result.action == VERB_NOTHING || w->dry_run) {
         answer_written(r, revision);
     } else {
+        claims_update(r, tree);
         change(r);
     }
 }
@@ -664,6 +846,8 @@ void write_begin(struct api_request *r)
 {
     struct write *w = NEW(struct write);
     r->write = w;
+    if (r->route.kind->claim != NULL)
+        w->claims = NEW(struct write_claims);
     if (parse(r) != 0) {
         request_fail(r);
         return;

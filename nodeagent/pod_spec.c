@@ -7,6 +7,7 @@
 #include "common/buf.h"
 
 #define GRACE_DEFAULT_MS 30000
+#define SECONDS_MAX 1000000 /* of every setting in seconds */
 #define EXPANDED_MAX (1024 * 1024)
 
 /* --- quantities --- */
@@ -161,12 +162,77 @@ static enum pod_pull pull_of(const struct json *container, const char *image)
     return policy.size > 0 || tagged ? POD_PULL_IF_NOT_PRESENT : POD_PULL_ALWAYS;
 }
 
+/* --- probes and hooks --- */
+
+/* A number, or the name of one of the container's ports; 0 where it is neither. */
+static int port_of(const struct json *port, const struct json *container)
+{
+    int64_t number = 0;
+    struct slice name = json_string(port);
+    if (name.data == NULL && !json_int(port, &number))
+        return 0;
+    struct json_iterator at = json_iterate(json_get(container, "ports"));
+    while (name.data != NULL && json_next(&at))
+        if (slice_equal(json_string(json_get(at.value, "name")), name))
+            number = json_int_at(at.value, "containerPort", 0);
+    return number > 0 && number < 65536 ? (int)number : 0;
+}
+
+static struct pod_handler handler_of(struct pod *p, const struct json *from, const struct json *container)
+{
+    const struct json *exec = json_get(from, "exec"), *http = json_get(from, "httpGet"), *tcp = json_get(from, "tcpSocket");
+    struct pod_handler h = {0};
+    if (exec != NULL) {
+        h.kind = POD_HANDLER_EXEC;
+        h.command = texts_of(p, json_get(exec, "command"));
+    } else if (http != NULL || tcp != NULL) {
+        const struct json *where = http != NULL ? http : tcp;
+        h.kind = http != NULL ? POD_HANDLER_HTTP : POD_HANDLER_TCP;
+        h.host = text_or(p, json_get(where, "host"), NULL);
+        h.port = port_of(json_get(where, "port"), container);
+        h.path = text_or(p, json_get(where, "path"), "/");
+        h.https = slice_is(json_string(json_get(where, "scheme")), "HTTPS");
+        h.headers = json_get(where, "httpHeaders");
+    } else if (json_get(from, "sleep") != NULL) {
+        h.kind = POD_HANDLER_SLEEP;
+        h.sleep_s = (unsigned)MIN(MAX(json_int_at(from, "sleep.seconds", 0), 0), SECONDS_MAX);
+    }
+    return h;
+}
+
+static unsigned seconds_of(const struct json *probe, const char *key, int64_t fallback, int64_t least)
+{
+    return (unsigned)MIN(MAX(json_int_at(probe, key, fallback), least), SECONDS_MAX);
+}
+
+static void parse_probes(struct pod *p, struct pod_container *c, const struct json *container)
+{
+    static const char *const keys[] = {"startupProbe", "livenessProbe", "readinessProbe"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const struct json *from = json_get(container, keys[i]);
+        if (from == NULL)
+            continue;
+        int64_t grace = json_int_at(from, "terminationGracePeriodSeconds", -1);
+        c->probes[i] = (struct pod_probe){
+            .handler = handler_of(p, from, container),
+            .delay_s = seconds_of(from, "initialDelaySeconds", 0, 0),
+            .period_s = seconds_of(from, "periodSeconds", 10, 1),
+            .timeout_s = seconds_of(from, "timeoutSeconds", 1, 1),
+            .success_threshold = seconds_of(from, "successThreshold", 1, 1),
+            .failure_threshold = seconds_of(from, "failureThreshold", 3, 1),
+            .grace_ms = grace < 0 ? -1 : MIN(grace, SECONDS_MAX) * 1000,
+        };
+        if (c->probes[i].handler.kind == POD_HANDLER_NONE || c->probes[i].handler.kind == POD_HANDLER_SLEEP) {
+            c->probes[i].handler.kind = POD_HANDLER_NONE;
+            mark(p, &p->unserved, "%s of container %s is of a kind that is not carried out yet", keys[i], c->name);
+        }
+    }
+    c->post_start = handler_of(p, json_at(container, "lifecycle.postStart"), container);
+    c->pre_stop = handler_of(p, json_at(container, "lifecycle.preStop"), container);
+}
+
 static void parse_unserved(struct pod *p, const struct pod_container *c, const struct json *container)
 {
-    static const char *const keys[] = {"livenessProbe", "readinessProbe", "startupProbe", "lifecycle"};
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (json_get(container, keys[i]) != NULL)
-            mark(p, &p->unserved, "%s of container %s is not carried out yet", keys[i], c->name);
     if (c->init && slice_is(json_string(json_get(container, "restartPolicy")), "Always"))
         mark(p, &p->unsupported, "init container %s%s with restartPolicy Always is not supported yet", c->name, "");
     if (json_size(json_get(container, "volumeDevices")) > 0)
@@ -204,6 +270,7 @@ static int parse_container(struct pod *p, const struct json *container, bool ini
     c->capabilities_drop = texts_of(p, json_at(context, "capabilities.drop"));
     parse_env(p, c, container);
     parse_mounts(p, c, container);
+    parse_probes(p, c, container);
     parse_unserved(p, c, container);
     return 0;
 }
@@ -297,6 +364,8 @@ static void parse_meta(struct pod *p)
     if (p->deleting)
         seconds = json_int_at(meta, "deletionGracePeriodSeconds", seconds);
     p->grace_ms = MIN(MAX(seconds, 0), 1000000000) * 1000;
+    int64_t deadline_s = json_int_at(spec, "activeDeadlineSeconds", -1);
+    p->deadline_ms = deadline_s < 0 ? -1 : MIN(deadline_s, 1000000000) * 1000;
     p->host_network = json_bool(json_get(spec, "hostNetwork"), false);
 }
 
@@ -375,6 +444,13 @@ const char *pod_qos_text(enum pod_qos qos)
 {
     static const char *const texts[] = {"Guaranteed", "Burstable", "BestEffort"};
     return texts[qos];
+}
+
+const char *pod_probe_text(enum pod_probe_kind kind)
+{
+    static const char *const texts[] = {"Startup", "Liveness", "Readiness"};
+    ASSERT((size_t)kind < ARRAY_LEN(texts));
+    return texts[kind];
 }
 
 char *pod_expand(struct arena *arena, const char *text, const char *(*lookup)(void *arg, struct slice name), void *arg)

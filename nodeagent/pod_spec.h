@@ -15,6 +15,26 @@ enum pod_pull { POD_PULL_ALWAYS, POD_PULL_IF_NOT_PRESENT, POD_PULL_NEVER };
 enum pod_qos { POD_QOS_GUARANTEED, POD_QOS_BURSTABLE, POD_QOS_BEST_EFFORT };
 enum pod_volume_kind { POD_VOLUME_UNSUPPORTED, POD_VOLUME_EMPTY_DIR, POD_VOLUME_HOST_PATH };
 
+enum pod_handler_kind { POD_HANDLER_NONE, POD_HANDLER_EXEC, POD_HANDLER_HTTP, POD_HANDLER_TCP, POD_HANDLER_SLEEP };
+enum pod_probe_kind { POD_PROBE_STARTUP, POD_PROBE_LIVENESS, POD_PROBE_READINESS, POD_PROBE_COUNT };
+
+/* What a probe or a lifecycle hook does. */
+struct pod_handler {
+    enum pod_handler_kind kind;
+    const char **command;     /* of exec, NULL-terminated */
+    bool https;
+    const char *host, *path;  /* host NULL: the pod's address */
+    int port;                 /* 0: names no port of the container */
+    const struct json *headers;
+    unsigned sleep_s;
+};
+
+struct pod_probe {
+    struct pod_handler handler;
+    unsigned delay_s, period_s, timeout_s, success_threshold, failure_threshold;
+    int64_t grace_ms; /* -1: the pod's */
+};
+
 struct pod_env {
     const char *name, *value; /* value before expansion; NULL when it comes from `field` */
     const char *field;        /* "status.podIP" */
@@ -49,6 +69,8 @@ struct pod_container {
     int64_t run_as_user, run_as_group;                  /* -1: the image's */
     bool read_only_root, privileged, no_new_privileges;
     const char **capabilities_add, **capabilities_drop; /* NULL-terminated; NULL when absent */
+    struct pod_probe probes[POD_PROBE_COUNT];
+    struct pod_handler post_start, pre_stop;
 };
 
 struct pod {
@@ -56,13 +78,14 @@ struct pod {
     enum pod_restart restart;
     enum pod_qos qos;
     int64_t grace_ms; /* from TERM to KILL: the deletion's where there is one, else the spec's */
+    int64_t deadline_ms; /* activeDeadlineSeconds; -1: none */
     bool deleting, host_network;
     struct pod_container *containers; /* init containers first */
     size_t container_count, init_count;
     struct pod_volume *volumes;
     size_t volume_count;
     const char *unsupported; /* why it cannot run here as asked, for people; NULL when it can */
-    const char *unserved;    /* what it asks for and will run without (probes, hooks); NULL when nothing */
+    const char *unserved;    /* what it asks for and will run without (grpc probes); NULL when nothing */
     const struct json *tree; /* the whole object, in `doc` */
     struct json_doc *doc;
     struct arena arena;
@@ -73,6 +96,7 @@ int pod_parse(struct slice object_json, struct pod **ret, struct err *reterr);
 void pod_free(struct pod *p); /* NULL is fine */
 
 const char *pod_qos_text(enum pod_qos qos);
+const char *pod_probe_text(enum pod_probe_kind kind); /* "Liveness" */
 
 /* "$(NAME)" becomes its value where `lookup` knows it and stays as it is where not; "$$" becomes "$". */
 char *pod_expand(struct arena *arena, const char *text, const char *(*lookup)(void *arg, struct slice name), void *arg);

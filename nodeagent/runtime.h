@@ -1,7 +1,7 @@
 /* What the pod workers ask of a container runtime. The real one is runtime_oci.c; tests put their own in its place.
  *
  * A call is embedded in the caller's memory; `done` runs exactly once, never inside the call. The `pod` must stay as it
- * is until then. One call per pod at a time. */
+ * is until then. One call per pod at a time; EXEC alone may run beside others, and needs `pod` only during the call. */
 #ifndef NODEAGENT_RUNTIME_H
 #define NODEAGENT_RUNTIME_H
 
@@ -23,7 +23,10 @@ enum runtime_verb {
     RUNTIME_IMAGE,           /* → image_id, pulled; status as image.h */
     RUNTIME_CONTAINER_START, /* attempt `attempt` of container `index` → container_id, started_ms */
     RUNTIME_CONTAINER_SIGNAL, /* `signal` to its first process; gone already is fine */
+    RUNTIME_CONTAINER_EXEC,   /* `command` beside it → exit_code, output; ERR_TIMEOUT: it was killed after timeout_ms */
 };
+
+#define RUNTIME_OUTPUT_MAX 10240
 
 struct runtime_call {
     enum runtime_verb verb;
@@ -31,6 +34,8 @@ struct runtime_call {
     size_t index;      /* of the container in pod->containers */
     unsigned attempt;  /* from 0 */
     int signal;
+    const char *const *command; /* of EXEC; needed during the call only */
+    unsigned timeout_ms;        /* of EXEC */
     void (*done)(struct runtime_call *c, int status, const struct err *why);
     void *data;        /* of the caller */
 
@@ -38,6 +43,8 @@ struct runtime_call {
     char container_id[160], image_id[80];
     int64_t started_ms;
     bool pulled;
+    int exit_code;
+    struct slice output; /* both its streams, at most RUNTIME_OUTPUT_MAX; valid inside `done` */
     void *impl;        /* of the runtime */
 };
 
@@ -61,6 +68,7 @@ struct runtime_events {
 
 struct runtime_ops {
     void (*call)(void *impl, struct runtime_call *c);
+    void (*cancel)(void *impl, struct runtime_call *c); /* of an open EXEC: it is killed now; `done` follows */
     /* Once, before any call: tells what an earlier agent left and goes on watching what runs. Pod by pod, sandbox first,
      * attempts in rising order. */
     int (*recover)(void *impl, void (*found)(void *arg, const struct runtime_found *f), void *arg, struct err *reterr);
@@ -72,6 +80,7 @@ struct runtime {
 };
 
 static inline void runtime_call(struct runtime *r, struct runtime_call *c) { r->ops->call(r->impl, c); }
+static inline void runtime_cancel(struct runtime *r, struct runtime_call *c) { r->ops->cancel(r->impl, c); }
 static inline int runtime_recover(struct runtime *r, void (*found)(void *arg, const struct runtime_found *f), void *arg,
                                   struct err *reterr)
 {

@@ -3,6 +3,7 @@
 #include "common/base.h"
 #include "nodeagent/runtime_oci.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@
 
 #define START_TIMEOUT_MS 60000
 #define STOP_TIMEOUT_MS 15000
+#define EXEC_KILL_MS 5000 /* from the kill of a command to that of the runtime program that runs it */
 #define STATE_BYTES_MAX 65536
 #define ATTEMPTS_KEPT 2
 #define BINDS_MAX 128
@@ -25,6 +27,7 @@ struct runtime_oci {
     struct runtime_events events;
     struct host_facts facts;
     struct list shims, calls;
+    uint64_t exec_count; /* names their folders */
 };
 
 /* One running container, or the sandbox. */
@@ -52,6 +55,7 @@ struct call {
     const char *argv[24];
     char *folder, *id; /* in arena */
     int pid, status;
+    bool canceled; /* an exec, by its time-out or its caller */
     struct err err;
 };
 
@@ -68,16 +72,17 @@ static void on_finish(struct deferred *d)
     struct runtime_call *request = c->request;
     struct err err = c->err;
     int status = c->status;
+    struct buf output = c->run.output; /* lent to `done` */
     list_remove(&c->link);
     loop_timer_stop(&c->rt->env->loop, &c->timer);
     buf_release(&c->image.layers);
     json_doc_free(c->image.doc);
-    buf_release(&c->run.output);
     buf_release(&c->run.errors);
     arena_clear(&c->arena);
     mem_free(c);
     request->impl = NULL;
     request->done(request, status, status == 0 ? NULL : &err);
+    buf_release(&output);
 }
 
 static void finish(struct call *c, int status)
@@ -717,6 +722,94 @@ static void container_signal(struct call *c)
     proc_run(&c->rt->env->proc, &c->run);
 }
 
+/* --- RUNTIME_CONTAINER_EXEC --- */
+
+static void on_exec_done(struct proc_run *run, int status, const struct proc_exit *exit)
+{
+    struct call *c = run->data;
+    (void)host_remove_tree(c->folder, NULL); /* else it goes with the container's folder */
+    loop_timer_stop(&c->rt->env->loop, &c->timer);
+    if (status == 0 && c->canceled)
+        status = err_set(&c->err, ERR_TIMEOUT, "command timed out");
+    else if (status < 0)
+        c->err = run->err;
+    else
+        c->request->exit_code = exit->signal != 0 ? 128 + exit->signal : exit->code;
+    if (run->output.size + run->errors.size > 0)
+        buf_append_slice(&run->output, buf_slice(&run->errors));
+    c->request->output = slice_of(run->output.data, MIN(run->output.size, (size_t)RUNTIME_OUTPUT_MAX));
+    finish(c, status);
+}
+
+/* The command is ended, not only the runtime program that waits for it; that one then ends by itself. */
+static void exec_kill(struct call *c)
+{
+    int pid = pid_file_read(c->folder, "pid");
+    c->canceled = true;
+    proc_kill(&c->rt->env->proc, pid > 0 ? pid : c->run.pid, SIGKILL);
+}
+
+static void on_exec_timeout(struct timer *t) { exec_kill(container_of(t, struct call, timer)); }
+
+static void oci_cancel(void *impl, struct runtime_call *request)
+{
+    (void)impl;
+    ASSERT(request->verb == RUNTIME_CONTAINER_EXEC);
+    struct call *c = request->impl;
+    if (c != NULL && timer_armed(&c->timer))
+        exec_kill(c);
+}
+
+/* The container's own process with other arguments: same user, environment, folder and rights. */
+static int exec_process_write(struct call *c, const char *container_folder_path, struct err *reterr)
+{
+    struct buf text = {0};
+    struct json *spec = NULL;
+    struct json_doc *d = json_doc_new();
+    int rv = host_read_file(arena_printf(&c->arena, "%s/config.json", container_folder_path), 0, PROC_OUTPUT_MAX, &text, reterr);
+    if (rv == 0)
+        rv = json_parse(d, buf_slice(&text), &spec, reterr);
+    if (rv == 0) {
+        struct json *process = json_ensure_object(d, spec, "process"), *args = json_new_array(d);
+        for (const char *const *at = c->request->command; *at != NULL; at++)
+            json_append(args, json_new_str(d, *at));
+        json_set(d, process, "args", args);
+        rv = put_json(arena_printf(&c->arena, "%s/process.json", c->folder), process, reterr);
+    }
+    json_doc_free(d);
+    buf_release(&text);
+    return rv;
+}
+
+static void container_exec(struct call *c)
+{
+    char *container = container_folder(c, c->request->attempt);
+    c->id = arena_printf(&c->arena, "%s.%s.%u", c->request->pod->uid, container_of_call(c)->name, c->request->attempt);
+    c->folder = arena_printf(&c->arena, "%s/exec-%llu", container, (unsigned long long)c->rt->exec_count++);
+    int rv = c->request->command == NULL ? err_set(&c->err, ERR_INVALID, "no command to run") : 0;
+    if (rv == 0)
+        rv = host_mkdirs(c->folder, 0700, &c->err);
+    if (rv == 0)
+        rv = exec_process_write(c, container, &c->err);
+    if (rv < 0) {
+        finish(c, rv);
+        return;
+    }
+    size_t n = runtime_argv(c->rt, c->argv);
+    c->argv[n++] = "exec";
+    c->argv[n++] = "--process";
+    c->argv[n++] = arena_printf(&c->arena, "%s/process.json", c->folder);
+    c->argv[n++] = "--pid-file";
+    c->argv[n++] = arena_printf(&c->arena, "%s/pid", c->folder);
+    c->argv[n++] = c->id;
+    c->argv[n] = NULL;
+    timer_init(&c->timer, on_exec_timeout);
+    loop_timer_start(&c->rt->env->loop, &c->timer, c->request->timeout_ms);
+    c->run = (struct proc_run){.argv = c->argv, .stdout_fd = -1, .stderr_fd = -1,
+                               .timeout_ms = c->request->timeout_ms + EXEC_KILL_MS, .done = on_exec_done, .data = c};
+    proc_run(&c->rt->env->proc, &c->run);
+}
+
 static void call_pod_image(struct call *c)
 {
     const struct pod_container *container = container_of_call(c);
@@ -729,6 +822,7 @@ static void oci_call(void *impl, struct runtime_call *request)
         [RUNTIME_SANDBOX_START] = sandbox_start,     [RUNTIME_SANDBOX_STOP] = sandbox_stop,
         [RUNTIME_POD_REMOVE] = pod_remove,           [RUNTIME_IMAGE] = call_pod_image,
         [RUNTIME_CONTAINER_START] = container_start, [RUNTIME_CONTAINER_SIGNAL] = container_signal,
+        [RUNTIME_CONTAINER_EXEC] = container_exec,
     };
     struct runtime_oci *rt = impl;
     ASSERT(request->verb < ARRAY_LEN(verbs));
@@ -859,7 +953,7 @@ static int oci_recover(void *impl, void (*found)(void *arg, const struct runtime
     return rv;
 }
 
-static const struct runtime_ops oci_ops = {.call = oci_call, .recover = oci_recover};
+static const struct runtime_ops oci_ops = {.call = oci_call, .cancel = oci_cancel, .recover = oci_recover};
 
 int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct runtime *ret, struct runtime_oci **ret_oci,
                     struct err *reterr)

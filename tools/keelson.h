@@ -4,6 +4,7 @@
 #define TOOLS_KEELSON_H
 
 #include "common/base.h"
+#include "common/base64.h"
 #include "common/buf.h"
 #include "common/err.h"
 
@@ -63,7 +64,6 @@ void plan_print(const struct cluster *c, struct buf *out);            /* cluster
 int plan_parse(struct slice text, struct cluster *c, struct err *reterr); /* ERR_CORRUPT */
 void plan_kubeconfig(const struct cluster *c, struct slice ca, struct slice cert, struct slice key, struct buf *out);
 void plan_rsctl_env(const struct cluster *c, struct buf *out);
-void base64_append(struct buf *out, struct slice bytes);
 
 /* --- keelson_host.c: processes, namespaces, files --- */
 enum process_state { PROCESS_STOPPED, PROCESS_RUNNING, PROCESS_DIED };

@@ -359,19 +359,6 @@ int plan_parse(struct slice text, struct cluster *c, struct err *reterr)
     return rv;
 }
 
-void base64_append(struct buf *out, struct slice bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        uint32_t v = 0;
-        size_t n = MIN(bytes.size - i, (size_t)3);
-        for (size_t j = 0; j < 3; j++)
-            v = v << 8 | (j < n ? (uint8_t)bytes.data[i + j] : 0);
-        for (size_t j = 0; j < 4; j++)
-            buf_append_char(out, j <= n ? digits[v >> (18 - 6 * j) & 63] : '=');
-    }
-}
-
 static void put_base64(struct buf *out, const char *key, struct slice bytes)
 {
     buf_printf(out, "    %s: ", key);

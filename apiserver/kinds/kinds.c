@@ -5,8 +5,29 @@
 #include <stdio.h>
 
 static const struct kind *const kinds[] = {
-    &kind_binding,    &kind_configmap,  &kind_event, &kind_namespace, &kind_node, &kind_pod,
-    &kind_deployment, &kind_replicaset, &kind_scale, &kind_lease,     NULL,
+    &kind_binding,
+    &kind_configmap,
+    &kind_endpoints,
+    &kind_event,
+    &kind_namespace,
+    &kind_node,
+    &kind_pod,
+    &kind_podtemplate,
+    &kind_replicationcontroller,
+    &kind_secret,
+    &kind_serviceaccount,
+    &kind_service,
+    &kind_controllerrevision,
+    &kind_deployment,
+    &kind_replicaset,
+    &kind_scale,
+    &kind_lease,
+    &kind_endpoint_slice,
+    &kind_clusterrolebinding,
+    &kind_clusterrole,
+    &kind_rolebinding,
+    &kind_role,
+    NULL,
 };
 _Static_assert(ARRAY_LEN(kinds) <= KINDS_MAX, "the table of kinds has a bound");
 

@@ -4,8 +4,10 @@
 
 #include "apiserver/kind.h"
 
-extern const struct kind kind_binding, kind_configmap, kind_deployment, kind_event, kind_lease, kind_namespace, kind_node,
-    kind_pod, kind_replicaset, kind_scale;
+extern const struct kind kind_binding, kind_clusterrole, kind_clusterrolebinding, kind_configmap,
+    kind_controllerrevision, kind_deployment, kind_endpoint_slice, kind_endpoints, kind_event, kind_lease,
+    kind_namespace, kind_node, kind_pod, kind_podtemplate, kind_replicaset, kind_replicationcontroller, kind_role,
+    kind_rolebinding, kind_scale, kind_secret, kind_service, kind_serviceaccount;
 
 extern const struct type type_delete_options;
 
@@ -16,7 +18,7 @@ size_t kinds_index(const struct kind *k);  /* position in kinds_all */
 const struct kind *kinds_find(struct slice group, struct slice version, struct slice plural); /* NULL: none */
 const struct kind *kinds_find_name(struct slice group, struct slice version, struct slice name);
 const struct subresource *kinds_subresource(const struct kind *k, struct slice name);
-bool kinds_has_verb(const char *verbs, const char *verb); /* of a comma-separated list */
+bool kinds_has_verb(const char *verbs, const char *verb);            /* of a comma-separated list */
 const char *kinds_api_version(const struct kind *k, char text[128]); /* "v1", "apps/v1" */
 
 /* Duplicate or half-filled rows: ERR_INTERNAL naming the kind. Run at start-up. */

@@ -135,3 +135,14 @@ const struct type type_typed_object_reference = {
     .name = "TypedObjectReference",
     .fields = fields_typed_object_reference,
 };
+
+static const struct field fields_condition[] = {
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
+    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
+    {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
+    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 4, .flags = FIELD_ALWAYS},
+    {.name = "reason", .type = FIELD_STRING, .proto = 5, .flags = FIELD_REQUIRED},
+    {.name = "message", .type = FIELD_STRING, .proto = 6, .flags = FIELD_ZERO},
+    {.name = NULL},
+};
+const struct type type_condition = {.name = "Condition", .fields = fields_condition};

@@ -10,6 +10,7 @@ extern const struct type type_node_selector, type_node_selector_term, type_resou
     type_resource_field_selector, type_object_field_selector, type_toleration;
 extern const struct type type_volume, type_pod_spec, type_pod_template_spec;
 extern const struct type type_scale, type_delete_options;
+extern const struct type type_condition, type_policy_rule, type_role_ref, type_subject;
 
 /* Defaults that depend on other fields: hooks_pod.c, hooks_workload.c, hooks_core.c. */
 void fill_container(struct json_doc *d, struct json *v);
@@ -18,6 +19,7 @@ void fill_namespace(struct json_doc *d, struct json *v);
 void fill_node_status(struct json_doc *d, struct json *v);
 void fill_pod(struct json_doc *d, struct json *v);
 void fill_pod_spec(struct json_doc *d, struct json *v);
+void fill_service_spec(struct json_doc *d, struct json *v);
 
 /* Checks of one value: hooks_values.c. */
 void check_annotations(struct check *c, const struct json *v);
@@ -26,11 +28,13 @@ void check_dns_label(struct check *c, const struct json *v);
 void check_dns_subdomain(struct check *c, const struct json *v);
 void check_env_name(struct check *c, const struct json *v);
 void check_finalizers(struct check *c, const struct json *v);
+void check_ip(struct check *c, const struct json *v);
 void check_labels(struct check *c, const struct json *v);
 void check_not_negative(struct check *c, const struct json *v);
 void check_port(struct check *c, const struct json *v);
 void check_port_name(struct check *c, const struct json *v);
 void check_positive(struct check *c, const struct json *v);
+void check_affinity_timeout(struct check *c, const struct json *v);
 void check_resources(struct check *c, const struct json *v);
 
 /* Rules across the fields of a type. */
@@ -45,11 +49,28 @@ void check_object_meta(struct check *c, const struct json *v);
 void check_owner(struct check *c, const struct json *v);
 void check_pod_spec(struct check *c, const struct json *v);
 void check_requests(struct check *c, const struct json *v);
+void check_service_spec(struct check *c, const struct json *v);
 void check_selector_requirement(struct check *c, const struct json *v);
 void check_taint(struct check *c, const struct json *v);
 void check_toleration(struct check *c, const struct json *v);
 void check_volume_source(struct check *c, const struct json *v);
 void check_workload_spec(struct check *c, const struct json *v);
+
+/* Services: hooks_service.c. */
+struct claims;
+struct allocator;
+void prepare_service_update(struct json_doc *d, struct json *o, const struct json *old);
+void check_service_update(struct check *c, const struct json *object, const struct json *old);
+void claim_service(const struct json *o, struct claims *out);
+const char *allocate_service(struct json_doc *d, struct json *o, const struct allocator *a);
+
+/* Roles and bindings: rbac_types.c. */
+extern const struct column role_columns[], binding_columns[];
+void check_policy_rules(struct check *c, const struct json *rules, bool namespaced);
+void check_role_ref(struct check *c, const struct json *v, bool namespaced);
+void check_role_ref_update(struct check *c, const struct json *object, const struct json *old);
+void binding_row(const struct json *o, const struct column_now *now, struct cells *out);
+void role_row(const struct json *o, const struct column_now *now, struct cells *out);
 
 /* What a pod and a pod template show in wide columns: "nginx,sidecar" of the containers' `field`. */
 struct buf;

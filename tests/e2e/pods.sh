@@ -60,6 +60,51 @@ expect "its address" "^$node_ip\$" "$(kubectl get pod near -o 'jsonpath={.status
 served() { curl -sS -m 2 "http://$node_ip:8080/" | grep -q '^keelson demo 2 on '; }
 until_true 5 "it answers on the node's address" served
 
+step "probes: ready only when they say so, restarted when they fail"
+kubectl create -f - >/dev/null <<POD || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probed"}, "spec": {"terminationGracePeriodSeconds": 1,
+  "volumes": [{"name": "h", "hostPath": {"path": "$work/probed"}}], "containers": [
+  {"name": "main", "image": "keelson/demo:1", "ports": [{"name": "web", "containerPort": 8080}],
+   "volumeMounts": [{"name": "h", "mountPath": "/h"}],
+   "startupProbe": {"tcpSocket": {"port": "web"}, "periodSeconds": 1},
+   "livenessProbe": {"exec": {"command": ["sh", "-c", "if [ -e /h/sick ]; then rm /h/sick; echo it is sick; exit 1; fi"]},
+                     "periodSeconds": 1, "failureThreshold": 1},
+   "readinessProbe": {"exec": {"command": ["test", "-e", "/h/open"]}, "periodSeconds": 1, "failureThreshold": 1}}]}}
+POD
+ready_is() { [ "$(kubectl get pod "$1" -o 'jsonpath={.status.containerStatuses[0].started} {.status.containerStatuses[0].ready} {.status.conditions[?(@.type=="Ready")].status}')" = "$2" ]; }
+told_event() { kubectl get events | grep -qE "$1"; }
+until_true 20 "started, not ready" ready_is probed "true false False"
+touch "$work/probed/open"
+until_true 5 "ready" ready_is probed "true true True"
+rm "$work/probed/open"
+until_true 5 "unready again" ready_is probed "true false False"
+touch "$work/probed/sick"
+restarted() { [ "$(kubectl get pod "$1" -o 'jsonpath={.status.containerStatuses[0].restartCount}')" = "$2" ]; }
+until_true 10 "restarted" restarted probed 1
+until_true 5 "events" told_event 'Warning +Unhealthy +pod/probed +Liveness probe failed: it is sick'
+until_true 5 "events" told_event 'Killing +pod/probed +Container main failed liveness probe, will be restarted'
+
+step "hooks around a container's life"
+kubectl create -f - >/dev/null <<POD || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hooked"}, "spec": {"terminationGracePeriodSeconds": 20,
+  "volumes": [{"name": "h", "hostPath": {"path": "$work/hooked"}}], "containers": [
+  {"name": "main", "image": "keelson/demo:1", "volumeMounts": [{"name": "h", "mountPath": "/h"}], "lifecycle": {
+   "postStart": {"exec": {"command": ["sh", "-c", "echo begun >/h/a"]}},
+   "preStop": {"exec": {"command": ["sh", "-c", "sleep 1; echo over >/h/b"]}}}}]}}
+POD
+until_true 20 "it runs" ready_is hooked "true true True"
+expect "postStart" "^begun$" "$(cat "$work/hooked/a")"
+kubectl delete pod hooked >/dev/null || fail "delete"
+expect "preStop" "^over$" "$(cat "$work/hooked/b")"
+
+step "a pod is not active longer than its deadline"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "brief"}, "spec": {"activeDeadlineSeconds": 2, "terminationGracePeriodSeconds": 1,
+  "containers": [{"name": "main", "image": "keelson/demo:1"}]}}
+POD
+until_true 20 "it has failed" phase_is brief Failed
+expect "reason" "^DeadlineExceeded$" "$(kubectl get pod brief -o 'jsonpath={.status.reason}')"
+
 step "what is not supported yet is said"
 kubectl create -f - >/dev/null <<'POD' || fail "create"
 {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "more"}, "spec": {"volumes": [{"name": "s", "secret": {"secretName": "x"}}],

@@ -337,6 +337,11 @@ static void test_storage_keys(void **state)
         {&kind_configmap, "configmaps"},   {&kind_event, "events"}, {&kind_namespace, "namespaces"},
         {&kind_node, "minions"},           {&kind_pod, "pods"},     {&kind_deployment, "deployments"},
         {&kind_replicaset, "replicasets"}, {&kind_lease, "leases"},
+        {&kind_service, "services/specs"}, {&kind_endpoints, "services/endpoints"},
+        {&kind_endpoint_slice, "endpointslices"}, {&kind_secret, "secrets"}, {&kind_serviceaccount, "serviceaccounts"},
+        {&kind_replicationcontroller, "controllers"}, {&kind_podtemplate, "podtemplates"},
+        {&kind_controllerrevision, "controllerrevisions"}, {&kind_role, "roles"}, {&kind_clusterrole, "clusterroles"},
+        {&kind_rolebinding, "rolebindings"}, {&kind_clusterrolebinding, "clusterrolebindings"},
     };
     assert_ok(kinds_check(NULL));
     size_t stored = 0;

@@ -44,7 +44,7 @@ static void expect(struct fixture *f, enum pod_action_kind kind, size_t index)
 static void started(struct fixture *f, size_t index)
 {
     struct runtime_call call = {.attempt = f->observed.containers[index].attempts, .started_ms = 5};
-    pod_observe_start(&f->observed.containers[index], &call, f->now_ms);
+    pod_observe_start(&f->pod->containers[index], &f->observed.containers[index], &call, f->now_ms);
 }
 
 static void ended(struct fixture *f, size_t index, int code)
@@ -139,7 +139,7 @@ static void deletion_takes_term_then_kill(void **state)
     assert_int_equal(a.kind, POD_SIGNAL_CONTAINER);
     assert_int_equal(a.signal, SIGTERM);
     f->observed.containers[0].term_sent = true;
-    f->observed.containers[0].term_at_ms = f->now_ms;
+    f->observed.containers[0].stop_at_ms = f->observed.containers[0].term_at_ms = f->now_ms;
     a = next(f, false);
     assert_int_equal(a.kind, POD_WAIT);
     assert_int_equal(a.wait_ms, 5000);
