@@ -53,6 +53,12 @@ void plan_told(struct plan *p, const struct plan_told *told)
         p->actions[p->count - 1].told = arena_dup(&p->arena, told, sizeof *told);
 }
 
+void plan_without_grace(struct plan *p)
+{
+    if (!p->cut && p->count > 0)
+        json_set_int(p->doc, p->actions[p->count - 1].body, "gracePeriodSeconds", 0);
+}
+
 void plan_tell(struct plan *p, const struct plan_told *told, struct slice name, const char *error, int64_t wall_us)
 {
     size_t before = p->count;

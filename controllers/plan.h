@@ -20,7 +20,7 @@ enum plan_kind {
 };
 
 struct plan_owner {
-    const char *path, *uid;
+    const char *path, *uid; /* uid NULL: whatever has that name */
 };
 
 /* The event that follows an action when it has ended. */
@@ -64,6 +64,8 @@ void plan_create(struct plan *p, const char *resource, struct slice namespace, s
 void plan_told(struct plan *p, const struct plan_told *told);
 /* Appends the event of a create that has ended: `error` NULL, or why it failed. */
 void plan_tell(struct plan *p, const struct plan_told *told, struct slice name, const char *error, int64_t wall_us);
+/* The deletion planned last gives no grace. */
+void plan_without_grace(struct plan *p);
 void plan_update(struct plan *p, const char *resource, struct slice namespace, struct slice name, const char *subresource,
                  struct json *body);
 void plan_patch(struct plan *p, const char *resource, struct slice namespace, struct slice name, struct json *body);

@@ -21,7 +21,10 @@ static const struct controller *const controllers_table[] = {
     &controller_deployment,
     &controller_garbage,
     &controller_namespace,
+    &controller_node_lifecycle,
+    &controller_pod_gc,
     &controller_replicaset,
+    &controller_taint_eviction,
 };
 
 struct runner {
@@ -323,7 +326,7 @@ static void owner_seen(struct kube_call *call, int status, struct slice body, co
         action_end(c, status, body, why);
         return;
     }
-    if (status == 0 && object_new(body, &o, NULL) == 0 && strcmp(o->uid, owner->uid) == 0) {
+    if (status == 0 && object_new(body, &o, NULL) == 0 && (owner->uid == NULL || strcmp(o->uid, owner->uid) == 0)) {
         object_unref(o);
         action_end(c, ERR_NOT_FOUND, body, NULL); /* the owner lives: nothing to delete */
         return;
