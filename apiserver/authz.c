@@ -18,6 +18,9 @@ static const struct rule rules[] = {
     {.group = "system:masters", .resources = "*", .verbs = "*", .paths = "/*"},
     {.user = "system:kube-controller-manager", .resources = "*", .verbs = READ},
     {.user = "system:kube-controller-manager",
+     .resources = "*",
+     .verbs = "update,patch,delete,deletecollection"}, /* garbage collection, namespace deletion */
+    {.user = "system:kube-controller-manager",
      .verbs = WRITE,
      .resources = "pods,pods/status,replicasets,replicasets/status,deployments,deployments/status,deployments/"
                   "scale,events,leases,"

@@ -162,6 +162,14 @@ static bool add_strict_failure(struct api_request *r)
     return true;
 }
 
+/* What was wrong with decoding comes before what is wrong with the object. */
+static bool refused(struct api_request *r, int code)
+{
+    if (r->write->strict && r->strict.count > 0)
+        failure_release(&r->failure);
+    return add_strict_failure(r) || code != 0;
+}
+
 static void answer_scale(struct api_request *r, int64_t revision)
 {
     struct json *tree, *scale;
@@ -514,7 +522,7 @@ static void decide_create(struct api_request *r, const struct verb_facts *v)
 {
     struct write *w = r->write;
     w->creating = true;
-    if (verb_create(v, r->doc, w->body, &w->result, &r->failure) != 0 || add_strict_failure(r)) {
+    if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure))) {
         w->from_cache = false;
         request_fail(r);
         return;
@@ -556,7 +564,7 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
                           why.message);
         return;
     }
-    if (decide_change(r, &v, tree, revision) != 0 || add_strict_failure(r)) {
+    if (refused(r, decide_change(r, &v, tree, revision))) {
         refuse(r);
     } else if (w->result.action == VERB_NOTHING && w->from_cache) {
         load_from_store(r); /* a no-op must not answer with yesterday's object */

@@ -283,6 +283,10 @@ static void set_options(struct transfer *t)
     }
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, c->method);
     set_tls(t);
+    if (c->unverified && c->tls == NULL) {
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     set_headers(t);
 }
 

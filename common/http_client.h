@@ -17,6 +17,7 @@ struct http_call {
     size_t header_count;
     struct slice body;
     struct tls *tls;         /* client certificate and CA; NULL for plain HTTP */
+    bool unverified;         /* https to anyone, as probes of pods need it; without `tls` only */
     unsigned timeout_ms;     /* of the whole call; 0: none (streams) */
     unsigned silence_ms;     /* give up when nothing arrives for so long; 0: never */
     size_t body_bytes_max;   /* of a collected body; 0 means HTTP_BODY_MAX */

@@ -8,8 +8,10 @@
 
 #define BUCKETS 16 /* 1 ms << 0 … 15 */
 
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
 struct metric {
-    enum { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM } kind;
+    enum metric_kind kind;
     char *name, *help;
     int64_t value;
     uint64_t buckets[BUCKETS], count, sum_ms;
@@ -36,7 +38,7 @@ void metrics_free(struct metrics *m)
     mem_free(m);
 }
 
-static struct metric *metric_of(struct metrics *m, int kind, const char *name, const char *help)
+static struct metric *metric_of(struct metrics *m, enum metric_kind kind, const char *name, const char *help)
 {
     struct metric *one = map_get(&m->by_name, slice_str(name));
     if (one != NULL || m->by_name.size == METRICS_MAX)

@@ -20,7 +20,8 @@ struct controllers *controllers_new(struct env *env, const struct controllers_op
 bool controllers_leads(const struct controllers *c);
 void controllers_close(struct controllers *c, void (*closed)(void *arg), void *arg);
 
-extern const struct controller controller_deployment, controller_garbage, controller_replicaset;
+extern const struct controller controller_deployment, controller_garbage, controller_namespace,
+    controller_node_lifecycle, controller_pod_gc, controller_replicaset, controller_taint_eviction;
 
 /* Adds "namespace/name" of the controller owner of `o` when it is of that kind. */
 void controller_owner_key(struct object *o, const char *kind, void (*add)(void *arg, struct slice key), void *arg);
@@ -33,5 +34,11 @@ void set_count(struct json_doc *d, struct json *status, const char *name, int64_
 
 /* Plans a status write of `object` unless it has that status already. */
 void plan_status(struct plan *p, const char *resource, const struct json *object, struct json *status);
+
+/* The condition of that type in `status`, or NULL. */
+struct json *condition_find(const struct json *status, const char *type);
+/* Sets one condition and returns it; its lastTransitionTime moves only when its status does. */
+struct json *condition_set(struct json_doc *d, struct json *status, const char *type, const char *is, const char *reason,
+                           const char *message, int64_t wall_us);
 
 #endif

@@ -6,11 +6,6 @@
 
 #include <stdlib.h>
 
-struct collecting {
-    struct pod_list *list;
-    struct json_doc *doc;
-};
-
 static int64_t time_at(const struct json *v, const char *path)
 {
     int64_t us;
@@ -43,13 +38,11 @@ static int64_t deletion_cost(const struct json *pod)
     return text.size == 0 ? 0 : strtoll(text.data, NULL, 10);
 }
 
-static void collect(void *arg, struct object *o)
+void pod_list_add(void *list, struct object *o, struct json *tree)
 {
-    struct collecting *c = arg;
-    struct pod_list *l = c->list;
+    struct pod_list *l = list;
     if (o->deleting)
         return;
-    struct json *tree = object_tree(o, c->doc);
     struct slice phase = json_string_at(tree, "status.phase");
     if (slice_is(phase, "Succeeded") || slice_is(phase, "Failed"))
         return;
@@ -65,12 +58,6 @@ static void collect(void *arg, struct object *o)
     p->deletion_cost = deletion_cost(tree);
     p->restarts = restarts(tree);
     read_ready(p);
-}
-
-void pod_list_owned(struct pod_list *l, const struct view *v, const char *owner_uid, struct json_doc *d)
-{
-    struct collecting c = {l, d};
-    v->owned(v, "pods", owner_uid, collect, &c);
 }
 
 void pod_list_release(struct pod_list *l)

@@ -20,8 +20,8 @@ struct pod_list {
     size_t count, capacity;
 };
 
-/* The active ones: neither finished nor being deleted. */
-void pod_list_owned(struct pod_list *l, const struct view *v, const char *owner_uid, struct json_doc *d);
+/* Appends an active one, as claim_owned calls it: neither finished nor being deleted. `list` is a struct pod_list. */
+void pod_list_add(void *list, struct object *o, struct json *tree);
 void pod_list_release(struct pod_list *l);
 
 /* Ready for at least `min_ready_s`; when not yet, *again_ms is lowered to the time left. */

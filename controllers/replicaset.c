@@ -1,20 +1,23 @@
 /* replicaset: as many pods of a template as asked for. The model for a controller: reads `view`, writes `plan`. */
 #include "common/base.h"
 
+#include "controllers/claim.h"
 #include "controllers/controllers.h"
 #include "controllers/pods.h"
 
 #define REPLICASET_BURST 500 /* pods made or removed in one plan, as Kubernetes limits it */
 
-static void owner_key(const struct view *v, struct object *pod, void (*add)(void *arg, struct slice key), void *arg)
+static void pod_keys(const struct view *v, struct object *pod, void (*add)(void *arg, struct slice key), void *arg)
 {
-    (void)v;
-    controller_owner_key(pod, "ReplicaSet", add, arg);
+    if (pod->controller_uid != NULL)
+        controller_owner_key(pod, "ReplicaSet", add, arg);
+    else
+        claim_keys(v, "replicasets.apps", false, pod, add, arg);
 }
 
 static const struct controller_watch replicaset_watches[] = {
-    {"replicasets.apps", NULL},
-    {"pods", owner_key},
+    {.resource = "replicasets.apps"},
+    {.resource = "pods", .keys = pod_keys},
     {0},
 };
 
@@ -41,23 +44,26 @@ static struct json *new_pod(struct plan *plan, const struct json *set)
     return pod;
 }
 
-static void create_pods(const struct view *v, struct plan *plan, const struct json *set, size_t n)
+static void create_pods(struct plan *plan, const struct json *set, size_t n)
 {
-    for (size_t i = 0; i < MIN(n, (size_t)REPLICASET_BURST); i++)
+    const struct plan_told told = {
+        set, "replicaset-controller", "SuccessfulCreate", "Created pod: ", true, "FailedCreate", "Error creating: ",
+    };
+    for (size_t i = 0; i < MIN(n, (size_t)REPLICASET_BURST); i++) {
         plan_create(plan, "pods", json_string_at(set, "metadata.namespace"), new_pod(plan, set));
-    char *message = arena_printf(&plan->arena, "Created %zu pods", MIN(n, (size_t)REPLICASET_BURST));
-    plan_event(plan, set, "replicaset-controller", "Normal", "SuccessfulCreate", message, v->wall_us);
+        plan_told(plan, &told);
+    }
     plan->cut = plan->cut || n > REPLICASET_BURST;
 }
 
-static void delete_pods(const struct view *v, struct plan *plan, const struct json *set, struct pod_list *pods, size_t n)
+static void delete_pods(struct plan *plan, const struct json *set, struct pod_list *pods, size_t n)
 {
     pod_list_sort_for_deletion(pods);
     for (size_t i = 0; i < MIN(n, (size_t)REPLICASET_BURST); i++) {
         struct object *o = pods->pods[i].object;
         plan_delete(plan, "pods", o->namespace, o->name, o->uid);
         char *message = arena_printf(&plan->arena, "Deleted pod: %.*s", SLICE_ARGS(o->name));
-        plan_event(plan, set, "replicaset-controller", "Normal", "SuccessfulDelete", message, v->wall_us);
+        plan_told(plan, &(struct plan_told){set, "replicaset-controller", "SuccessfulDelete", message, false, NULL, NULL});
     }
     plan->cut = plan->cut || n > REPLICASET_BURST;
 }
@@ -89,14 +95,24 @@ static void replicaset_reconcile(const struct view *v, struct slice key, struct 
     if (o == NULL)
         return;
     struct json *set = object_tree(o, plan->doc);
+    struct selector selector = {0};
+    if (selector_from_json(json_at(set, "spec.selector"), &selector, NULL) != 0 || selector.count == 0) {
+        selector_release(&selector);
+        return; /* it would select everything there is, or nothing; validation refuses both */
+    }
     struct pod_list pods = {0};
-    pod_list_owned(&pods, v, o->uid, plan->doc);
+    size_t claims = claim_owned(v, plan, "pods", set, &selector, pod_list_add, &pods);
+    selector_release(&selector);
+    if (claims > 0) {
+        pod_list_release(&pods);
+        return;
+    }
     int64_t wanted = json_int_at(set, "spec.replicas", 1), have = (int64_t)pods.count;
     write_status(plan, set, &pods, v->wall_us);
     if (!o->deleting && have < wanted)
-        create_pods(v, plan, set, (size_t)(wanted - have));
+        create_pods(plan, set, (size_t)(wanted - have));
     else if (!o->deleting && have > wanted)
-        delete_pods(v, plan, set, &pods, (size_t)(have - wanted));
+        delete_pods(plan, set, &pods, (size_t)(have - wanted));
     pod_list_release(&pods);
 }
 

@@ -1,8 +1,8 @@
 #include "common/base.h"
 
+#include "common/clock.h"
 #include "controllers/controllers.h"
 
-#include <stdio.h>
 
 void controller_owner_key(struct object *o, const char *kind, void (*add)(void *arg, struct slice key), void *arg)
 {
@@ -49,4 +49,42 @@ void plan_status(struct plan *p, const char *resource, const struct json *object
     json_set(p->doc, body, "status", status);
     plan_update(p, resource, json_string_at(object, "metadata.namespace"), json_string_at(object, "metadata.name"),
                 "status", body);
+}
+
+struct json *condition_find(const struct json *status, const char *type)
+{
+    struct json_iterator i = json_iterate(json_get(status, "conditions"));
+    while (json_next(&i))
+        if (slice_is(json_string_at(i.value, "type"), type))
+            return i.value;
+    return NULL;
+}
+
+static struct json *condition_add(struct json_doc *d, struct json *status, const char *type)
+{
+    struct json *list = json_get(status, "conditions"), *condition = json_new_object(d);
+    if (json_type(list) != JSON_ARRAY) {
+        list = json_new_array(d);
+        json_set(d, status, "conditions", list);
+    }
+    json_set_str(d, condition, "type", type);
+    json_append(list, condition);
+    return condition;
+}
+
+struct json *condition_set(struct json_doc *d, struct json *status, const char *type, const char *is, const char *reason,
+                           const char *message, int64_t wall_us)
+{
+    struct json *condition = condition_find(status, type);
+    if (condition == NULL)
+        condition = condition_add(d, status, type);
+    if (!slice_is(json_string_at(condition, "status"), is)) {
+        char now[TIME_TEXT_MAX];
+        time_format(wall_us, 0, now);
+        json_set_str(d, condition, "status", is);
+        json_set_str(d, condition, "lastTransitionTime", now);
+    }
+    json_set_str(d, condition, "reason", reason);
+    json_set_str(d, condition, "message", message);
+    return condition;
 }

@@ -70,7 +70,7 @@ static bool is_ready(const struct builder *b, size_t index)
     const struct pod_observed_container *c = &b->observed->containers[index];
     if (b->pod->containers[index].init)
         return c->state == POD_CONTAINER_ENDED && c->exit.code == 0;
-    return c->state == POD_CONTAINER_RUNNING;
+    return c->state == POD_CONTAINER_RUNNING && c->started && c->ready && !c->post_starting;
 }
 
 static struct json *container_status(struct builder *b, size_t index)
@@ -91,7 +91,7 @@ static struct json *container_status(struct builder *b, size_t index)
         put_terminated(b, last, &c->last.exit, c->last.started_ms, c->last.container_id);
     json_set_str(b->d, status, "name", b->pod->containers[index].name);
     json_set_bool(b->d, status, "ready", is_ready(b, index));
-    json_set_bool(b->d, status, "started", c->state == POD_CONTAINER_RUNNING);
+    json_set_bool(b->d, status, "started", c->state == POD_CONTAINER_RUNNING && c->started && !c->post_starting);
     json_set_int(b->d, status, "restartCount", c->attempts > 0 ? (int64_t)c->attempts - 1 : 0);
     json_set_str(b->d, status, "image", b->pod->containers[index].image);
     json_set_str(b->d, status, "imageID", c->image_id);
@@ -220,6 +220,10 @@ struct json *pod_status_build(const struct pod_status_options *o, struct json_do
     struct json *status = json_new_object(d);
     const char *phase = pod_phase(o->pod, o->observed);
     json_set_str(d, status, "phase", phase);
+    if (o->observed->expired) {
+        json_set_str(d, status, "reason", "DeadlineExceeded");
+        json_set_str(d, status, "message", "Pod was active on the node longer than the specified deadline");
+    }
     put_conditions(&b, status, phase);
     put_addresses(&b, status);
     put_time(d, status, "startTime", o->accepted_ms);

@@ -13,11 +13,17 @@ void pod_backoff_failed(struct pod_backoff *b, uint64_t now_ms, bool at_once)
     b->delay_ms = b->delay_ms == 0 ? POD_BACKOFF_FIRST_MS : MIN(b->delay_ms * 2, (uint64_t)POD_BACKOFF_MAX_MS);
 }
 
-void pod_observe_start(struct pod_observed_container *c, const struct runtime_call *call, uint64_t now_ms)
+void pod_observe_start(const struct pod_container *spec, struct pod_observed_container *c, const struct runtime_call *call,
+                       uint64_t now_ms)
 {
     c->state = POD_CONTAINER_RUNNING;
     c->attempts = call->attempt + 1;
     c->term_sent = c->kill_sent = false;
+    c->started = spec->probes[POD_PROBE_STARTUP].handler.kind == POD_HANDLER_NONE;
+    c->ready = spec->probes[POD_PROBE_READINESS].handler.kind == POD_HANDLER_NONE;
+    c->kill_reason[0] = '\0';
+    c->pre_stop = POD_HOOK_NONE;
+    c->stop_at_ms = 0;
     c->started_at_ms = now_ms;
     c->started_ms = call->started_ms;
     c->reason[0] = c->message[0] = '\0';
@@ -29,7 +35,8 @@ void pod_observe_end(struct pod_observed_container *c, const struct runtime_exit
 {
     c->state = POD_CONTAINER_ENDED;
     c->exit = *exit;
-    c->image_ready = false;
+    c->image_ready = c->fetched = false;
+    c->post_starting = c->started = c->ready = false;
     if (c->started_at_ms > 0 && now_ms - c->started_at_ms >= POD_BACKOFF_RESET_MS)
         c->start_backoff.delay_ms = 0;
     pod_backoff_failed(&c->start_backoff, now_ms, true);
@@ -68,7 +75,7 @@ static bool init_failed(const struct pod *p, const struct pod_observed *o)
 const char *pod_phase(const struct pod *p, const struct pod_observed *o)
 {
     bool waiting = false, active = false, failed = false;
-    if (init_failed(p, o))
+    if (o->expired || init_failed(p, o))
         return "Failed";
     if (!pod_init_done(p, o))
         return "Pending";
@@ -95,26 +102,51 @@ static struct pod_action act(enum pod_action_kind kind, size_t index)
 
 static uint64_t left(uint64_t at_ms, uint64_t now_ms) { return at_ms > now_ms ? at_ms - now_ms : 0; }
 
-/* TERM to all, KILL to those that outstay the grace period, then the sandbox, then what is on disk, then the object. */
+/* preStop hook, then TERM, then KILL to one that outstays its grace period, which begins with the hook. */
+static struct pod_action stop(const struct pod *p, size_t i, const struct pod_observed *o, uint64_t grace_ms, uint64_t now_ms)
+{
+    const struct pod_observed_container *c = &o->containers[i];
+    if (c->kill_sent)
+        return wait_for(POD_NEVER);
+    bool hooked = p->containers[i].pre_stop.kind != POD_HANDLER_NONE && grace_ms > 0;
+    uint64_t end_ms = c->stop_at_ms + grace_ms;
+    if (hooked && c->pre_stop == POD_HOOK_NONE && !c->term_sent)
+        return act(POD_PRE_STOP, i);
+    if (hooked && c->pre_stop == POD_HOOK_RUNNING && now_ms < end_ms)
+        return wait_for(left(end_ms, now_ms));
+    if (hooked)
+        end_ms = MAX(end_ms, c->term_at_ms + POD_AFTER_HOOK_MS);
+    struct pod_action signal = act(POD_SIGNAL_CONTAINER, i);
+    signal.signal = grace_ms == 0 || (c->term_sent && now_ms >= end_ms) ? SIGKILL : SIGTERM;
+    return c->term_sent && signal.signal == SIGTERM ? wait_for(left(end_ms, now_ms)) : signal;
+}
+
+/* All running containers side by side; ret_running says whether there are any. */
+static struct pod_action stop_all(const struct pod *p, const struct pod_observed *o, uint64_t grace_ms, uint64_t now_ms,
+                                  bool *ret_running)
+{
+    uint64_t wait_ms = POD_NEVER;
+    *ret_running = false;
+    for (size_t i = 0; i < p->container_count; i++) {
+        if (o->containers[i].state != POD_CONTAINER_RUNNING || o->containers[i].kill_sent)
+            continue;
+        struct pod_action a = stop(p, i, o, grace_ms, now_ms);
+        *ret_running = true;
+        if (a.kind != POD_WAIT)
+            return a;
+        wait_ms = MIN(wait_ms, a.wait_ms);
+    }
+    return wait_for(wait_ms);
+}
+
+/* The containers, then the sandbox, then what is on disk, then the object. */
 static struct pod_action terminate(const struct pod *p, bool gone, const struct pod_observed *o, uint64_t now_ms)
 {
     uint64_t grace_ms = gone ? MIN((uint64_t)p->grace_ms, (uint64_t)POD_ORPHAN_GRACE_MS) : (uint64_t)p->grace_ms;
-    uint64_t wait_ms = POD_NEVER;
-    bool running = false;
-    for (size_t i = 0; i < p->container_count; i++) {
-        const struct pod_observed_container *c = &o->containers[i];
-        if (c->state != POD_CONTAINER_RUNNING || c->kill_sent)
-            continue;
-        bool late = c->term_sent && now_ms >= c->term_at_ms + grace_ms;
-        if (grace_ms == 0 || late)
-            return (struct pod_action){.kind = POD_SIGNAL_CONTAINER, .index = i, .signal = SIGKILL};
-        if (!c->term_sent)
-            return (struct pod_action){.kind = POD_SIGNAL_CONTAINER, .index = i, .signal = SIGTERM};
-        running = true;
-        wait_ms = MIN(wait_ms, left(c->term_at_ms + grace_ms, now_ms));
-    }
+    bool running;
+    struct pod_action stopping = stop_all(p, o, grace_ms, now_ms, &running);
     if (running)
-        return wait_for(wait_ms);
+        return stopping;
     if (o->sandbox != POD_SANDBOX_NONE) /* ends what a KILL has not ended yet, too */
         return now_ms < o->sandbox_backoff.retry_at_ms ? wait_for(left(o->sandbox_backoff.retry_at_ms, now_ms))
                                                        : act(POD_STOP_SANDBOX, 0);
@@ -127,15 +159,21 @@ static struct pod_action terminate(const struct pod *p, bool gone, const struct 
 static struct pod_action advance(const struct pod *p, size_t i, const struct pod_observed *o, uint64_t now_ms)
 {
     const struct pod_observed_container *c = &o->containers[i];
+    if (c->state == POD_CONTAINER_RUNNING && c->kill_reason[0] != '\0')
+        return stop(p, i, o, (uint64_t)(c->kill_grace_ms < 0 ? p->grace_ms : c->kill_grace_ms), now_ms);
     if (c->state == POD_CONTAINER_RUNNING || (c->state == POD_CONTAINER_ENDED && !pod_may_restart(p, i, c)))
         return wait_for(POD_NEVER);
     uint64_t at_ms = MAX(c->start_backoff.retry_at_ms, c->image_ready ? 0 : c->image_backoff.retry_at_ms);
     if (now_ms < at_ms)
         return wait_for(left(at_ms, now_ms));
+    if (o->sandbox == POD_SANDBOX_NONE && p->has_files && !o->volumes_written)
+        return now_ms < o->volumes_retry_at_ms ? wait_for(left(o->volumes_retry_at_ms, now_ms)) : act(POD_WRITE_VOLUMES, 0);
     if (o->sandbox == POD_SANDBOX_NONE)
         return now_ms < o->sandbox_backoff.retry_at_ms ? wait_for(left(o->sandbox_backoff.retry_at_ms, now_ms))
                                                        : act(POD_START_SANDBOX, 0);
-    return act(c->image_ready ? POD_START_CONTAINER : POD_GET_IMAGE, i);
+    if (!c->image_ready)
+        return act(POD_GET_IMAGE, i);
+    return act(c->fetched ? POD_START_CONTAINER : POD_FETCH, i);
 }
 
 /* Init containers one after the other, then all others side by side. */
@@ -150,6 +188,8 @@ static struct pod_action run(const struct pod *p, const struct pod_observed *o, 
         if (a.kind != POD_WAIT)
             return a;
         wait_ms = MIN(wait_ms, a.wait_ms);
+        if (o->containers[i].post_starting) /* the next one starts when the hook is through */
+            break;
     }
     return wait_for(wait_ms);
 }
@@ -158,10 +198,19 @@ struct pod_action pod_sync(const struct pod *p, bool gone, const struct pod_obse
 {
     if (gone || p->deleting)
         return terminate(p, gone, o, now_ms);
+    if (o->expired) {
+        bool running;
+        struct pod_action stopping = stop_all(p, o, (uint64_t)p->grace_ms, now_ms, &running);
+        if (running)
+            return stopping;
+    }
     if (o->sandbox == POD_SANDBOX_ENDED || (o->sandbox == POD_SANDBOX_READY && pod_is_over(p, o)))
         return now_ms < o->sandbox_backoff.retry_at_ms ? wait_for(left(o->sandbox_backoff.retry_at_ms, now_ms))
                                                        : act(POD_STOP_SANDBOX, 0);
     if (p->unsupported != NULL || pod_is_over(p, o))
         return wait_for(POD_NEVER);
-    return run(p, o, now_ms);
+    struct pod_action a = run(p, o, now_ms);
+    if (a.kind == POD_WAIT && o->sandbox == POD_SANDBOX_READY && o->refresh_due)
+        return act(POD_WRITE_VOLUMES, 0);
+    return a;
 }

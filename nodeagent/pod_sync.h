@@ -10,10 +10,13 @@
 #define POD_BACKOFF_FIRST_MS 10000
 #define POD_BACKOFF_MAX_MS 300000
 #define POD_BACKOFF_RESET_MS 600000
+#define POD_AFTER_HOOK_MS 2000 /* the least a container has between TERM and KILL after its preStop hook */
 #define POD_ORPHAN_GRACE_MS 2000 /* of a pod whose object is gone */
 
 enum pod_sandbox_state { POD_SANDBOX_NONE, POD_SANDBOX_READY, POD_SANDBOX_ENDED };
 enum pod_container_state { POD_CONTAINER_NEW, POD_CONTAINER_RUNNING, POD_CONTAINER_ENDED };
+
+enum pod_hook_state { POD_HOOK_NONE, POD_HOOK_RUNNING, POD_HOOK_OVER };
 
 /* Doubling delays with a memory: the first failure is retried at once where `first_ms` is 0. */
 struct pod_backoff {
@@ -27,8 +30,13 @@ void pod_backoff_failed(struct pod_backoff *b, uint64_t now_ms, bool at_once);
 struct pod_observed_container {
     enum pod_container_state state;
     unsigned attempts; /* started so far; the current or last one is attempts - 1 */
-    bool image_ready, term_sent, kill_sent;
-    uint64_t term_at_ms;                     /* monotonic */
+    bool image_ready, fetched, term_sent, kill_sent; /* fetched: what its environment needs */
+    bool post_starting;                      /* its postStart hook runs */
+    bool started, ready;                     /* as far as its probes say; both hold where it has none */
+    char kill_reason[64];                    /* why it must end though the pod goes on; "" when it need not */
+    int64_t kill_grace_ms;                   /* for that; -1: the pod's */
+    enum pod_hook_state pre_stop;
+    uint64_t stop_at_ms, term_at_ms;         /* monotonic: when its end began, when TERM was sent */
     uint64_t started_at_ms;                  /* monotonic, 0 when it was found running */
     struct pod_backoff start_backoff, image_backoff;
     char reason[64], message[ERR_MESSAGE_MAX]; /* why it waits; "" when nothing special */
@@ -49,16 +57,23 @@ struct pod_observed {
     char address[46];
     bool removed; /* nothing of it is left on this node */
     bool terminal; /* the API says Succeeded or Failed: never started again */
+    bool volumes_written;    /* files of volumes stand, for the sandbox to come */
+    bool refresh_due;        /* and may be out of date */
+    uint64_t volumes_retry_at_ms; /* after a failure */
+    bool expired;  /* activeDeadlineSeconds are over */
     struct pod_observed_container *containers; /* one for each of the pod, in its order */
 };
 
 enum pod_action_kind {
     POD_WAIT,             /* until wait_ms from now, or an event */
+    POD_WRITE_VOLUMES,    /* fetch, then write */
     POD_START_SANDBOX,
     POD_STOP_SANDBOX,
     POD_GET_IMAGE,        /* of container `index` */
+    POD_FETCH,            /* what the environment of container `index` needs */
     POD_START_CONTAINER,
     POD_SIGNAL_CONTAINER, /* `signal` */
+    POD_PRE_STOP,         /* begin the preStop hook of container `index`; its grace period runs from here */
     POD_REMOVE,           /* state, volumes and logs */
     POD_CONFIRM,          /* tell the API that it is gone */
     POD_FORGET,           /* gone here and there */
@@ -75,7 +90,8 @@ struct pod_action {
 struct pod_action pod_sync(const struct pod *p, bool gone, const struct pod_observed *o, uint64_t now_ms);
 
 /* Changes of what is observed; the rest of it is set by the worker. */
-void pod_observe_start(struct pod_observed_container *c, const struct runtime_call *call, uint64_t now_ms);
+void pod_observe_start(const struct pod_container *spec, struct pod_observed_container *c, const struct runtime_call *call,
+                       uint64_t now_ms);
 void pod_observe_end(struct pod_observed_container *c, const struct runtime_exit *exit, uint64_t now_ms);
 
 bool pod_init_done(const struct pod *p, const struct pod_observed *o);

@@ -1,12 +1,13 @@
 /* What the pod workers ask of a container runtime. The real one is runtime_oci.c; tests put their own in its place.
  *
  * A call is embedded in the caller's memory; `done` runs exactly once, never inside the call. The `pod` must stay as it
- * is until then. One call per pod at a time. */
+ * is until then. One call per pod at a time; EXEC alone may run beside others, and needs `pod` only during the call. */
 #ifndef NODEAGENT_RUNTIME_H
 #define NODEAGENT_RUNTIME_H
 
 #include "common/base.h"
 #include "common/err.h"
+#include "nodeagent/pod_data.h"
 #include "nodeagent/pod_spec.h"
 
 struct runtime_exit {
@@ -18,12 +19,16 @@ struct runtime_exit {
 
 enum runtime_verb {
     RUNTIME_SANDBOX_START,   /* → address */
+    RUNTIME_VOLUMES_WRITE,   /* the files of the pod's volumes, from `data`; running containers see the change */
     RUNTIME_SANDBOX_STOP,    /* everything in it is killed; address and cgroup are given back; logs and exits stay */
     RUNTIME_POD_REMOVE,      /* after SANDBOX_STOP: state, volumes and logs */
     RUNTIME_IMAGE,           /* → image_id, pulled; status as image.h */
     RUNTIME_CONTAINER_START, /* attempt `attempt` of container `index` → container_id, started_ms */
     RUNTIME_CONTAINER_SIGNAL, /* `signal` to its first process; gone already is fine */
+    RUNTIME_CONTAINER_EXEC,   /* `command` beside it → exit_code, output; ERR_TIMEOUT: it was killed after timeout_ms */
 };
+
+#define RUNTIME_OUTPUT_MAX 10240
 
 struct runtime_call {
     enum runtime_verb verb;
@@ -31,6 +36,9 @@ struct runtime_call {
     size_t index;      /* of the container in pod->containers */
     unsigned attempt;  /* from 0 */
     int signal;
+    const struct pod_data *fetched; /* of VOLUMES_WRITE and CONTAINER_START */
+    const char *const *command; /* of EXEC; needed during the call only */
+    unsigned timeout_ms;        /* of EXEC */
     void (*done)(struct runtime_call *c, int status, const struct err *why);
     void *data;        /* of the caller */
 
@@ -38,6 +46,10 @@ struct runtime_call {
     char container_id[160], image_id[80];
     int64_t started_ms;
     bool pulled;
+    const char *notice;       /* of SANDBOX_START: what of its DNS settings could not be done, a literal; or NULL */
+    size_t skipped_variables; /* of CONTAINER_START: keys of envFrom that cannot be names */
+    int exit_code;
+    struct slice output; /* both its streams, at most RUNTIME_OUTPUT_MAX; valid inside `done` */
     void *impl;        /* of the runtime */
 };
 
@@ -61,6 +73,7 @@ struct runtime_events {
 
 struct runtime_ops {
     void (*call)(void *impl, struct runtime_call *c);
+    void (*cancel)(void *impl, struct runtime_call *c); /* of an open EXEC: it is killed now; `done` follows */
     /* Once, before any call: tells what an earlier agent left and goes on watching what runs. Pod by pod, sandbox first,
      * attempts in rising order. */
     int (*recover)(void *impl, void (*found)(void *arg, const struct runtime_found *f), void *arg, struct err *reterr);
@@ -72,6 +85,7 @@ struct runtime {
 };
 
 static inline void runtime_call(struct runtime *r, struct runtime_call *c) { r->ops->call(r->impl, c); }
+static inline void runtime_cancel(struct runtime *r, struct runtime_call *c) { r->ops->cancel(r->impl, c); }
 static inline int runtime_recover(struct runtime *r, void (*found)(void *arg, const struct runtime_found *f), void *arg,
                                   struct err *reterr)
 {

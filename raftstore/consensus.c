@@ -776,6 +776,13 @@ enum role consensus_role(const struct consensus *c) { return c->role; }
 uint64_t consensus_term(const struct consensus *c) { return c->term; }
 uint64_t consensus_commit_index(const struct consensus *c) { return c->commit; }
 uint64_t consensus_last_index(const struct consensus *c) { return trail_last(&c->raft.trail); }
+
+uint64_t consensus_match(const struct consensus *c, uint64_t member)
+{
+    raft_index match = 0;
+    return c->role == ROLE_LEADER && raft_match_index(&c->raft, member, &match) == 0 ? match : 0;
+}
+
 bool consensus_installing(const struct consensus *c) { return c->raft.snapshot.installing; }
 
 uint64_t consensus_leader(const struct consensus *c)

@@ -118,6 +118,8 @@ uint64_t consensus_leader(const struct consensus *c); /* 0: unknown */
 uint64_t consensus_term(const struct consensus *c);
 uint64_t consensus_commit_index(const struct consensus *c);
 uint64_t consensus_last_index(const struct consensus *c);
+/* Leader only: the last entry that a member is known to share with us; 0 when unknown. */
+uint64_t consensus_match(const struct consensus *c, uint64_t member);
 /* True once an entry of the leader's own term is committed (R4): before it no reads and no membership change. */
 bool consensus_ready(const struct consensus *c);
 bool consensus_installing(const struct consensus *c);

@@ -71,6 +71,8 @@ static void send_append(struct driver *d, const struct message *m)
         part->entries = d->entries;
         part->entry_count = n;
         bool sent = driver_send(d, m->to, &pm, false);
+        if (sent)
+            announce_sent(d, m->to, part->append.leader_commit);
         if (n > 0) {
             part->append.prev_index += n;
             part->append.prev_term = d->entries[n - 1].term;
@@ -223,6 +225,8 @@ void driver_carry_out(struct driver *d, struct consensus_update *u)
         loop_defer(&d->env->loop, &d->apply_turn);
     if (u->commit_changed && read_index_waiting(d))
         loop_defer(&d->env->loop, &d->turn);
+    if (u->commit_changed && consensus_role(d->consensus) == ROLE_LEADER)
+        loop_defer(&d->env->loop, &d->announce_turn);
     uint64_t now = driver_now_ms(d), next = consensus_next_timeout_ms(d->consensus);
     loop_timer_start(&d->env->loop, &d->tick, next > now ? next - now : 1);
 #ifdef PLANT_ACK_BEFORE_SYNC
@@ -441,6 +445,8 @@ int driver_receive(struct driver *d, uint64_t from, struct slice message, struct
             rv = consensus_receive(d->consensus, driver_now_ms(d), &m.consensus, &u);
         if (m.consensus.kind != MESSAGE_INSTALL_SNAPSHOT)
             carry_out_checked(d, rv, &u, "message");
+        if (m.consensus.kind == MESSAGE_APPEND_RESULT) /* who acknowledges after the commit has not heard of it yet */
+            loop_defer(&d->env->loop, &d->announce_turn);
         if (rv == ERR_CORRUPT)
             err_set(reterr, rv, "member %016llx sent a message that cannot be true", (unsigned long long)from);
         break;
@@ -540,6 +546,7 @@ static void abandon(struct driver *d)
     loop_timer_stop(&d->env->loop, &d->tick);
     loop_undefer(&d->env->loop, &d->turn);
     loop_undefer(&d->env->loop, &d->apply_turn);
+    loop_undefer(&d->env->loop, &d->announce_turn);
     if (d->wal != NULL)
         wal_close(d->wal, wal_closed, d);
     else
@@ -569,6 +576,7 @@ static struct driver *driver_make(struct env *env, const struct driver_options *
     list_init(&d->sends);
     deferred_init(&d->turn, turn);
     deferred_init(&d->apply_turn, apply_turn);
+    deferred_init(&d->announce_turn, announce_commit);
     deferred_init(&d->close_turn, close_turn);
     timer_init(&d->tick, tick_due);
     timer_init(&d->pulse, pulse_due);
@@ -619,6 +627,7 @@ void driver_close(struct driver *d, void (*closed)(void *arg), void *arg)
     loop_timer_stop(&d->env->loop, &d->pulse);
     loop_undefer(&d->env->loop, &d->turn);
     loop_undefer(&d->env->loop, &d->apply_turn);
+    loop_undefer(&d->env->loop, &d->announce_turn);
     fail_proposals(&d->waiting, ERR_CANCELED);
     fail_proposals(&d->queue, ERR_CANCELED);
     read_index_close(d);

@@ -72,7 +72,7 @@ struct driver {
     unsigned jobs; /* of the disk, and writers, that closing waits for */
     void (*closed)(void *arg);
     void *closed_arg;
-    struct deferred turn, apply_turn, close_turn;
+    struct deferred turn, apply_turn, announce_turn, close_turn;
     struct timer tick, pulse;
 
     struct list writes;
@@ -84,6 +84,8 @@ struct driver {
     size_t entry_capacity;
     struct buf out;
     uint64_t average_bytes;     /* of an entry, smoothed (R11) */
+    uint64_t told_term;         /* of `told` */
+    struct { uint64_t member, commit; } told[CONSENSUS_MEMBERS_MAX]; /* the commit index each follower was sent */
 
     uint64_t applied, applied_term;
     enum role last_role;
@@ -108,6 +110,10 @@ void driver_fail(struct driver *d, const struct err *why);
 void driver_settle(struct driver *d); /* goes on with closing when nothing is under way */
 void driver_carry_out(struct driver *d, struct consensus_update *u);
 bool driver_send(struct driver *d, uint64_t to, const struct peer_message *m, bool bulk); /* false: dropped */
+
+/* Commits to followers at once (announce.c). */
+void announce_commit(struct deferred *deferred);
+void announce_sent(struct driver *d, uint64_t to, uint64_t commit); /* an append has told `to` so much */
 void driver_pulse_start(struct driver *d);
 
 /* driver_snapshot.c */

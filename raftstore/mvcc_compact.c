@@ -149,5 +149,5 @@ void mvcc_unhold(struct mvcc *m, struct mvcc_hold *hold)
             m->holds[i] = m->holds[--m->hold_count];
             return;
         }
-    ASSERT(!"a hold that is held");
+    PANIC("a hold is released that is not held");
 }

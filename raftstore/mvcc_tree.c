@@ -388,7 +388,7 @@ void tree_unpin(struct tree *t, uint64_t pin)
         retired_sweep(t);
         return;
     }
-    ASSERT(!"a pin that is held");
+    PANIC("a pin is released that is not held");
 }
 
 static void node_free_all(struct tree *t, struct tree_node *n)

@@ -360,6 +360,8 @@ static void test_refusals(void **state)
         {"POST " CM "?fieldValidation=Strict", "{\"metadata\":{\"name\":\"a\"},\"foo\":1}", NULL, 400,
          "ConfigMap in version \\\"v1\\\" cannot be handled as a ConfigMap: strict decoding error: unknown field "
          "\\\"foo\\\""},
+        {"POST " CM "?fieldValidation=Strict", "{\"metadata\":{\"name\":\"A_b\"},\"foo\":1}", NULL, 400,
+         "strict decoding error: unknown field \\\"foo\\\""}, /* before what is wrong with the name */
         {"POST " CM "?dryRun=Some", "{\"metadata\":{\"name\":\"a\"}}", NULL, 422, "dryRun: Unsupported value"},
         {"PATCH " CM "/a", "{}", "application/apply-patch+yaml", 415, "accepted media types include"},
         {"PATCH " CM "/a", "{}", "application/merge-patch+json", 404, "configmaps \\\"a\\\" not found"},

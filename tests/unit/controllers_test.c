@@ -94,16 +94,23 @@ static void add_deployment(struct fake_view *v, int replicas, const char *image,
                   replicas, image, extra);
 }
 
-static void add_set(struct fake_view *v, const char *name, const char *image, int wanted, int available, int revision)
+static void add_sized_set(struct fake_view *v, const char *name, const char *image, int wanted, int available, int revision, int desired)
 {
     fake_view_add(v, "replicasets.apps",
                   "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"uid\":\"u-%s\","
-                  "\"resourceVersion\":\"9\",\"annotations\":{\"deployment.kubernetes.io/revision\":\"%d\"},"
+                  "\"resourceVersion\":\"9\",\"labels\":{\"app\":\"web\"},"
+                  "\"annotations\":{\"deployment.kubernetes.io/revision\":\"%d\",\"deployment.kubernetes.io/desired-replicas\":\"%d\","
+                  "\"deployment.kubernetes.io/max-replicas\":\"%d\"},"
                   "\"ownerReferences\":[{\"kind\":\"Deployment\",\"name\":\"web\",\"uid\":\"d1\",\"controller\":true}]},"
                   "\"spec\":{\"replicas\":%d,\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\",\"pod-template-hash\":\"h\"}},"
                   "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"%s\"}]}}},"
                   "\"status\":{\"replicas\":%d,\"readyReplicas\":%d,\"availableReplicas\":%d}}",
-                  name, name, revision, wanted, image, wanted, available, available);
+                  name, name, revision, desired, desired + (desired + 3) / 4, wanted, image, wanted, available, available);
+}
+
+static void add_set(struct fake_view *v, const char *name, const char *image, int wanted, int available, int revision)
+{
+    add_sized_set(v, name, image, wanted, available, revision, 4);
 }
 
 static void deployment_creates_its_set(void **state)
@@ -120,7 +127,7 @@ static void deployment_creates_its_set(void **state)
     assert_true(slice_equal(hash, json_string_at(a->body, "spec.selector.matchLabels.pod-template-hash")));
     assert_true(slice_equal(hash, json_string_at(a->body, "spec.template.metadata.labels.pod-template-hash")));
     assert_slice_equal(json_string_at(a->body, "spec.selector.matchLabels.app"), "web");
-    assert_int_equal(fake_plan_count(p, PLAN_EVENT), 1);
+    assert_true(slice_has_prefix(slice_str(a->told->text), SLICE("Scaled up replica set web-")));
     plan_free(p);
 }
 
@@ -184,6 +191,112 @@ static void deployment_that_is_paused_rolls_nothing(void **state)
     plan_free(p);
 }
 
+static const struct plan_action *update_of(const struct plan *p, const char *path)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->actions[i].kind == PLAN_UPDATE && strcmp(p->actions[i].path, path) == 0)
+            return &p->actions[i];
+    return NULL;
+}
+
+static struct slice annotation(const struct plan_action *a, const char *name)
+{
+    return json_string(json_get(json_at(a->body, "metadata.annotations"), name));
+}
+
+#define SETS "/apis/apps/v1/namespaces/ns/replicasets/"
+
+static void deployment_gives_an_old_template_a_new_revision(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:1", "");
+    add_set(v, "web-1", "i:1", 0, 0, 1);
+    add_set(v, "web-2", "i:2", 4, 4, 2);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    const struct plan_action *a = update_of(p, SETS "web-1");
+    assert_slice_equal(annotation(a, "deployment.kubernetes.io/revision"), "3");
+    assert_slice_equal(annotation(a, "deployment.kubernetes.io/revision-history"), "1");
+    assert_int_equal(json_int_at(a->body, "spec.replicas", -1), 1);
+    const struct plan_action *patch = fake_plan_find(p, PLAN_PATCH, 0);
+    assert_slice_equal(annotation(patch, "deployment.kubernetes.io/revision"), "3");
+    plan_free(p);
+}
+
+static void deployment_resizes_in_proportion(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 8, "i:2", "");
+    add_set(v, "web-1", "i:1", 3, 3, 1);
+    add_set(v, "web-2", "i:2", 2, 0, 2);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    assert_int_equal(scaled_to(p, "ns/web-1"), 6); /* of 5 pods to 10 */
+    assert_int_equal(scaled_to(p, "ns/web-2"), 4);
+    assert_slice_equal(annotation(update_of(p, SETS "web-1"), "deployment.kubernetes.io/desired-replicas"), "8");
+    assert_slice_equal(annotation(update_of(p, SETS "web-1"), "deployment.kubernetes.io/max-replicas"), "10");
+    plan_free(p);
+}
+
+static void deployment_forgets_what_is_beyond_its_history(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 1, "i:4", ",\"revisionHistoryLimit\":1");
+    add_set(v, "web-3", "i:3", 0, 0, 1);
+    add_set(v, "web-1", "i:1", 0, 0, 3);
+    add_set(v, "web-2", "i:2", 0, 0, 2);
+    add_sized_set(v, "web-4", "i:4", 1, 1, 4, 1);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    assert_int_equal(fake_plan_count(p, PLAN_DELETE), 2);
+    assert_string_equal(fake_plan_find(p, PLAN_DELETE, 0)->key, "ns/web-3");
+    assert_string_equal(fake_plan_find(p, PLAN_DELETE, 1)->key, "ns/web-2");
+    plan_free(p);
+}
+
+static struct slice progress_after(struct fake_view *v, struct plan **ret)
+{
+    *ret = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    const struct plan_action *a = update_of(*ret, "/apis/apps/v1/namespaces/ns/deployments/web/status");
+    return json_string_at(condition_find(json_get(a->body, "status"), "Progressing"), "reason");
+}
+
+static void deployment_tells_when_its_deadline_has_passed(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:1", ",\"progressDeadlineSeconds\":60},\"status\":{\"replicas\":4,\"updatedReplicas\":4,\"conditions\":["
+                                "{\"type\":\"Progressing\",\"status\":\"True\",\"reason\":\"ReplicaSetUpdated\","
+                                "\"lastUpdateTime\":\"2023-11-14T22:12:00Z\"}]");
+    add_set(v, "web-1", "i:1", 4, 0, 1);
+    struct plan *p;
+    assert_slice_equal(progress_after(v, &p), "ProgressDeadlineExceeded"); /* it is 22:13:20 there */
+    plan_free(p);
+}
+
+static void deployment_waits_for_its_deadline(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:1", ",\"progressDeadlineSeconds\":600");
+    add_set(v, "web-1", "i:1", 4, 0, 1);
+    struct plan *p;
+    assert_slice_equal(progress_after(v, &p), "ReplicaSetUpdated");
+    assert_in_range(p->again_ms, 600000, 601000);
+    plan_free(p);
+}
+
+static void replicaset_adopts_and_releases(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", SET("1"));
+    fake_view_add(v, "pods", "{\"metadata\":{\"name\":\"orphan\",\"namespace\":\"ns\",\"uid\":\"u1\",\"labels\":{\"app\":\"web\"}}}");
+    fake_view_add(v, "pods", "{\"metadata\":{\"name\":\"other\",\"namespace\":\"ns\",\"uid\":\"u2\",\"labels\":{\"app\":\"x\"}}}");
+    fake_view_add(v, "pods", "{\"metadata\":{\"name\":\"lost\",\"namespace\":\"ns\",\"uid\":\"u3\",\"labels\":{\"app\":\"x\"},"
+                             "\"ownerReferences\":[{\"kind\":\"ReplicaSet\",\"name\":\"web-x\",\"uid\":\"rs1\",\"controller\":true}]}}");
+    struct plan *p = fake_view_reconcile(v, &controller_replicaset, "ns/web-x");
+    assert_int_equal(p->count, 2);
+    assert_null(json_at(update_of(p, "/api/v1/namespaces/ns/pods/lost")->body, "metadata.ownerReferences"));
+    const struct json *adopted = update_of(p, "/api/v1/namespaces/ns/pods/orphan")->body;
+    assert_slice_equal(json_string_at(json_element(json_at(adopted, "metadata.ownerReferences"), 0), "uid"), "rs1");
+    plan_free(p);
+}
+
 static void garbage_asks_before_it_deletes(void **state)
 {
     struct fake_view *v = *state;
@@ -211,6 +324,66 @@ static void garbage_knows_owners_by_uid(void **state)
     plan_free(p);
 }
 
+#define OWNED_SET(finalizers)                                                                                      \
+    "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"metadata\":{\"name\":\"web-x\",\"namespace\":\"ns\",\"uid\":\"rs1\","   \
+    "\"deletionTimestamp\":\"2023-11-14T22:13:00Z\",\"finalizers\":[\"" finalizers "\",\"mine\"]}}"
+
+static void garbage_lets_dependents_go_first(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", OWNED_SET("foregroundDeletion"));
+    fake_view_add(v, "pods", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u1\",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+                             "\"kind\":\"ReplicaSet\",\"name\":\"web-x\",\"uid\":\"rs1\",\"controller\":true,\"blockOwnerDeletion\":true}]}}");
+    fake_view_add(v, "configmaps", "{\"metadata\":{\"name\":\"c\",\"namespace\":\"ns\",\"uid\":\"u2\",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+                                   "\"kind\":\"ReplicaSet\",\"name\":\"web-x\",\"uid\":\"rs1\"}]}}");
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "replicasets.apps|ns/web-x");
+    assert_int_equal(fake_plan_count(p, PLAN_DELETE), 2); /* also what only names its owner */
+    assert_int_equal(fake_plan_count(p, PLAN_UPDATE), 0); /* the pod still holds it */
+    plan_free(p);
+}
+
+static void garbage_ends_a_foreground_deletion(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", OWNED_SET("foregroundDeletion"));
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "replicasets.apps|ns/web-x");
+    const struct json *left = json_at(update_of(p, SETS "web-x")->body, "metadata.finalizers");
+    assert_int_equal(json_size(left), 1);
+    assert_slice_equal(json_string(json_element(left, 0)), "mine");
+    plan_free(p);
+}
+
+static void garbage_lets_orphans_stay(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", OWNED_SET("orphan"));
+    add_pod(v, "a", "rs1", "n1", true, "Running");
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "replicasets.apps|ns/web-x");
+    assert_int_equal(p->count, 1);
+    assert_null(json_at(update_of(p, "/api/v1/namespaces/ns/pods/a")->body, "metadata.ownerReferences"));
+    plan_free(p);
+}
+
+static void namespace_is_emptied_before_it_goes(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "namespaces", "{\"metadata\":{\"name\":\"x\",\"uid\":\"u\",\"deletionTimestamp\":\"2023-11-14T22:13:00Z\"},"
+                                   "\"spec\":{\"finalizers\":[\"kubernetes\",\"other\"]}}");
+    fake_view_add(v, "namespaces", "{\"metadata\":{\"name\":\"y\",\"uid\":\"u\"},\"spec\":{\"finalizers\":[\"kubernetes\"]}}");
+    struct plan *p = fake_view_reconcile(v, &controller_namespace, "x");
+    assert_string_equal(fake_plan_find(p, PLAN_DELETE_COLLECTION, 0)->path, "/api/v1/namespaces/x/configmaps");
+    const struct plan_action *last = &p->actions[p->count - 1];
+    assert_int_equal(last->kind, PLAN_FINALIZE);
+    assert_string_equal(last->path, "/api/v1/namespaces/x/finalize");
+    assert_true(last->waits);
+    assert_string_equal(last->empty[0], "/api/v1/namespaces/x/configmaps");
+    assert_int_equal(json_size(json_at(last->body, "spec.finalizers")), 1);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_namespace, "y");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -224,6 +397,16 @@ int main(void)
         CASE(deployment_rolls_within_its_bounds),
         CASE(deployment_waits_for_the_new_ones),
         CASE(deployment_that_is_paused_rolls_nothing),
+        CASE(deployment_gives_an_old_template_a_new_revision),
+        CASE(deployment_resizes_in_proportion),
+        CASE(deployment_forgets_what_is_beyond_its_history),
+        CASE(deployment_tells_when_its_deadline_has_passed),
+        CASE(deployment_waits_for_its_deadline),
+        CASE(replicaset_adopts_and_releases),
+        CASE(garbage_lets_dependents_go_first),
+        CASE(garbage_ends_a_foreground_deletion),
+        CASE(garbage_lets_orphans_stay),
+        CASE(namespace_is_emptied_before_it_goes),
         CASE(garbage_asks_before_it_deletes),
         CASE(garbage_knows_owners_by_uid),
     };

@@ -44,7 +44,7 @@ static void expect(struct fixture *f, enum pod_action_kind kind, size_t index)
 static void started(struct fixture *f, size_t index)
 {
     struct runtime_call call = {.attempt = f->observed.containers[index].attempts, .started_ms = 5};
-    pod_observe_start(&f->observed.containers[index], &call, f->now_ms);
+    pod_observe_start(&f->pod->containers[index], &f->observed.containers[index], &call, f->now_ms);
 }
 
 static void ended(struct fixture *f, size_t index, int code)
@@ -57,6 +57,8 @@ static void run_through(struct fixture *f, size_t index)
 {
     expect(f, POD_GET_IMAGE, index);
     f->observed.containers[index].image_ready = true;
+    expect(f, POD_FETCH, index);
+    f->observed.containers[index].fetched = true;
     expect(f, POD_START_CONTAINER, index);
     started(f, index);
 }
@@ -139,7 +141,7 @@ static void deletion_takes_term_then_kill(void **state)
     assert_int_equal(a.kind, POD_SIGNAL_CONTAINER);
     assert_int_equal(a.signal, SIGTERM);
     f->observed.containers[0].term_sent = true;
-    f->observed.containers[0].term_at_ms = f->now_ms;
+    f->observed.containers[0].stop_at_ms = f->observed.containers[0].term_at_ms = f->now_ms;
     a = next(f, false);
     assert_int_equal(a.kind, POD_WAIT);
     assert_int_equal(a.wait_ms, 5000);
@@ -173,14 +175,14 @@ static void lost_sandbox_is_made_anew(void **state)
 static void unsupported_is_said(void **state)
 {
     (void)state;
-    struct fixture *f = open_pod("", "{\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}],"
+    struct fixture *f = open_pod("", "{\"volumes\":[{\"name\":\"v\",\"nfs\":{\"server\":\"s\",\"path\":\"/\"}}],"
                                      "\"containers\":[{\"name\":\"a\",\"image\":\"a:1\"}]}");
     expect(f, POD_WAIT, 0);
     struct json_doc *d = json_doc_new();
     struct pod_status_options o = {.pod = f->pod, .observed = &f->observed, .host_ip = "1.2.3.4", .now_ms = 1, .accepted_ms = 1};
     struct json *status = pod_status_build(&o, d);
     struct json *waiting = json_at(json_element(json_get(status, "containerStatuses"), 0), "state.waiting");
-    assert_slice_equal(json_string_at(waiting, "message"), "volume v of type secret is not supported yet");
+    assert_slice_equal(json_string_at(waiting, "message"), "volume v of type nfs is not supported yet");
     json_doc_free(d);
     close_pod(f);
 }
