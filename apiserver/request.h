@@ -152,6 +152,8 @@ void bootstrap_stop(struct apiserver *a);
 void bootstrap_free(struct bootstrap *b);
 /* masters.c: which apiservers are alive, and the endpoints of the Service `kubernetes`. */
 void masters_start(struct apiserver *a);
+/* escalation.c: 0, or ERR_FORBIDDEN when a role or binding would grant what the user does not hold. */
+int escalation_check(struct api_request *r, const struct json *object, const struct json *old);
 /* claims.c: compares claims with their objects, once the caches are whole. */
 void claims_mend(struct apiserver *a);
 void claims_stop(struct apiserver *a);

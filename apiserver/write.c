@@ -266,6 +266,16 @@ static void claims_update(struct api_request *r, const struct json *old)
     mem_free(after);
 }
 
+static int check_escalation(struct api_request *r, const struct json *old)
+{
+    struct json *now = NULL;
+    if (r->write->result.action != VERB_PUT)
+        return 0;
+    int code = json_parse(r->doc, buf_slice(&r->write->result.bytes), &now, NULL);
+    ASSERT(code == 0); /* printed just now */
+    return escalation_check(r, now, old);
+}
+
 /* One transaction with its arrays: the object's own operation, and those of its claims. */
 struct claim_txn {
     struct kv_compare compares[2 + CLAIMS_MAX];
@@ -546,7 +556,7 @@ static void decide_create(struct api_request *r, struct verb_facts *v)
     w->creating = true;
     if (r->route.kind == &kind_pod)
         find_account(r, v);
-    if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure))) {
+    if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure)) || check_escalation(r, NULL) != 0) {
         w->from_cache = false;
         request_fail(r);
         return;
@@ -588,7 +598,7 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
                           why.message);
         return;
     }
-    if (refused(r, decide_change(r, &v, tree, revision))) {
+    if (refused(r, decide_change(r, &v, tree, revision)) || check_escalation(r, tree) != 0) {
         refuse(r);
     } else if (w->result.action == VERB_NOTHING && w->from_cache) {
         load_from_store(r); /* a no-op must not answer with yesterday's object */

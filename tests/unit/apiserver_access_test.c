@@ -167,6 +167,10 @@ static void test_base64(void **state)
 }
 
 #define DEFAULT "/api/v1/namespaces/default"
+#define ROLE_BINDING(name, role)                                                                                       \
+    "{\"metadata\":{\"name\":\"" name "\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":"          \
+    "\"ClusterRole\",\"name\":\"" role "\"},\"subjects\":[{\"kind\":\"ServiceAccount\",\"name\":\"x\",\"namespace\":"  \
+    "\"default\"}]}"
 #define RBAC "/apis/rbac.authorization.k8s.io/v1"
 
 /* 403, then 200 after a RoleBinding; nothing in other namespaces; 401 once the account is gone. */
@@ -196,6 +200,31 @@ static void test_account_token(void **state)
     mem_free(name);
     assert_int_equal(ask(f, "DELETE", DEFAULT "/serviceaccounts/x", "", NULL), 200);
     assert_int_equal(ask(f, "GET", DEFAULT "/pods", "", token), 401);
+    mem_free(token);
+}
+
+/* Whoever has `admin` in a namespace may hand out what he holds there, and no more. */
+static void test_escalation(void **state)
+{
+    struct fixture *f = *state;
+    const char *bindings = RBAC "/namespaces/default/rolebindings", *roles = RBAC "/namespaces/default/roles";
+    assert_int_equal(ask(f, "POST", DEFAULT "/serviceaccounts", "{\"metadata\":{\"name\":\"x\"}}", NULL), 201);
+    assert_int_equal(ask(f, "POST", DEFAULT "/serviceaccounts/x/token", "{\"spec\":{}}", NULL), 201);
+    char *token = answer_text(f, "status.token");
+    assert_int_equal(ask(f, "POST", bindings, ROLE_BINDING("a", "admin"), NULL), 201);
+    assert_int_equal(ask(f, "POST", bindings, ROLE_BINDING("b", "view"), token), 201);
+    assert_int_equal(ask(f, "POST", bindings, ROLE_BINDING("c", "cluster-admin"), token), 403);
+    assert_non_null(strstr(f->answer.data, "is attempting to grant RBAC permissions not currently held"));
+    assert_int_equal(ask(f, "POST", roles,
+                         "{\"metadata\":{\"name\":\"r\"},\"rules\":[{\"apiGroups\":[\"\"],\"resources\":[\"pods\"],"
+                         "\"verbs\":[\"get\"]}]}",
+                         token),
+                     201);
+    assert_int_equal(ask(f, "POST", roles,
+                         "{\"metadata\":{\"name\":\"s\"},\"rules\":[{\"apiGroups\":[\"*\"],\"resources\":[\"*\"],"
+                         "\"verbs\":[\"*\"]}]}",
+                         token),
+                     403);
     mem_free(token);
 }
 
@@ -230,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_jwt),
         cmocka_unit_test(test_base64),
         cmocka_unit_test_setup_teardown(test_account_token, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_escalation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims_of_services, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
