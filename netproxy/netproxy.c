@@ -262,9 +262,10 @@ void netproxy_metrics(const struct netproxy *n, struct buf *out)
                     "# TYPE keelson_netproxy_last_changed gauge\nkeelson_netproxy_last_changed %zu\n"
                     "# TYPE keelson_netproxy_syncs_total counter\nkeelson_netproxy_syncs_total %llu\n"
                     "# TYPE keelson_netproxy_transactions_total counter\nkeelson_netproxy_transactions_total %llu\n"
-                    "# TYPE keelson_netproxy_failures_total counter\nkeelson_netproxy_failures_total %llu\n",
+                    "# TYPE keelson_netproxy_failures_total counter\nkeelson_netproxy_failures_total %llu\n"
+                    "# TYPE keelson_netproxy_udp_flows_forgotten_total counter\nkeelson_netproxy_udp_flows_forgotten_total %llu\n",
                n->rules, f.elements, f.last_changed, (unsigned long long)n->syncs, (unsigned long long)f.transactions,
-               (unsigned long long)f.failures);
+               (unsigned long long)f.failures, (unsigned long long)f.flows_forgotten);
     if (n->dns != NULL)
         dns_metrics(n->dns, out);
 }
