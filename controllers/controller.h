@@ -20,9 +20,12 @@ struct view {
 struct plan; /* plan.h: creates, updates, deletes, status writes and events a reconcile asks for */
 
 struct controller_watch {
-    const char *resource; /* "pods", "replicasets.apps" */
+    const char *resource; /* "pods", "replicasets.apps", "*" */
     /* Appends the keys to reconcile when `o` changed; NULL: the object's own key. */
     void (*keys)(const struct view *v, struct object *o, void (*add)(void *arg, struct slice key), void *arg);
+    /* The same for a row that watches every cached resource, "*": it needs to be told which. */
+    void (*keys_of)(const struct view *v, const char *resource, struct object *o,
+                    void (*add)(void *arg, struct slice key), void *arg);
 };
 
 struct controller {

@@ -20,7 +20,8 @@ struct controllers *controllers_new(struct env *env, const struct controllers_op
 bool controllers_leads(const struct controllers *c);
 void controllers_close(struct controllers *c, void (*closed)(void *arg), void *arg);
 
-extern const struct controller controller_deployment, controller_garbage, controller_replicaset;
+extern const struct controller controller_deployment, controller_garbage, controller_namespace,
+    controller_node_lifecycle, controller_pod_gc, controller_replicaset, controller_taint_eviction;
 
 /* Adds "namespace/name" of the controller owner of `o` when it is of that kind. */
 void controller_owner_key(struct object *o, const char *kind, void (*add)(void *arg, struct slice key), void *arg);

@@ -35,9 +35,9 @@ static void pod_keys(const struct view *v, struct object *pod, void (*add)(void 
 }
 
 static const struct controller_watch deployment_watches[] = {
-    {"deployments.apps", NULL},
-    {"replicasets.apps", set_keys},
-    {"pods", pod_keys},
+    {.resource = "deployments.apps"},
+    {.resource = "replicasets.apps", .keys = set_keys},
+    {.resource = "pods", .keys = pod_keys},
     {0},
 };
 

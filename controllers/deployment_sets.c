@@ -155,13 +155,14 @@ static void set_min_ready(struct rollout *r, struct json *set)
         json_set_int(r->plan->doc, spec, "minReadySeconds", seconds);
 }
 
+/* What follows the write of a set that was planned last. */
 static void tell_scaling(struct rollout *r, struct slice set, int64_t from, int64_t to)
 {
     if (from == to)
         return;
     char *message = arena_printf(&r->plan->arena, "Scaled %s replica set %.*s from %lld to %lld", to > from ? "up" : "down",
                                  SLICE_ARGS(set), (long long)from, (long long)to);
-    plan_event(r->plan, r->deployment, "deployment-controller", "Normal", "ScalingReplicaSet", message, r->view->wall_us);
+    plan_told(r->plan, &(struct plan_told){r->deployment, "deployment-controller", "ScalingReplicaSet", message, false, NULL, NULL});
 }
 
 static void write_set(struct rollout *r, struct replica_set *s)

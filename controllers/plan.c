@@ -47,20 +47,24 @@ void plan_create(struct plan *p, const char *resource, struct slice namespace, s
         a->body = body;
 }
 
-void plan_create_told(struct plan *p, const char *resource, struct slice namespace, struct json *body,
-                      const struct plan_told *told)
+void plan_told(struct plan *p, const struct plan_told *told)
 {
-    struct plan_action *a = add(p, PLAN_CREATE, resource, namespace, (struct slice){0}, NULL);
-    if (a == NULL)
-        return;
-    a->body = body;
-    a->told = arena_dup(&p->arena, told, sizeof *told);
+    if (!p->cut && p->count > 0)
+        p->actions[p->count - 1].told = arena_dup(&p->arena, told, sizeof *told);
+}
+
+void plan_without_grace(struct plan *p)
+{
+    if (!p->cut && p->count > 0)
+        json_set_int(p->doc, p->actions[p->count - 1].body, "gracePeriodSeconds", 0);
 }
 
 void plan_tell(struct plan *p, const struct plan_told *told, struct slice name, const char *error, int64_t wall_us)
 {
     size_t before = p->count;
-    char *text = error == NULL ? arena_printf(&p->arena, "%s%.*s", told->text, SLICE_ARGS(name))
+    if (error != NULL && told->failed_reason == NULL)
+        return;
+    char *text = error == NULL ? arena_printf(&p->arena, "%s%.*s", told->text, told->names ? (int)name.size : 0, name.data)
                                : arena_printf(&p->arena, "%s%s", told->failed_text, error);
     plan_event(p, told->about, told->component, error == NULL ? "Normal" : "Warning",
                error == NULL ? told->reason : told->failed_reason, text, wall_us);
@@ -83,23 +87,47 @@ void plan_patch(struct plan *p, const char *resource, struct slice namespace, st
         a->body = body;
 }
 
-static struct json *delete_options(struct plan *p, const char *uid)
+static struct json *delete_options(struct plan *p, const char *uid, const char *propagation)
 {
     struct json *options = json_new_object(p->doc);
     json_set_str(p->doc, options, "kind", "DeleteOptions");
     json_set_str(p->doc, options, "apiVersion", "v1");
-    json_set_str(p->doc, options, "propagationPolicy", "Background");
-    json_set_str(p->doc, json_ensure_object(p->doc, options, "preconditions"), "uid", uid);
+    json_set_str(p->doc, options, "propagationPolicy", propagation);
+    if (uid != NULL)
+        json_set_str(p->doc, json_ensure_object(p->doc, options, "preconditions"), "uid", uid);
     return options;
 }
 
-void plan_delete(struct plan *p, const char *resource, struct slice namespace, struct slice name, const char *uid)
+void plan_delete_with(struct plan *p, const char *resource, struct slice namespace, struct slice name, const char *uid,
+                      const char *propagation)
 {
     struct plan_action *a = add(p, PLAN_DELETE, resource, namespace, name, NULL);
     if (a == NULL)
         return;
     a->uid = arena_strdup(&p->arena, slice_str(uid));
-    a->body = delete_options(p, uid);
+    a->body = delete_options(p, uid, propagation);
+}
+
+void plan_delete(struct plan *p, const char *resource, struct slice namespace, struct slice name, const char *uid)
+{
+    plan_delete_with(p, resource, namespace, name, uid, "Background");
+}
+
+void plan_delete_collection(struct plan *p, const char *resource, struct slice namespace)
+{
+    struct plan_action *a = add(p, PLAN_DELETE_COLLECTION, resource, namespace, (struct slice){0}, NULL);
+    if (a != NULL)
+        a->body = delete_options(p, NULL, "Background");
+}
+
+void plan_finalize(struct plan *p, struct slice name, struct json *body, const char *const *empty)
+{
+    struct plan_action *a = add(p, PLAN_FINALIZE, "namespaces", (struct slice){0}, name, "finalize");
+    if (a == NULL)
+        return;
+    a->body = body;
+    a->empty = empty;
+    a->waits = true;
 }
 
 void plan_delete_orphan(struct plan *p, const char *resource, struct slice namespace, struct slice name, const char *uid,
@@ -109,7 +137,7 @@ void plan_delete_orphan(struct plan *p, const char *resource, struct slice names
     if (a == NULL)
         return;
     a->uid = arena_strdup(&p->arena, slice_str(uid));
-    a->body = delete_options(p, uid);
+    a->body = delete_options(p, uid, "Background");
     a->owners = owners;
     a->owner_count = owner_count;
 }

@@ -16,8 +16,8 @@ static void pod_keys(const struct view *v, struct object *pod, void (*add)(void 
 }
 
 static const struct controller_watch replicaset_watches[] = {
-    {"replicasets.apps", NULL},
-    {"pods", pod_keys},
+    {.resource = "replicasets.apps"},
+    {.resource = "pods", .keys = pod_keys},
     {0},
 };
 
@@ -46,20 +46,24 @@ static struct json *new_pod(struct plan *plan, const struct json *set)
 
 static void create_pods(struct plan *plan, const struct json *set, size_t n)
 {
-    const struct plan_told told = {set, "replicaset-controller", "SuccessfulCreate", "Created pod: ", "FailedCreate", "Error creating: "};
-    for (size_t i = 0; i < MIN(n, (size_t)REPLICASET_BURST); i++)
-        plan_create_told(plan, "pods", json_string_at(set, "metadata.namespace"), new_pod(plan, set), &told);
+    const struct plan_told told = {
+        set, "replicaset-controller", "SuccessfulCreate", "Created pod: ", true, "FailedCreate", "Error creating: ",
+    };
+    for (size_t i = 0; i < MIN(n, (size_t)REPLICASET_BURST); i++) {
+        plan_create(plan, "pods", json_string_at(set, "metadata.namespace"), new_pod(plan, set));
+        plan_told(plan, &told);
+    }
     plan->cut = plan->cut || n > REPLICASET_BURST;
 }
 
-static void delete_pods(const struct view *v, struct plan *plan, const struct json *set, struct pod_list *pods, size_t n)
+static void delete_pods(struct plan *plan, const struct json *set, struct pod_list *pods, size_t n)
 {
     pod_list_sort_for_deletion(pods);
     for (size_t i = 0; i < MIN(n, (size_t)REPLICASET_BURST); i++) {
         struct object *o = pods->pods[i].object;
         plan_delete(plan, "pods", o->namespace, o->name, o->uid);
         char *message = arena_printf(&plan->arena, "Deleted pod: %.*s", SLICE_ARGS(o->name));
-        plan_event(plan, set, "replicaset-controller", "Normal", "SuccessfulDelete", message, v->wall_us);
+        plan_told(plan, &(struct plan_told){set, "replicaset-controller", "SuccessfulDelete", message, false, NULL, NULL});
     }
     plan->cut = plan->cut || n > REPLICASET_BURST;
 }
@@ -108,7 +112,7 @@ static void replicaset_reconcile(const struct view *v, struct slice key, struct 
     if (!o->deleting && have < wanted)
         create_pods(plan, set, (size_t)(wanted - have));
     else if (!o->deleting && have > wanted)
-        delete_pods(v, plan, set, &pods, (size_t)(have - wanted));
+        delete_pods(plan, set, &pods, (size_t)(have - wanted));
     pod_list_release(&pods);
 }
 

@@ -4,9 +4,27 @@
 #include "controllers/resource.h"
 
 static const struct resource resources[] = {
-    {"deployments.apps", "/apis/apps/v1", "deployments", "apps/v1", "Deployment", true},
-    {"pods", "/api/v1", "pods", "v1", "Pod", true},
-    {"replicasets.apps", "/apis/apps/v1", "replicasets", "apps/v1", "ReplicaSet", true},
+    {"configmaps", "/api/v1", "configmaps", "v1", "ConfigMap", true, true},
+    {"controllerrevisions.apps", "/apis/apps/v1", "controllerrevisions", "apps/v1", "ControllerRevision", true, false},
+    {"deployments.apps", "/apis/apps/v1", "deployments", "apps/v1", "Deployment", true, true},
+    {"endpoints", "/api/v1", "endpoints", "v1", "Endpoints", true, false},
+    {"endpointslices.discovery.k8s.io", "/apis/discovery.k8s.io/v1", "endpointslices", "discovery.k8s.io/v1", "EndpointSlice",
+     true, false},
+    {"events", "/api/v1", "events", "v1", "Event", true, false},
+    {"leases.coordination.k8s.io", "/apis/coordination.k8s.io/v1", "leases", "coordination.k8s.io/v1", "Lease", true, true},
+    {"namespaces", "/api/v1", "namespaces", "v1", "Namespace", false, true},
+    {"nodes", "/api/v1", "nodes", "v1", "Node", false, true},
+    {"pods", "/api/v1", "pods", "v1", "Pod", true, true},
+    {"podtemplates", "/api/v1", "podtemplates", "v1", "PodTemplate", true, false},
+    {"replicasets.apps", "/apis/apps/v1", "replicasets", "apps/v1", "ReplicaSet", true, true},
+    {"replicationcontrollers", "/api/v1", "replicationcontrollers", "v1", "ReplicationController", true, false},
+    {"rolebindings.rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1", "rolebindings",
+     "rbac.authorization.k8s.io/v1", "RoleBinding", true, false},
+    {"roles.rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1", "roles", "rbac.authorization.k8s.io/v1", "Role",
+     true, false},
+    {"secrets", "/api/v1", "secrets", "v1", "Secret", true, false},
+    {"serviceaccounts", "/api/v1", "serviceaccounts", "v1", "ServiceAccount", true, false},
+    {"services", "/api/v1", "services", "v1", "Service", true, false},
 };
 
 size_t resource_count(void) { return ARRAY_LEN(resources); }

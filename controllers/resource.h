@@ -11,6 +11,7 @@ struct resource {
     const char *plural;
     const char *api_version, *kind;
     bool namespaced;
+    bool cached; /* controllers see its objects in their view; else only namespace deletion knows it */
 };
 
 const struct resource *resource_find(const char *name);                             /* NULL: unknown */

@@ -12,6 +12,7 @@
 #define CONTROLLER_JOBS_MAX 64         /* reconciles of one controller under way at once */
 #define CONTROLLER_CALLS_MAX 16        /* requests of one plan under way at once */
 #define CONTROLLER_SETTLE_MS 10000     /* how long a key waits for the caches to show what was done */
+#define CONTROLLER_LOOK_AGAIN_MS 500   /* at a namespace that still has content */
 #define CONTROLLER_RESYNC_MS 600000
 #define CONTROLLER_RESOURCES_MAX 32
 
@@ -19,7 +20,11 @@
 static const struct controller *const controllers_table[] = {
     &controller_deployment,
     &controller_garbage,
+    &controller_namespace,
+    &controller_node_lifecycle,
+    &controller_pod_gc,
     &controller_replicaset,
+    &controller_taint_eviction,
 };
 
 struct runner {
@@ -31,7 +36,7 @@ struct runner {
 struct controller_runtime {
     struct env *env;
     struct kube_client *client;
-    struct informer *informers[CONTROLLER_RESOURCES_MAX]; /* by index of resource_at */
+    struct informer *informers[CONTROLLER_RESOURCES_MAX]; /* by index of resource_at; NULL: not cached */
     struct cache {
         struct controller_runtime *runtime;
         size_t index;
@@ -91,19 +96,23 @@ static struct informer *cache_of(const struct view *v, const char *resource)
 
 static struct object *view_get(const struct view *v, const char *resource, struct slice key)
 {
-    return informer_get(cache_of(v, resource), key);
+    struct informer *cache = cache_of(v, resource);
+    return cache == NULL ? NULL : informer_get(cache, key);
 }
 
 static void view_owned(const struct view *v, const char *resource, const char *owner_uid,
                        void (*each)(void *arg, struct object *o), void *arg)
 {
-    informer_owned(cache_of(v, resource), owner_uid, each, arg);
+    struct informer *cache = cache_of(v, resource);
+    if (cache != NULL)
+        informer_owned(cache, owner_uid, each, arg);
 }
 
 static void view_list(const struct view *v, const char *resource, void (*each)(void *arg, struct object *o), void *arg)
 {
+    struct informer *cache = cache_of(v, resource);
     struct map_entry *e;
-    for (size_t at = 0; (e = map_next(informer_objects(cache_of(v, resource)), &at)) != NULL;)
+    for (size_t at = 0; cache != NULL && (e = map_next(informer_objects(cache), &at)) != NULL;)
         each(arg, e->value);
 }
 
@@ -113,9 +122,11 @@ static void enqueue(struct controller_runtime *r, const char *resource, struct o
 {
     for (size_t i = 0; i < ARRAY_LEN(controllers_table); i++) {
         for (const struct controller_watch *w = controllers_table[i]->watches; w->resource != NULL; w++) {
-            if (strcmp(w->resource, resource) != 0)
+            if (strcmp(w->resource, resource) != 0 && strcmp(w->resource, "*") != 0)
                 continue;
-            if (w->keys != NULL)
+            if (w->keys_of != NULL)
+                w->keys_of(&r->view, resource, o, add_to_queue, r->runners[i].queue);
+            else if (w->keys != NULL)
                 w->keys(&r->view, o, add_to_queue, r->runners[i].queue);
             else
                 workqueue_add(r->runners[i].queue, slice_str(o->key));
@@ -242,13 +253,15 @@ static int64_t wall_us(const struct job *job) { return clock_wall_ms(&job->runne
 
 static void expect_effect(struct job *job, const struct plan_action *a, struct slice body)
 {
-    if (a->kind == PLAN_EVENT)
+    if (a->kind == PLAN_EVENT || a->kind == PLAN_DELETE_COLLECTION)
         return;
     struct expectation e = {.resource = index_of(a->resource)};
     if (a->kind == PLAN_DELETE || a->kind == PLAN_DELETE_ORPHAN) {
         e.key = a->key;
         e.uid = a->uid;
         expect(job, e);
+        if (a->told != NULL)
+            plan_tell(job->plan, a->told, (struct slice){0}, NULL, wall_us(job));
         return;
     }
     struct json_doc *d = json_doc_new();
@@ -265,11 +278,22 @@ static void expect_effect(struct job *job, const struct plan_action *a, struct s
 
 static void advance(struct job *job);
 
+static bool is_gone(const struct plan_action *a, int status)
+{
+    switch (a->kind) {
+    case PLAN_DELETE:
+    case PLAN_DELETE_ORPHAN: return status == ERR_NOT_FOUND || status == ERR_CONFLICT;
+    case PLAN_DELETE_COLLECTION:
+    case PLAN_FINALIZE: return status == ERR_NOT_FOUND;
+    default: return false;
+    }
+}
+
 static void action_end(struct action_call *c, int status, struct slice body, const struct err *why)
 {
     struct job *job = c->job;
     const struct plan_action *a = c->action;
-    bool gone = (a->kind == PLAN_DELETE || a->kind == PLAN_DELETE_ORPHAN) && (status == ERR_NOT_FOUND || status == ERR_CONFLICT);
+    bool gone = is_gone(a, status);
     list_remove(&c->link);
     mem_free(c);
     job->in_flight--;
@@ -302,7 +326,7 @@ static void owner_seen(struct kube_call *call, int status, struct slice body, co
         action_end(c, status, body, why);
         return;
     }
-    if (status == 0 && object_new(body, &o, NULL) == 0 && strcmp(o->uid, owner->uid) == 0) {
+    if (status == 0 && object_new(body, &o, NULL) == 0 && (owner->uid == NULL || strcmp(o->uid, owner->uid) == 0)) {
         object_unref(o);
         action_end(c, ERR_NOT_FOUND, body, NULL); /* the owner lives: nothing to delete */
         return;
@@ -322,17 +346,58 @@ static void send_body(struct action_call *c, struct kube_client *client)
     switch (a->kind) {
     case PLAN_CREATE:
     case PLAN_EVENT: kube_create(client, &c->call, a->path, body); break;
+    case PLAN_FINALIZE:
     case PLAN_UPDATE: kube_update(client, &c->call, a->path, body); break;
     case PLAN_PATCH: kube_patch(client, &c->call, a->path, KUBE_PATCH_MERGE, body); break;
     case PLAN_DELETE:
+    case PLAN_DELETE_COLLECTION:
     case PLAN_DELETE_ORPHAN: kube_delete(client, &c->call, a->path, body); break;
     }
     buf_release(&text);
 }
 
+/* A namespace is let go only when the server itself, no cache, shows nothing in it. */
+static void collection_seen(struct kube_call *call, int status, struct slice body, const struct err *why)
+{
+    struct action_call *c = call->data;
+    struct json_doc *d = json_doc_new();
+    struct json *list = NULL;
+    if (status == 0)
+        status = json_parse(d, body, &list, NULL);
+    bool empty = status == ERR_NOT_FOUND || (status == 0 && json_size(json_get(list, "items")) == 0);
+    json_doc_free(d);
+    if (empty) {
+        c->owner++;
+        look_at_owner(c);
+    } else if (status == 0) {
+        c->job->plan->again_ms = CONTROLLER_LOOK_AGAIN_MS;
+        action_end(c, ERR_NOT_FOUND, (struct slice){0}, NULL);
+    } else {
+        action_end(c, status, body, why);
+    }
+}
+
+static void look_at_collection(struct action_call *c)
+{
+    struct kube_client *client = c->job->runner->runtime->client;
+    const char *path = c->action->empty[c->owner];
+    if (path == NULL) {
+        send_body(c, client);
+        return;
+    }
+    char *limited = mem_printf("%s?limit=1", path);
+    c->call = (struct kube_call){.done = collection_seen, .data = c};
+    kube_get(client, &c->call, limited);
+    mem_free(limited);
+}
+
 static void look_at_owner(struct action_call *c)
 {
     struct kube_client *client = c->job->runner->runtime->client;
+    if (c->action->empty != NULL) {
+        look_at_collection(c);
+        return;
+    }
     if (c->owner == c->action->owner_count) {
         send_body(c, client);
         return;
@@ -346,7 +411,10 @@ static void advance(struct job *job)
 {
     struct controller_runtime *r = job->runner->runtime;
     while (!r->closing && job->next < job->plan->count && job->in_flight < CONTROLLER_CALLS_MAX) {
-        const struct plan_action *a = &job->plan->actions[job->next++];
+        const struct plan_action *a = &job->plan->actions[job->next];
+        if (a->waits && job->in_flight > 0)
+            return;
+        job->next++;
         if (job->failed && !a->always)
             continue;
         struct action_call *c = NEW(struct action_call);
@@ -381,7 +449,7 @@ static void resync(struct timer *t)
     struct controller_runtime *r = container_of(t, struct controller_runtime, resync);
     struct map_entry *e;
     for (size_t i = 0; i < resource_count(); i++)
-        for (size_t at = 0; (e = map_next(informer_objects(r->informers[i]), &at)) != NULL;)
+        for (size_t at = 0; r->informers[i] != NULL && (e = map_next(informer_objects(r->informers[i]), &at)) != NULL;)
             enqueue(r, resource_at(i)->name, e->value);
     loop_timer_start(&r->env->loop, &r->resync, CONTROLLER_RESYNC_MS);
 }
@@ -398,7 +466,11 @@ static void start_informers(struct controller_runtime *r)
             .synced = synced,
             .arg = &r->caches[i],
         };
-        r->informers[i] = informer_new(r->client, &o);
+        if (resource_at(i)->cached) {
+            r->unsynced++;
+            r->informers_open++;
+            r->informers[i] = informer_new(r->client, &o);
+        }
     }
     arena_clear(&arena);
 }
@@ -429,7 +501,6 @@ struct controller_runtime *controller_runtime_new(struct env *env, struct kube_c
         r->runners[i].queue = workqueue_new(env, CONTROLLER_JOBS_MAX, work, &r->runners[i]);
         workqueue_pause(r->runners[i].queue, true);
     }
-    r->unsynced = r->informers_open = resource_count();
     start_informers(r);
     loop_timer_start(&env->loop, &r->resync, CONTROLLER_RESYNC_MS);
     return r;
@@ -458,6 +529,7 @@ void controller_runtime_close(struct controller_runtime *r, void (*closed)(void 
             job_end(job);
     }
     for (size_t i = 0; i < resource_count(); i++)
-        informer_close(r->informers[i], informer_closed, r);
+        if (r->informers[i] != NULL)
+            informer_close(r->informers[i], informer_closed, r);
     end_if_closed(r);
 }

@@ -16,6 +16,7 @@ struct decision {
     struct {
         const char *text; /* "Insufficient cpu" */
         size_t nodes;
+        bool eviction_helps;
     } reasons[REASONS_MAX];
     size_t reason_count;
 };
@@ -23,13 +24,13 @@ struct decision {
 /* `random` decides among equals. */
 void schedule_cycle(const struct snapshot *s, const struct pod_info *pod, uint64_t random, struct decision *ret);
 
-/* "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable." */
+/* "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. preemption: …" */
 void decision_text(const struct decision *d, struct buf *out);
 
 /* The table; ends with NULL. */
 const struct plugin *const *scheduler_plugins(void);
 
-extern const struct plugin plugin_node_name, plugin_node_ready, plugin_node_unschedulable, plugin_resources_balance,
-    plugin_resources_fit, plugin_spread;
+extern const struct plugin plugin_node_affinity, plugin_node_name, plugin_node_ports, plugin_node_unschedulable,
+    plugin_resources_balance, plugin_resources_fit, plugin_spread, plugin_taint_toleration;
 
 #endif

@@ -4,6 +4,8 @@
 #include "common/mem.h"
 #include "scheduler/snapshot.h"
 
+#include <stdio.h>
+
 static int64_t amount(const struct json *list, const char *name, bool milli)
 {
     struct quantity q;
@@ -86,13 +88,50 @@ static void drop_if_unused(struct snapshot *s, struct node_info *n)
     node_free(n);
 }
 
-static bool is_ready(const struct json *node)
+static const struct json *taint_reasons(struct json_doc *d, const struct json *node)
 {
-    struct json_iterator i = json_iterate(json_at(node, "status.conditions"));
+    struct json *reasons = json_new_array(d);
+    struct json_iterator i = json_iterate(json_at(node, "spec.taints"));
+    while (json_next(&i)) {
+        char *text = mem_printf("node(s) had untolerated taint {%.*s: %.*s}", SLICE_ARGS(json_string_at(i.value, "key")),
+                                SLICE_ARGS(json_string_at(i.value, "value")));
+        json_append(reasons, json_new_str(d, text));
+        mem_free(text);
+    }
+    return reasons;
+}
+
+static const struct json *cordon_taint(struct json_doc *d)
+{
+    struct json *taint = json_new_object(d);
+    json_set_str(d, taint, "key", "node.kubernetes.io/unschedulable");
+    json_set_str(d, taint, "effect", "NoSchedule");
+    return taint;
+}
+
+static size_t read_ports(const struct json *container, struct host_port ports[HOST_PORTS_MAX], size_t n)
+{
+    struct json_iterator i = json_iterate(json_get(container, "ports"));
+    while (json_next(&i) && n < HOST_PORTS_MAX) {
+        struct slice protocol = json_string_at(i.value, "protocol"), ip = json_string_at(i.value, "hostIP");
+        int64_t port = json_int_at(i.value, "hostPort", 0);
+        if (port <= 0)
+            continue;
+        struct host_port *p = &ports[n++];
+        p->port = port;
+        (void)snprintf(p->protocol, sizeof p->protocol, "%.*s", SLICE_ARGS(protocol.size == 0 ? SLICE("TCP") : protocol));
+        (void)snprintf(p->ip, sizeof p->ip, "%.*s", SLICE_ARGS(ip)); /* validated addresses fit */
+    }
+    return n;
+}
+
+size_t host_ports_read(const struct json *pod, struct host_port ports[HOST_PORTS_MAX])
+{
+    size_t n = 0;
+    struct json_iterator i = json_iterate(json_at(pod, "spec.containers"));
     while (json_next(&i))
-        if (slice_is(json_string_at(i.value, "type"), "Ready"))
-            return slice_is(json_string_at(i.value, "status"), "True");
-    return false;
+        n = read_ports(i.value, ports, n);
+    return n;
 }
 
 void snapshot_set_node(struct snapshot *s, const struct object *node)
@@ -102,7 +141,8 @@ void snapshot_set_node(struct snapshot *s, const struct object *node)
     n->doc = json_doc_new();
     n->tree = object_tree(node, n->doc);
     n->known = true;
-    n->ready = is_ready(n->tree);
+    n->cordon = cordon_taint(n->doc);
+    n->taint_reasons = taint_reasons(n->doc, n->tree);
     n->unschedulable = json_bool_at(n->tree, "spec.unschedulable", false);
     n->allocatable = amounts(json_at(n->tree, "status.allocatable"));
 }
@@ -122,6 +162,7 @@ static void placed_free(struct placed_pod *p)
     mem_free(p->key);
     mem_free(p->node_name);
     mem_free(p->owner_uid);
+    mem_free(p->ports);
     mem_free(p);
 }
 
@@ -134,6 +175,12 @@ static void place(struct snapshot *s, const struct pod_info *pod, struct slice n
     p->owner_uid = mem_strdup(pod->owner_uid);
     p->requests = pod->requests;
     p->assumed = assumed;
+    struct host_port ports[HOST_PORTS_MAX];
+    p->port_count = host_ports_read(pod->tree, ports);
+    if (p->port_count > 0) {
+        p->ports = mem_alloc(p->port_count * sizeof ports[0]);
+        memcpy(p->ports, ports, p->port_count * sizeof ports[0]);
+    }
     list_push_back(&n->pods, &p->link);
     add(&n->used, &p->requests, 1);
     map_put(&s->placed, slice_str(p->key), p);

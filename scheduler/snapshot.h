@@ -13,6 +13,13 @@ struct resource_amounts {
     int64_t cpu_milli, memory_bytes, ephemeral_bytes, pods;
 };
 
+#define HOST_PORTS_MAX 64 /* of one pod; more are not looked at */
+
+struct host_port {
+    int64_t port;
+    char protocol[8], ip[46];
+};
+
 /* The pod a cycle is about. */
 struct pod_info {
     const struct json *tree;
@@ -26,6 +33,8 @@ struct placed_pod {
     char *key, *node_name;
     char *owner_uid; /* NULL: none */
     struct resource_amounts requests;
+    struct host_port *ports;
+    size_t port_count;
     bool assumed;
     struct list link; /* in node_info.pods */
 };
@@ -33,9 +42,11 @@ struct placed_pod {
 struct node_info {
     char *name;
     bool known; /* the Node object exists; else only pods that name it were seen */
-    bool ready, unschedulable;
+    bool unschedulable;
     struct json_doc *doc;
     const struct json *tree; /* of the Node, in doc */
+    const struct json *taint_reasons; /* in doc: per taint, why a pod that does not tolerate it is not taken */
+    const struct json *cordon; /* in doc: the taint that being unschedulable amounts to */
     struct resource_amounts allocatable, used;
     struct list pods;
 };
@@ -54,6 +65,9 @@ void snapshot_set_pod(struct snapshot *s, const struct object *pod);
 void snapshot_remove_pod(struct snapshot *s, struct slice key);
 void snapshot_assume(struct snapshot *s, const struct pod_info *pod, const char *node_name);
 void snapshot_forget(struct snapshot *s, struct slice key); /* drops an assumption, nothing else */
+
+/* The host ports that a pod's containers ask for; their number. */
+size_t host_ports_read(const struct json *pod, struct host_port ports[HOST_PORTS_MAX]);
 
 /* `tree` must stay while `ret` is used. */
 void pod_info_read(struct pod_info *ret, const struct object *pod, const struct json *tree);

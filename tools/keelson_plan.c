@@ -192,6 +192,7 @@ static void plan_apiserver(const struct cluster *c, const struct member *m, stru
     (void)snprintf(file, sizeof file, "apiserver-%s.key", m->name);
     flag_file(p, "tls-key", c, file);
     flag_file(p, "client-ca", c, "ca.crt");
+    flag_file(p, "service-account-key-file", c, "service-account.key");
     flag_file(p, "kubelet-ca", c, "ca.crt");
     flag_file(p, "kubelet-cert", c, "apiserver-kubelet-client.crt");
     flag_file(p, "kubelet-key", c, "apiserver-kubelet-client.key");

@@ -209,6 +209,11 @@ static int certificates_make(const struct cluster *c, struct err *reterr)
     int rv = make_ca(c, "ca", "keelson-ca", reterr);
     if (rv == 0)
         rv = make_ca(c, "store-ca", "keelson-store-ca", reterr);
+    if (rv == 0) {
+        char key[600];
+        (void)snprintf(key, sizeof key, "%s/pki/service-account.key", c->folder);
+        rv = pki_make_key(key, reterr);
+    }
     for (size_t i = 0; rv == 0 && i < ARRAY_LEN(people); i++)
         rv = issue(c, &people[i], reterr);
     for (size_t i = 0; rv == 0 && i < c->member_count; i++)

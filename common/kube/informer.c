@@ -94,10 +94,12 @@ static void report(struct informer *i, struct object *old, struct object *new)
 static void upsert(struct informer *i, struct object *o)
 {
     struct object *old = map_put(&i->objects, slice_str(o->key), o);
+    bool same = old != NULL && strcmp(old->resource_version, o->resource_version) == 0;
+    o->seen_us = same ? old->seen_us : clock_wall_ms(&kube_client_env(i->client)->clock) * 1000;
     if (old != NULL)
         owner_remove(i, old);
     owner_add(i, o);
-    if (old == NULL || strcmp(old->resource_version, o->resource_version) != 0)
+    if (!same)
         report(i, old, o);
     object_unref(old);
 }

@@ -36,6 +36,7 @@ static struct object *from_tree(const struct json *tree, struct slice text)
     o->uid = mem_slice_dup(json_string_at(metadata, "uid"));
     o->resource_version = mem_slice_dup(json_string_at(metadata, "resourceVersion"));
     o->controller_uid = controller_uid(metadata);
+    o->has_owners = json_size(json_get(metadata, "ownerReferences")) > 0;
     o->deleting = json_string_at(metadata, "deletionTimestamp").size > 0;
     return o;
 }

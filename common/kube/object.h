@@ -15,6 +15,8 @@ struct object {
     struct slice namespace, name; /* into key */
     char *uid, *resource_version;
     char *controller_uid;         /* of the owner reference with controller: true; NULL when there is none */
+    bool has_owners;              /* has an owner reference of any sort */
+    int64_t seen_us;              /* when a cache got this version, by its own clock; 0: in no cache */
     bool deleting;                /* has a deletionTimestamp */
 };
 

@@ -5,8 +5,10 @@
 
 static const struct plugin *const plugins[] = {
     &plugin_node_unschedulable,
-    &plugin_node_ready,
     &plugin_node_name,
+    &plugin_taint_toleration,
+    &plugin_node_affinity,
+    &plugin_node_ports,
     &plugin_resources_fit,
     &plugin_resources_balance,
     &plugin_spread,

@@ -36,4 +36,4 @@ static int64_t score(const struct snapshot *s, const struct pod_info *pod, const
             free_share(node->allocatable.memory_bytes, node->used.memory_bytes + memory)) / 2;
 }
 
-const struct plugin plugin_resources_fit = {.name = "NodeResourcesFit", .filter = filter, .score = score, .weight = 1};
+const struct plugin plugin_resources_fit = {.name = "NodeResourcesFit", .filter = filter, .score = score, .weight = 1, .eviction_helps = true};

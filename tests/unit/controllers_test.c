@@ -127,7 +127,7 @@ static void deployment_creates_its_set(void **state)
     assert_true(slice_equal(hash, json_string_at(a->body, "spec.selector.matchLabels.pod-template-hash")));
     assert_true(slice_equal(hash, json_string_at(a->body, "spec.template.metadata.labels.pod-template-hash")));
     assert_slice_equal(json_string_at(a->body, "spec.selector.matchLabels.app"), "web");
-    assert_int_equal(fake_plan_count(p, PLAN_EVENT), 1);
+    assert_true(slice_has_prefix(slice_str(a->told->text), SLICE("Scaled up replica set web-")));
     plan_free(p);
 }
 
@@ -324,6 +324,66 @@ static void garbage_knows_owners_by_uid(void **state)
     plan_free(p);
 }
 
+#define OWNED_SET(finalizers)                                                                                      \
+    "{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"metadata\":{\"name\":\"web-x\",\"namespace\":\"ns\",\"uid\":\"rs1\","   \
+    "\"deletionTimestamp\":\"2023-11-14T22:13:00Z\",\"finalizers\":[\"" finalizers "\",\"mine\"]}}"
+
+static void garbage_lets_dependents_go_first(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", OWNED_SET("foregroundDeletion"));
+    fake_view_add(v, "pods", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u1\",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+                             "\"kind\":\"ReplicaSet\",\"name\":\"web-x\",\"uid\":\"rs1\",\"controller\":true,\"blockOwnerDeletion\":true}]}}");
+    fake_view_add(v, "configmaps", "{\"metadata\":{\"name\":\"c\",\"namespace\":\"ns\",\"uid\":\"u2\",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+                                   "\"kind\":\"ReplicaSet\",\"name\":\"web-x\",\"uid\":\"rs1\"}]}}");
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "replicasets.apps|ns/web-x");
+    assert_int_equal(fake_plan_count(p, PLAN_DELETE), 2); /* also what only names its owner */
+    assert_int_equal(fake_plan_count(p, PLAN_UPDATE), 0); /* the pod still holds it */
+    plan_free(p);
+}
+
+static void garbage_ends_a_foreground_deletion(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", OWNED_SET("foregroundDeletion"));
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "replicasets.apps|ns/web-x");
+    const struct json *left = json_at(update_of(p, SETS "web-x")->body, "metadata.finalizers");
+    assert_int_equal(json_size(left), 1);
+    assert_slice_equal(json_string(json_element(left, 0)), "mine");
+    plan_free(p);
+}
+
+static void garbage_lets_orphans_stay(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "replicasets.apps", OWNED_SET("orphan"));
+    add_pod(v, "a", "rs1", "n1", true, "Running");
+    struct plan *p = fake_view_reconcile(v, &controller_garbage, "replicasets.apps|ns/web-x");
+    assert_int_equal(p->count, 1);
+    assert_null(json_at(update_of(p, "/api/v1/namespaces/ns/pods/a")->body, "metadata.ownerReferences"));
+    plan_free(p);
+}
+
+static void namespace_is_emptied_before_it_goes(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "namespaces", "{\"metadata\":{\"name\":\"x\",\"uid\":\"u\",\"deletionTimestamp\":\"2023-11-14T22:13:00Z\"},"
+                                   "\"spec\":{\"finalizers\":[\"kubernetes\",\"other\"]}}");
+    fake_view_add(v, "namespaces", "{\"metadata\":{\"name\":\"y\",\"uid\":\"u\"},\"spec\":{\"finalizers\":[\"kubernetes\"]}}");
+    struct plan *p = fake_view_reconcile(v, &controller_namespace, "x");
+    assert_string_equal(fake_plan_find(p, PLAN_DELETE_COLLECTION, 0)->path, "/api/v1/namespaces/x/configmaps");
+    const struct plan_action *last = &p->actions[p->count - 1];
+    assert_int_equal(last->kind, PLAN_FINALIZE);
+    assert_string_equal(last->path, "/api/v1/namespaces/x/finalize");
+    assert_true(last->waits);
+    assert_string_equal(last->empty[0], "/api/v1/namespaces/x/configmaps");
+    assert_int_equal(json_size(json_at(last->body, "spec.finalizers")), 1);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_namespace, "y");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -343,6 +403,10 @@ int main(void)
         CASE(deployment_tells_when_its_deadline_has_passed),
         CASE(deployment_waits_for_its_deadline),
         CASE(replicaset_adopts_and_releases),
+        CASE(garbage_lets_dependents_go_first),
+        CASE(garbage_ends_a_foreground_deletion),
+        CASE(garbage_lets_orphans_stay),
+        CASE(namespace_is_emptied_before_it_goes),
         CASE(garbage_asks_before_it_deletes),
         CASE(garbage_knows_owners_by_uid),
     };

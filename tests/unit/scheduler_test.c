@@ -68,13 +68,15 @@ static void fills_up_and_says_why_not(void **state)
     assert_string_equal(text.data, "no nodes available to schedule pods");
     add_node(&s, "small", "500m", "", "True");
     add_node(&s, "cordoned", "8", "\"unschedulable\":true", "True");
-    add_node(&s, "sick", "8", "", "Unknown");
+    add_node(&s, "sick", "8", "\"taints\":[{\"key\":\"a\",\"value\":\"b\",\"effect\":\"NoExecute\"}]", "Unknown");
     add_node(&s, "small2", "1000m", "", "True");
     decide(&s, "2", &d, false);
     assert_null(d.node);
     buf_reset(&text);
     decision_text(&d, &text);
-    assert_string_equal(text.data, "0/4 nodes are available: 2 Insufficient cpu, 1 node(s) were unschedulable, 1 node(s) were not ready.");
+    assert_string_equal(text.data, "0/4 nodes are available: 1 node(s) had untolerated taint {a: b}, 1 node(s) were unschedulable, 2 Insufficient cpu. "
+                                   "preemption: 0/4 nodes are available: 2 No preemption victims found for incoming pod, "
+                                   "2 Preemption is not helpful for scheduling.");
     decide(&s, "900m", &d, true);
     assert_string_equal(d.node, "small2");
     decide(&s, "200m", &d, false);
