@@ -11,10 +11,10 @@ CFLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS_$(CONFIG)) $(EXTRA_CFLAGS)
 MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpackc)
-LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lpthread -lm
+LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
 
-COMPONENTS := raftstore apiserver controllers scheduler nodeagent
-FOLDERS := common $(COMPONENTS) netproxy
+COMPONENTS := raftstore apiserver controllers scheduler nodeagent netproxy
+FOLDERS := common $(COMPONENTS)
 sources = $(filter-out %/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 LIBS := $(foreach f,$(FOLDERS),$(if $(call sources,$(f)),$(B)/lib$(f).a))
@@ -91,6 +91,7 @@ $(B)/bin/apiserver: $(B)/apiserver/main.o $(B)/libapiserver.a $(B)/libraftstore.
 $(B)/bin/controllers: $(B)/controllers/main.o $(B)/libcontrollers.a $(B)/libcommon.a
 $(B)/bin/scheduler: $(B)/scheduler/main.o $(B)/libscheduler.a $(B)/libcommon.a
 $(B)/bin/nodeagent: $(B)/nodeagent/main.o $(B)/libnodeagent.a $(B)/libcommon.a
+$(B)/bin/netproxy: $(B)/netproxy/main.o $(B)/libnetproxy.a $(B)/libcommon.a
 $(B)/bin/rsctl: $(call objects,$(wildcard tools/rsctl.c tools/rsctl_*.c)) $(B)/libraftstore.a $(B)/libcommon.a
 $(B)/bin/keelson: $(call objects,$(wildcard tools/keelson.c tools/keelson_*.c)) $(B)/libcommon.a
 $(B)/bin/bench: $(call objects,$(wildcard tools/bench.c tools/bench_*.c)) $(B)/libraftstore.a $(B)/libcommon.a

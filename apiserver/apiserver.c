@@ -7,85 +7,6 @@
 #define PROBE_MS 2000
 #define STORE_SILENCE_MS 10000
 
-/* Makes the system namespaces through the core itself, as the apiserver's own user. */
-struct bootstrap {
-    struct http_exchange exchange;
-    struct apiserver *api;
-    struct net_peer self;
-    size_t next;
-    struct buf body;
-    struct timer retry;
-    bool open;
-};
-
-static const char *const system_namespaces[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
-
-static void bootstrap_free(struct bootstrap *b)
-{
-    if (b == NULL)
-        return;
-    loop_timer_stop(&b->api->env->loop, &b->retry);
-    b->api->bootstrap = NULL;
-    buf_release(&b->body);
-    mem_free(b);
-}
-
-static void bootstrap_answered(struct http_exchange *x, int status, const struct http_header *headers, size_t n,
-                               struct slice body, struct bytes *shared)
-{
-    struct bootstrap *b = container_of(x, struct bootstrap, exchange);
-    (void)headers, (void)n, (void)shared;
-    b->open = false;
-    if (status == 201 || status == 409)
-        b->next++;
-    else
-        log_warn(b->api->env->log, "cannot make a system namespace yet", "namespace=%s status=%d why=\"%.*s\"",
-                 system_namespaces[b->next], status, (int)MIN(body.size, (size_t)200), body.data);
-    if (b->api->closing)
-        return;
-    loop_timer_start(&b->api->env->loop, &b->retry, status == 201 || status == 409 ? 0 : CACHE_RETRY_MS);
-}
-
-static const struct http_exchange_ops bootstrap_ops = {.respond = bootstrap_answered};
-
-static void bootstrap_step(struct timer *t)
-{
-    struct bootstrap *b = container_of(t, struct bootstrap, retry);
-    struct apiserver *a = b->api;
-    if (b->next == ARRAY_LEN(system_namespaces)) {
-        a->bootstrapped = true;
-        log_info(a->env->log, "system namespaces are there", "%s", "");
-        bootstrap_free(b);
-        return;
-    }
-    buf_reset(&b->body);
-    buf_printf(&b->body, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}",
-               system_namespaces[b->next]);
-    b->exchange = (struct http_exchange){
-        .ops = &bootstrap_ops,
-        .request = {.method = SLICE("POST"),
-                    .path = SLICE("/api/v1/namespaces"),
-                    .query = SLICE(""),
-                    .body = buf_slice(&b->body),
-                    .peer = &b->self},
-    };
-    b->open = true;
-    api_handle(a, &b->exchange);
-}
-
-static void bootstrap_start(struct apiserver *a)
-{
-    struct bootstrap *b = NEW(struct bootstrap);
-    static const char user[] = "system:apiserver", group[] = "system:masters";
-    b->api = a;
-    memcpy(b->self.common_name, user, sizeof user);
-    memcpy(b->self.organizations[0], group, sizeof group);
-    b->self.organization_count = 1;
-    timer_init(&b->retry, bootstrap_step);
-    a->bootstrap = b;
-    loop_timer_start(&a->env->loop, &b->retry, 0);
-}
-
 bool apiserver_ready(const struct apiserver *a)
 {
     uint64_t now = clock_monotonic_ms(&a->env->clock);
@@ -146,6 +67,8 @@ static void finish_close(struct deferred *d)
     if (a->caches_open > 0 || a->ops_open > 0 || a->request_count > 0)
         return;
     bootstrap_free(a->bootstrap);
+    masters_free(a->masters);
+    rbac_free(a->rbac);
     metrics_free(a->metrics);
     void (*closed)(void *) = a->closed;
     void *arg = a->closed_arg;
@@ -185,6 +108,8 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     a->store = o->store;
     a->kubelet_tls = o->kubelet_tls;
     a->advertise = o->advertise;
+    a->token_key = o->token_key;
+    a->issuer = o->issuer == NULL ? "https://kubernetes.default.svc.cluster.local" : o->issuer;
     a->bookmark_ms = o->bookmark_ms == 0 ? BOOKMARK_MS : o->bookmark_ms;
     list_init(&a->requests);
     list_init(&a->ops);
@@ -197,8 +122,17 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
             a->caches_open++;
         }
     }
+    struct rbac_caches rbac = {
+        .roles = a->caches[kinds_index(&kind_role)],
+        .cluster_roles = a->caches[kinds_index(&kind_clusterrole)],
+        .role_bindings = a->caches[kinds_index(&kind_rolebinding)],
+        .cluster_role_bindings = a->caches[kinds_index(&kind_clusterrolebinding)],
+    };
+    a->rbac = rbac_new(&rbac);
     loop_timer_start(&env->loop, &a->probe, 0);
     bootstrap_start(a);
+    if (a->advertise != NULL)
+        masters_start(a);
     *ret = a;
     return 0;
 }
@@ -222,8 +156,8 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
     loop_timer_stop(&a->env->loop, &a->probe);
     if (a->probe_call != NULL && !a->probe_call->done)
         store_cancel(a->store, &a->probe_call->call);
-    if (a->bootstrap != NULL)
-        loop_timer_stop(&a->env->loop, &a->bootstrap->retry);
+    bootstrap_stop(a);
+    masters_stop(a);
     LIST_FOR_EACH(node, &a->requests)
     end_request(container_of(node, struct api_request, link));
     LIST_FOR_EACH(node, &a->ops)

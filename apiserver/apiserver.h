@@ -11,10 +11,13 @@
 struct apiserver;
 struct store_client;
 struct tls;
+struct jwt_key;
 
 struct apiserver_options {
     struct store_client *store; /* borrowed; outlives the apiserver */
     struct tls *kubelet_tls;    /* how to reach node agents; NULL: plain HTTP (tests) */
+    const struct jwt_key *token_key; /* signs and proves tokens of service accounts; NULL: none; borrowed */
+    const char *issuer;              /* of tokens; NULL: https://kubernetes.default.svc.cluster.local; borrowed */
     const char *advertise;      /* "host:port" that others reach this replica by; NULL: unknown; borrowed */
     unsigned bookmark_ms;       /* 0: once a minute */
 };

@@ -2,6 +2,7 @@
 #include "common/base.h"
 
 #include "apiserver/authz.h"
+#include "apiserver/rbac.h"
 #include "common/buf.h"
 
 struct rule {
@@ -58,23 +59,40 @@ static const struct rule rules[] = {
     {.verbs = "get", .paths = "/healthz,/healthz/*,/livez,/livez/*,/readyz,/readyz/*,/version,/version/*"},
 };
 
+void user_add_group(struct user *u, struct slice group)
+{
+    if (u->group_count < USER_GROUPS_MAX)
+        u->groups[u->group_count++] = group;
+}
+
 void user_from_peer(const struct net_peer *peer, struct user *ret)
 {
     bool named = peer != NULL && peer->common_name[0] != '\0';
-    *ret = (struct user){named ? slice_str(peer->common_name) : SLICE("system:anonymous"), named ? peer : NULL};
+    *ret = (struct user){.name = named ? slice_str(peer->common_name) : SLICE("system:anonymous")};
+    for (size_t i = 0; named && i < peer->organization_count; i++)
+        user_add_group(ret, slice_str(peer->organizations[i]));
+    user_add_group(ret, named ? SLICE("system:authenticated") : SLICE("system:unauthenticated"));
 }
 
-bool user_in_group(const struct user *u, const char *group)
+bool user_in_group(const struct user *u, struct slice group)
 {
-    if (u->peer == NULL)
-        return strcmp(group, "system:unauthenticated") == 0;
-    if (strcmp(group, "system:authenticated") == 0)
-        return true;
-    for (size_t i = 0; i < u->peer->organization_count; i++) {
-        if (strcmp(u->peer->organizations[i], group) == 0)
+    for (size_t i = 0; i < u->group_count; i++) {
+        if (slice_equal(u->groups[i], group))
             return true;
     }
     return false;
+}
+
+void attributes_of(const struct route *r, struct slice path, struct attributes *ret)
+{
+    *ret = (struct attributes){r->is_resource, slice_str(r->verb), r->group, r->resource,
+                               r->subresource, r->namespace,       r->name,  path};
+}
+
+void attributes_resource(const struct attributes *a, struct buf *out)
+{
+    buf_printf(out, "%.*s%s%.*s", SLICE_ARGS(a->resource), a->subresource.size > 0 ? "/" : "",
+               SLICE_ARGS(a->subresource));
 }
 
 static bool pattern_fits(struct slice pattern, struct slice value)
@@ -94,16 +112,26 @@ static bool listed(const char *patterns, struct slice value)
     return false;
 }
 
-static bool rule_fits(const struct rule *rule, const struct user *u, const struct route *r, struct slice resource,
-                      struct slice path)
+static bool rule_fits(const struct rule *rule, const struct user *u, const struct attributes *a, struct slice resource)
 {
     if (rule->user != NULL && !pattern_fits(slice_str(rule->user), u->name))
         return false;
-    if (rule->group != NULL && !user_in_group(u, rule->group))
+    if (rule->group != NULL && !user_in_group(u, slice_str(rule->group)))
         return false;
-    if (!listed(rule->verbs, slice_str(r->verb)))
+    if (!listed(rule->verbs, a->verb))
         return false;
-    return r->is_resource ? listed(rule->resources, resource) : listed(rule->paths, path);
+    return a->is_resource ? listed(rule->resources, resource) : listed(rule->paths, a->path);
+}
+
+bool authz_system(const struct user *u, const struct attributes *a)
+{
+    struct buf resource = {0};
+    bool allowed = false;
+    attributes_resource(a, &resource);
+    for (size_t i = 0; i < ARRAY_LEN(rules) && !allowed; i++)
+        allowed = rule_fits(&rules[i], u, a, buf_slice(&resource));
+    buf_release(&resource);
+    return allowed;
 }
 
 static int refuse(const struct user *u, const struct route *r, struct slice resource, struct slice path,
@@ -132,15 +160,15 @@ static int refuse(const struct user *u, const struct route *r, struct slice reso
     return code;
 }
 
-int authorize(const struct user *u, const struct route *r, struct slice path, struct failure *f)
+int authorize(struct rbac *rbac, const struct user *u, const struct route *r, struct slice path, struct failure *f)
 {
+    struct attributes a;
+    attributes_of(r, path, &a);
+    if (authz_system(u, &a) || rbac_allows(rbac, u, &a, NULL))
+        return 0;
     struct buf resource = {0};
-    buf_printf(&resource, "%.*s%s%.*s", SLICE_ARGS(r->resource), r->subresource.size > 0 ? "/" : "",
-               SLICE_ARGS(r->subresource));
-    bool allowed = false;
-    for (size_t i = 0; i < ARRAY_LEN(rules) && !allowed; i++)
-        allowed = rule_fits(&rules[i], u, r, buf_slice(&resource), path);
-    int code = allowed ? 0 : refuse(u, r, buf_slice(&resource), path, f);
+    attributes_resource(&a, &resource);
+    int code = refuse(u, r, buf_slice(&resource), path, f);
     buf_release(&resource);
     return code;
 }

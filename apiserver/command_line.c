@@ -5,13 +5,14 @@
 
 #include <stdio.h>
 
-#define FLAGS_MAX 16
+#define FLAGS_MAX 20
 
 /* The table points into `o`, which holds the defaults. */
 static void table(struct command_line *o, struct flag out[FLAGS_MAX])
 {
     o->listen = "127.0.0.1:6443";
     o->log_level = "info";
+    o->service_account_issuer = "https://kubernetes.default.svc.cluster.local";
     const struct flag flags[] = {
         {.name = "listen", .type = FLAG_TEXT, .target = &o->listen, .help = "numeric HOST:PORT to serve on"},
         {.name = "advertise",
@@ -43,6 +44,14 @@ static void table(struct command_line *o, struct flag out[FLAGS_MAX])
          .target = &o->kubelet_cert,
          .help = "client certificate for node agents"},
         {.name = "kubelet-key", .type = FLAG_TEXT, .target = &o->kubelet_key, .help = "its key"},
+        {.name = "service-account-key-file",
+         .type = FLAG_TEXT,
+         .target = &o->service_account_key_file,
+         .help = "private key (PEM, P-256 or RSA) of the tokens of service accounts; none: no tokens"},
+        {.name = "service-account-issuer",
+         .type = FLAG_TEXT,
+         .target = &o->service_account_issuer,
+         .help = "issuer of those tokens"},
         {.name = "log-level", .type = FLAG_TEXT, .target = &o->log_level, .help = "debug, info, warn or error"},
         {.name = NULL},
     };

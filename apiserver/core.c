@@ -385,6 +385,10 @@ static void resource_request(struct api_request *r)
         strcmp(route->verb, "get") == 0 || strcmp(route->verb, "list") == 0 || strcmp(route->verb, "watch") == 0;
     if (route->sub != NULL && strcmp(route->sub->name, "log") == 0)
         log_begin(r);
+    else if (route->sub != NULL && strcmp(route->sub->name, "token") == 0)
+        token_begin(r);
+    else if (!reads && (route->kind->never_stored && route->kind != &kind_binding))
+        review_begin(r);
     else if (!reads)
         write_begin(r);
     else if (strcmp(route->verb, "get") == 0)
@@ -422,11 +426,11 @@ void api_handle(struct apiserver *a, struct http_exchange *x)
     x->data = r;
     x->gone = on_gone;
     route_parse(&x->request, &r->route);
-    user_from_peer(x->request.peer, &r->user);
     if (a->closing || a->request_count > REQUESTS_MAX)
         request_fail_with(r, a->closing ? ERR_UNAVAILABLE : ERR_BUSY,
                           a->closing ? "the apiserver is shutting down" : "too many requests, please try again later");
-    else if (authorize(&r->user, &r->route, x->request.path, &r->failure) != 0 || negotiate(r) != 0)
+    else if (authn_request(r) != 0 || authorize(a->rbac, &r->user, &r->route, x->request.path, &r->failure) != 0 ||
+             negotiate(r) != 0)
         request_fail(r);
     else if (r->route.is_resource)
         resource_request(r);

@@ -3,6 +3,7 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/command_line.h"
 #include "common/http_server.h"
+#include "common/jwt.h"
 #include "common/tls.h"
 #include "common/uv_env.h"
 
@@ -14,6 +15,7 @@ struct process {
     struct apiserver *api;
     struct store_client *store;
     struct tls *store_tls, *server_tls, *kubelet_tls;
+    struct jwt_key *token_key;
     bool stopping;
 };
 
@@ -50,11 +52,15 @@ static int start(struct process *p, const struct command_line *o, struct err *wh
         (code = credentials(&p->kubelet_tls, o->kubelet_cert, o->kubelet_key, o->kubelet_ca, TLS_VERIFY_PEER, why)) !=
             0)
         return code;
+    if (o->service_account_key_file != NULL &&
+        (code = jwt_key_load(o->service_account_key_file, &p->token_key, why)) != 0)
+        return code;
     struct env *env = uv_env_env(p->uv);
     struct store_client_options store = {
         .endpoints = o->endpoints, .endpoint_count = o->endpoint_count, .tls = p->store_tls};
     p->store = store_client_new(env, &store);
-    struct apiserver_options api = {.store = p->store, .kubelet_tls = p->kubelet_tls, .advertise = o->advertise};
+    struct apiserver_options api = {.store = p->store, .kubelet_tls = p->kubelet_tls, .advertise = o->advertise,
+                                    .token_key = p->token_key, .issuer = o->service_account_issuer};
     if ((code = apiserver_new(env, &api, &p->api, why)) != 0)
         return code;
     struct http_server_options http = {.address = o->listen, .tls = p->server_tls, .on_request = on_request, .core = p};
@@ -82,5 +88,6 @@ int main(int argc, char **argv)
     tls_unref(p.store_tls);
     tls_unref(p.server_tls);
     tls_unref(p.kubelet_tls);
+    jwt_key_free(p.token_key);
     return 0;
 }

@@ -3,9 +3,11 @@
 #define APISERVER_REQUEST_H
 
 #include "apiserver/apiserver.h"
+#include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/limits.h"
+#include "apiserver/rbac.h"
 #include "apiserver/route.h"
 #include "apiserver/schema.h"
 #include "apiserver/status.h"
@@ -22,14 +24,17 @@ struct apiserver {
     struct env *env;
     struct store_client *store;
     struct tls *kubelet_tls;
-    const char *advertise;
+    const char *advertise, *issuer;
+    const struct jwt_key *token_key; /* NULL: no tokens */
     unsigned bookmark_ms;
     struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
     struct list requests, ops;
     size_t request_count;
     struct metrics *metrics;
     struct api_metrics count;
-    struct bootstrap *bootstrap; /* NULL once the system namespaces exist */
+    struct bootstrap *bootstrap; /* NULL once what every cluster has exists */
+    struct masters *masters;     /* NULL: no address to advertise */
+    struct rbac *rbac;
     bool bootstrapped;
     struct timer probe; /* asks the store whether it answers */
     uint64_t store_seen_ms;
@@ -117,11 +122,38 @@ void read_list(struct api_request *r);
 void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);
+void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
 void list_free(struct list_stream *l);
 void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
 void log_free(struct log_stream *l);
+
+/* The body by its content type, as a tree in r->doc; the failure is set. */
+int request_parse_body(struct api_request *r, const struct kind *k, struct json **ret);
+
+/* A request of the apiserver to itself, as system:apiserver. One at a time per struct; `done` runs exactly once unless
+ * the apiserver closes first. Embedded; self_release at the end. */
+struct self_call {
+    struct http_exchange exchange;
+    struct apiserver *api;
+    struct net_peer peer;
+    struct buf path, body;
+    bool open;
+    void (*done)(struct self_call *c, int http_status, struct slice body);
+};
+void self_init(struct self_call *c, struct apiserver *a, void (*done)(struct self_call *, int, struct slice));
+void self_send(struct self_call *c, const char *method); /* path and body are set */
+void self_release(struct self_call *c);
+
+/* bootstrap.c: namespaces, roles and bindings that every cluster has, and the Service `kubernetes`. */
+void bootstrap_start(struct apiserver *a);
+void bootstrap_stop(struct apiserver *a);
+void bootstrap_free(struct bootstrap *b);
+/* masters.c: which apiservers are alive, and the endpoints of the Service `kubernetes`. */
+void masters_start(struct apiserver *a);
+void masters_stop(struct apiserver *a);
+void masters_free(struct masters *m);
 
 /* Query of lists and watches: namespace, selectors. Released by the caller. */
 int request_selection(struct api_request *r, struct selection *ret);

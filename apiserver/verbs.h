@@ -14,9 +14,9 @@ struct verb_facts {
     const char *subresource;      /* NULL: the object itself */
     struct slice namespace, name; /* of the URL */
     int64_t now_us;
-    char uid[40];          /* for a new object */
-    char suffix[8];        /* for generateName */
-    struct strict *strict; /* unknown fields are noted here */
+    char uid[40];                      /* for a new object */
+    char suffix[8];                    /* for generateName */
+    struct strict *strict;             /* unknown fields are noted here */
     const struct allocator *allocator; /* for kinds that claim values; NULL: none are filled in */
 };
 

@@ -35,6 +35,7 @@ struct watch_cache {
     int64_t revision; /* everything up to it is in */
     struct cached **objects;
     size_t count, capacity;
+    uint64_t changes;
     struct map by_key;
     struct cache_event **ring;
     uint64_t head, tail; /* events are tail … head-1 */
@@ -59,6 +60,7 @@ static void ask_fresh(struct watch_cache *c);
 const struct kind *watch_cache_kind(const struct watch_cache *c) { return c->kind; }
 bool watch_cache_synced(const struct watch_cache *c) { return c->live; }
 int64_t watch_cache_revision(const struct watch_cache *c) { return c->revision; }
+uint64_t watch_cache_changes(const struct watch_cache *c) { return c->changes; }
 size_t watch_cache_count(const struct watch_cache *c) { return c->count; }
 
 static size_t position(const struct watch_cache *c, struct slice key, bool *ret_found)
@@ -88,6 +90,7 @@ static struct cached *put_object(struct watch_cache *c, struct cached *o)
     bool found;
     size_t at = position(c, slice_str(o->key), &found);
     map_put(&c->by_key, slice_str(o->key), o);
+    c->changes++;
     if (found) {
         struct cached *old = c->objects[at];
         c->objects[at] = o;
@@ -111,6 +114,7 @@ static struct cached *remove_object(struct watch_cache *c, struct slice key)
         return NULL;
     struct cached *old = c->objects[at];
     map_remove(&c->by_key, key);
+    c->changes++;
     memmove(c->objects + at, c->objects + at + 1, (c->count - at - 1) * sizeof(struct cached *));
     c->count--;
     return old;
@@ -150,6 +154,7 @@ static void clear(struct watch_cache *c)
     for (size_t i = 0; i < c->count; i++)
         cached_unref(c->objects[i]);
     c->count = 0;
+    c->changes++;
     map_release(&c->by_key);
     while (c->tail < c->head)
         drop_oldest(c);

@@ -86,6 +86,7 @@ void watch_cache_close(struct watch_cache *c, void (*closed)(void *arg), void *a
 const struct kind *watch_cache_kind(const struct watch_cache *c);
 bool watch_cache_synced(const struct watch_cache *c);
 int64_t watch_cache_revision(const struct watch_cache *c);
+uint64_t watch_cache_changes(const struct watch_cache *c); /* grows whenever an object comes, changes or goes */
 
 /* Waits until the cache holds at least `revision` (0: until it is synced). */
 void watch_cache_wait(struct watch_cache *c, struct cache_wait *w, int64_t revision, uint64_t timeout_ms);

@@ -642,14 +642,18 @@ static int parse_body(struct api_request *r, const struct type *t, struct json *
     return 0;
 }
 
+int request_parse_body(struct api_request *r, const struct kind *k, struct json **ret)
+{
+    int code = parse_body(r, k->type, ret);
+    return code == 0 ? check_type_meta(r, k, *ret) : code;
+}
+
 static int parse_object(struct api_request *r)
 {
     const struct kind *k = body_kind(r);
     struct json *tree = NULL;
     ASSERT(k != NULL); /* tables name only kinds there are */
-    int code = parse_body(r, k->type, &tree);
-    if (code == 0)
-        code = check_type_meta(r, k, tree);
+    int code = request_parse_body(r, k, &tree);
     r->write->body = tree;
     return code;
 }

@@ -1,4 +1,4 @@
-/* The stream seam: TLS or plain byte streams over TCP. One connection is one struct embedded in the caller's.
+/* The network seam: TLS or plain byte streams over TCP, and datagrams over UDP (struct net_datagram, below). One connection is one struct embedded in the caller's.
  *
  *   connect ──▶ opening ──▶ open ──▶ closing ──▶ closed (on_close, exactly once; then the memory is the caller's)
  *
@@ -59,6 +59,17 @@ struct net_connect_options {
     unsigned timeout_ms;     /* until on_open; 0 means 5000 */
 };
 
+#define NET_ADDRESS_MAX 64    /* "host:port", terminated */
+#define NET_DATAGRAM_MAX 65535
+
+/* One UDP socket. Datagrams may be lost, as on any network: a send that the kernel refuses counts as lost. */
+struct net_datagram {
+    void (*on_receive)(struct net_datagram *d, const char *from, struct slice bytes); /* borrowed for the call */
+    void (*on_close)(struct net_datagram *d); /* exactly once after net_datagram_close; then the memory is the caller's */
+    void *impl;
+    void *data;
+};
+
 struct net_ops {
     int (*listen)(void *impl, struct net_listener *l, const struct net_listen_options *o, struct err *reterr);
     int (*port)(struct net_listener *l);
@@ -67,6 +78,9 @@ struct net_ops {
     void (*write)(struct net_conn *c, const struct slice *parts, size_t n); /* copies what it cannot send at once */
     void (*read_pause)(struct net_conn *c, bool paused);
     void (*close)(struct net_conn *c, bool flush); /* flush: after what was written; on_close follows either way */
+    int (*datagram_open)(void *impl, struct net_datagram *d, const char *address, struct err *reterr);
+    void (*datagram_send)(struct net_datagram *d, const char *to, struct slice bytes);
+    void (*datagram_close)(struct net_datagram *d);
 };
 
 struct net {
@@ -90,5 +104,16 @@ static inline void net_write(struct net *n, struct net_conn *c, const struct sli
 }
 static inline void net_read_pause(struct net *n, struct net_conn *c, bool paused) { n->ops->read_pause(c, paused); }
 static inline void net_close(struct net *n, struct net_conn *c, bool flush) { n->ops->close(c, flush); }
+
+/* `address`: numeric "host:port", port 0 picks one. No on_close after an error. */
+static inline int net_datagram_open(struct net *n, struct net_datagram *d, const char *address, struct err *e)
+{
+    return n->ops->datagram_open(n->impl, d, address, e);
+}
+static inline void net_datagram_send(struct net *n, struct net_datagram *d, const char *to, struct slice bytes)
+{
+    n->ops->datagram_send(d, to, bytes);
+}
+static inline void net_datagram_close(struct net *n, struct net_datagram *d) { n->ops->datagram_close(d); }
 
 #endif

@@ -233,3 +233,14 @@ int pki_issue(const struct pki_request *r, struct err *reterr)
     X509_free(ca);
     return rv;
 }
+
+int pki_make_key(const char *key_file, struct err *reterr)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *f;
+    int rv = key == NULL ? tls_error(reterr, "cannot make a key") : open_for(key_file, 0600, &f, reterr);
+    if (rv == 0)
+        rv = close_written(f, PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1, key_file, reterr);
+    EVP_PKEY_free(key);
+    return rv;
+}

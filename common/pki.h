@@ -27,4 +27,7 @@ int pki_make_ca(const char *common_name, int64_t now_s, unsigned days, const cha
 /* A key and a certificate for it. Also ERR_NOT_FOUND and ERR_TLS about the authority's files, ERR_BAD_REQUEST for a bad address. */
 int pki_issue(const struct pki_request *r, struct err *reterr);
 
+/* A new P-256 private key alone: what signs tokens. */
+int pki_make_key(const char *key_file, struct err *reterr);
+
 #endif

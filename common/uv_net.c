@@ -68,22 +68,26 @@ static int parse_address(const char *text, struct sockaddr_storage *ret, struct 
     return 0;
 }
 
-static void peer_address(uv_tcp_t *tcp, char text[64])
+static void print_address(const struct sockaddr *address, char text[NET_ADDRESS_MAX])
+{
+    char host[48] = "";
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        uv_ip4_name(v4, host, sizeof host);
+        snprintf(text, NET_ADDRESS_MAX, "%s:%d", host, ntohs(v4->sin_port));
+    } else {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        uv_ip6_name(v6, host, sizeof host);
+        snprintf(text, NET_ADDRESS_MAX, "[%s]:%d", host, ntohs(v6->sin6_port));
+    }
+}
+
+static void peer_address(uv_tcp_t *tcp, char text[NET_ADDRESS_MAX])
 {
     struct sockaddr_storage address;
     int size = sizeof address;
-    char host[48] = "";
-    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &size) != 0)
-        return;
-    if (address.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
-        uv_ip4_name(v4, host, sizeof host);
-        snprintf(text, 64, "%s:%d", host, ntohs(v4->sin_port));
-    } else {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
-        uv_ip6_name(v6, host, sizeof host);
-        snprintf(text, 64, "[%s]:%d", host, ntohs(v6->sin6_port));
-    }
+    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &size) == 0)
+        print_address((const struct sockaddr *)&address, text);
 }
 
 static void closed(uv_handle_t *handle)
@@ -459,6 +463,81 @@ static void net_close_(struct net_conn *c, bool flush_first)
     finish_close(u);
 }
 
+/* --- datagrams --- */
+
+struct uv_datagram {
+    struct uv_net *net;
+    struct net_datagram *datagram; /* NULL when opening failed */
+    uv_udp_t udp;
+};
+
+static void datagram_freed(uv_handle_t *handle)
+{
+    struct uv_datagram *u = handle->data;
+    struct net_datagram *d = u->datagram;
+    mem_free(u);
+    if (d != NULL)
+        d->on_close(d);
+}
+
+static void datagram_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    (void)suggested;
+    struct uv_datagram *u = handle->data;
+    *ret = uv_buf_init(u->net->read_buffer, sizeof u->net->read_buffer);
+}
+
+/* Errors are of single packets (a port unreachable): the socket goes on. */
+static void datagram_received(uv_udp_t *udp, ssize_t n, const uv_buf_t *buffer, const struct sockaddr *from, unsigned flags)
+{
+    struct uv_datagram *u = udp->data;
+    char text[NET_ADDRESS_MAX];
+    if (n <= 0 || from == NULL || (flags & UV_UDP_PARTIAL) != 0 || uv_is_closing((uv_handle_t *)udp))
+        return;
+    print_address(from, text);
+    u->datagram->on_receive(u->datagram, text, slice_of(buffer->base, (size_t)n));
+}
+
+static int net_datagram_open_(void *impl, struct net_datagram *d, const char *text, struct err *reterr)
+{
+    struct uv_net *net = impl;
+    struct sockaddr_storage address;
+    int rv = parse_address(text, &address, reterr);
+    if (rv != 0)
+        return rv;
+    struct uv_datagram *u = NEW(struct uv_datagram);
+    u->net = net;
+    uv_udp_init(net->uv, &u->udp);
+    u->udp.data = u;
+    rv = uv_udp_bind(&u->udp, (struct sockaddr *)&address, 0);
+    if (rv == 0)
+        rv = uv_udp_recv_start(&u->udp, datagram_buffer, datagram_received);
+    if (rv != 0) {
+        uv_close((uv_handle_t *)&u->udp, datagram_freed);
+        return err_set_errno(reterr, -rv, "cannot open UDP %s", text);
+    }
+    u->datagram = d;
+    d->impl = u;
+    return 0;
+}
+
+static void net_datagram_send_(struct net_datagram *d, const char *to, struct slice bytes)
+{
+    struct uv_datagram *u = d->impl;
+    struct sockaddr_storage address;
+    uv_buf_t part = uv_buf_init((char *)bytes.data, (unsigned)bytes.size);
+    if (uv_is_closing((uv_handle_t *)&u->udp) || bytes.size > NET_DATAGRAM_MAX || parse_address(to, &address, NULL) != 0)
+        return;
+    (void)uv_udp_try_send(&u->udp, &part, 1, (struct sockaddr *)&address); /* not taken: lost, which senders must expect */
+}
+
+static void net_datagram_close_(struct net_datagram *d)
+{
+    struct uv_datagram *u = d->impl;
+    if (!uv_is_closing((uv_handle_t *)&u->udp))
+        uv_close((uv_handle_t *)&u->udp, datagram_freed);
+}
+
 struct uv_net *uv_net_new(uv_loop_t *uv, struct loop *loop, struct net *ret)
 {
     static const struct net_ops ops = {
@@ -469,6 +548,9 @@ struct uv_net *uv_net_new(uv_loop_t *uv, struct loop *loop, struct net *ret)
         .write = net_write_,
         .read_pause = net_read_pause_,
         .close = net_close_,
+        .datagram_open = net_datagram_open_,
+        .datagram_send = net_datagram_send_,
+        .datagram_close = net_datagram_close_,
     };
     struct uv_net *n = NEW(struct uv_net);
     n->uv = uv;

@@ -1,4 +1,4 @@
-/* The real stream seam: TCP over libuv, TLS by memory sessions (tls.h). */
+/* The real network seam: TCP and UDP over libuv, TLS by memory sessions (tls.h). */
 #ifndef COMMON_UV_NET_H
 #define COMMON_UV_NET_H
 

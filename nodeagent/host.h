@@ -16,6 +16,10 @@ int host_private_mounts(struct err *reterr);
 int host_mkdirs(const char *path, unsigned mode, struct err *reterr); /* with parents; existing is fine */
 int host_write_file(const char *path, struct slice content, unsigned mode, struct err *reterr); /* whole or not at all */
 int host_read_file(const char *path, uint64_t offset, size_t bytes_max, struct buf *out, struct err *reterr); /* appends */
+int host_symlink(const char *to, const char *path, struct err *reterr); /* takes the place of what is at `path` in one step */
+int host_read_link(const char *path, struct buf *out);                  /* 0 or ERR_NOT_FOUND; appends */
+/* An empty file system in memory at `path`, unless one is there already; size_bytes -1: no limit. */
+int host_mount_memory(const char *path, int64_t size_bytes, struct err *reterr);
 int host_rename(const char *from, const char *to, struct err *reterr);
 int host_remove_tree(const char *path, struct err *reterr); /* absent is fine; never leaves the file system it starts on */
 int host_list(const char *path, void (*each)(void *arg, const char *name), void *arg, struct err *reterr); /* byte order */

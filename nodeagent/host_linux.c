@@ -26,6 +26,7 @@
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_UNIFIED CGROUP_ROOT "/unified"
 #define CGROUP2_MAGIC 0x63677270
+#define TMPFS_MAGIC 0x01021994
 #define TREE_FDS_MAX 32
 #define PROCESSES_BYTES_MAX (1024 * 1024)
 
@@ -67,7 +68,9 @@ int host_mkdirs(const char *path, unsigned mode, struct err *reterr)
         *at = '/';
     }
     struct stat st;
-    if (mkdir(copy, (mode_t)mode) != 0 && (errno != EEXIST || stat(copy, &st) != 0 || !S_ISDIR(st.st_mode)))
+    if (mkdir(copy, (mode_t)mode) == 0) /* the umask has no say */
+        return chmod(copy, (mode_t)mode) == 0 ? 0 : err_set_errno(reterr, errno, "set the mode of %s", copy);
+    if (errno != EEXIST || stat(copy, &st) != 0 || !S_ISDIR(st.st_mode))
         return err_set_errno(reterr, errno == EEXIST ? ENOTDIR : errno, "create folder %s", copy);
     return 0;
 }
@@ -91,7 +94,7 @@ int host_write_file(const char *path, struct slice content, unsigned mode, struc
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
     if (fd < 0)
         return err_set_errno(reterr, errno, "create %s", temporary);
-    int failure = write_all(fd, content);
+    int failure = fchmod(fd, (mode_t)mode) == 0 ? write_all(fd, content) : errno;
     if (close(fd) != 0 && failure == 0)
         failure = errno;
     if (failure == 0 && rename(temporary, path) != 0)
@@ -128,6 +131,42 @@ int host_read_file(const char *path, uint64_t offset, size_t bytes_max, struct b
     (void)close(fd);
     if (out->data != NULL)
         out->data[out->size] = '\0';
+    return 0;
+}
+
+int host_symlink(const char *to, const char *path, struct err *reterr)
+{
+    char *temporary HOST_SCRATCH = mem_printf("%s.new", path);
+    (void)unlink(temporary); /* of an interrupted one */
+    if (symlink(to, temporary) != 0 || rename(temporary, path) != 0)
+        return err_set_errno(reterr, errno, "link %s to %s", path, to);
+    return 0;
+}
+
+int host_read_link(const char *path, struct buf *out)
+{
+    char target[4096];
+    ssize_t n = readlink(path, target, sizeof target);
+    if (n < 0)
+        return ERR_NOT_FOUND;
+    buf_append(out, target, (size_t)n);
+    return 0;
+}
+
+int host_mount_memory(const char *path, int64_t size_bytes, struct err *reterr)
+{
+    struct statfs fs;
+    char options[64] = "mode=0777";
+    if (statfs(path, &fs) == 0 && fs.f_type == TMPFS_MAGIC) {
+        struct stat here, above;
+        char *parent HOST_SCRATCH = mem_printf("%s/..", path);
+        if (stat(path, &here) == 0 && stat(parent, &above) == 0 && here.st_dev != above.st_dev)
+            return 0;
+    }
+    if (size_bytes >= 0)
+        (void)snprintf(options, sizeof options, "mode=0777,size=%lld", (long long)size_bytes);
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
+        return err_set_errno(reterr, errno, "mount memory at %s", path);
     return 0;
 }
 

@@ -139,6 +139,8 @@ static int parts_open(struct nodeagent *a, const struct nodeagent_options *o, st
         .cgroup_root = o->cgroup_root,
         .node_ip = o->node_ip,
         .pause_image = o->pause_image,
+        .cluster_dns = o->cluster_dns,
+        .cluster_domain = o->cluster_domain,
         .network = {.pod_cidr = o->pod_cidr, .plugins = o->cni_plugins},
         .images = a->images,
         .events = {on_ended, a},

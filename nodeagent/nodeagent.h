@@ -17,6 +17,7 @@ struct nodeagent_options {
     struct tls *tls;              /* towards them; a reference is taken */
     const char *root;             /* absolute; made when missing */
     const char *pod_cidr, *images, *runtime, *cgroup_root, *pause_image, *cni_plugins, *self;
+    const char *cluster_dns, *cluster_domain; /* NULL: none, "cluster.local" */
     bool insecure_registry;
     unsigned port;                /* where nodeagent_handle is served, for the Node object */
 };

@@ -81,94 +81,6 @@ static void put_capabilities(struct json_doc *d, struct json *process, uint64_t 
 
 /* --- environment --- */
 
-struct environment {
-    const struct oci_spec_options *o;
-    struct arena arena;
-    const char **names, **values;
-    size_t count, capacity;
-};
-
-static const char *environment_get(void *arg, struct slice name)
-{
-    const struct environment *e = arg;
-    for (size_t i = 0; i < e->count; i++)
-        if (slice_is(name, e->names[i]))
-            return e->values[i];
-    return NULL;
-}
-
-static void environment_put(struct environment *e, const char *name, const char *value)
-{
-    for (size_t i = 0; i < e->count; i++)
-        if (strcmp(e->names[i], name) == 0) {
-            e->values[i] = value;
-            return;
-        }
-    ASSERT(e->count < e->capacity);
-    e->names[e->count] = name;
-    e->values[e->count++] = value;
-}
-
-/* metadata.labels['KEY'] and metadata.annotations['KEY'] */
-static const char *field_of_map(const struct environment *e, const char *field)
-{
-    static const char *const maps[] = {"labels", "annotations"};
-    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-        char prefix[64];
-        (void)snprintf(prefix, sizeof prefix, "metadata.%s['", maps[i]);
-        struct slice key = slice_str(field);
-        if (!slice_has_prefix(key, slice_str(prefix)) || !slice_has_suffix(key, SLICE("']")))
-            continue;
-        key = slice_of(key.data + strlen(prefix), key.size - strlen(prefix) - 2);
-        struct slice value = json_string(json_get_slice(json_get(json_get(e->o->pod->tree, "metadata"), maps[i]), key));
-        return value.data == NULL ? "" : value.data;
-    }
-    return NULL;
-}
-
-static const char *field_value(const struct environment *e, const char *field)
-{
-    const struct pod *p = e->o->pod;
-    const struct {
-        const char *field, *value;
-    } fields[] = {
-        {"metadata.name", p->name},          {"metadata.namespace", p->namespace},
-        {"metadata.uid", p->uid},            {"spec.nodeName", p->node_name},
-        {"spec.serviceAccountName", p->service_account}, {"status.podIP", e->o->pod_ip},
-        {"status.podIPs", e->o->pod_ip},     {"status.hostIP", e->o->host_ip},
-        {"status.hostIPs", e->o->host_ip},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-        if (strcmp(field, fields[i].field) == 0)
-            return fields[i].value == NULL ? "" : fields[i].value;
-    return field_of_map(e, field);
-}
-
-static int environment_fill(struct environment *e, struct err *reterr)
-{
-    const struct oci_spec_options *o = e->o;
-    const struct json *image = json_at(o->image, "config.Env");
-    e->capacity = json_size(image) + (o->container == NULL ? 0 : o->container->env_count) + 2;
-    e->names = arena_alloc(&e->arena, e->capacity * sizeof *e->names);
-    e->values = arena_alloc(&e->arena, e->capacity * sizeof *e->values);
-    environment_put(e, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    environment_put(e, "HOSTNAME", o->hostname);
-    struct json_iterator at = json_iterate(image);
-    while (json_next(&at)) {
-        struct slice rest = json_string(at.value), name = slice_cut(&rest, '=');
-        environment_put(e, arena_strdup(&e->arena, name), arena_strdup(&e->arena, rest));
-    }
-    for (size_t i = 0; o->container != NULL && i < o->container->env_count; i++) {
-        const struct pod_env *env = &o->container->env[i];
-        const char *value = env->field == NULL ? pod_expand(&e->arena, env->value, environment_get, e)
-                                               : field_value(e, env->field);
-        if (value == NULL)
-            return err_set(reterr, ERR_INVALID, "environment variable %s: field %s cannot be read", env->name, env->field);
-        environment_put(e, env->name, value);
-    }
-    return 0;
-}
-
 static struct json *environment_json(struct json_doc *d, struct environment *e)
 {
     struct json *array = json_new_array(d);
@@ -193,18 +105,19 @@ static void append_json(struct json_doc *d, struct json *array, const struct jso
 }
 
 /* command replaces the image's entrypoint and its arguments; args alone replaces only those. */
-static int put_args(struct json_doc *d, struct json *process, struct environment *e, struct err *reterr)
+static int put_args(struct json_doc *d, struct json *process, const struct oci_spec_options *o, struct environment *e,
+                    struct err *reterr)
 {
-    const struct pod_container *c = e->o->container;
+    const struct pod_container *c = o->container;
     struct json *args = json_new_array(d);
     if (c != NULL && c->command != NULL)
         append_texts(d, args, c->command, e);
     else
-        append_json(d, args, json_at(e->o->image, "config.Entrypoint"));
+        append_json(d, args, json_at(o->image, "config.Entrypoint"));
     if (c != NULL && c->args != NULL)
         append_texts(d, args, c->args, e);
     else if (c == NULL || c->command == NULL)
-        append_json(d, args, json_at(e->o->image, "config.Cmd"));
+        append_json(d, args, json_at(o->image, "config.Cmd"));
     if (json_size(args) == 0)
         return err_set(reterr, ERR_INVALID, "no command specified: neither the container nor its image names one");
     json_set(d, process, "args", args);
@@ -250,15 +163,15 @@ static int64_t oom_score(const struct oci_spec_options *o)
     return may_lower ? score : MAX(score, 0);
 }
 
-static int put_process(struct json_doc *d, struct json *spec, struct environment *e, struct err *reterr)
+static int put_process(struct json_doc *d, struct json *spec, const struct oci_spec_options *o, struct environment *e,
+                       struct err *reterr)
 {
-    const struct oci_spec_options *o = e->o;
     struct json *process = json_ensure_object(d, spec, "process");
     struct slice image_folder = json_string(json_at(o->image, "config.WorkingDir"));
     const char *folder = image_folder.size > 0 ? image_folder.data : "/";
     if (o->container != NULL && o->container->working_dir != NULL)
         folder = pod_expand(&e->arena, o->container->working_dir, environment_get, e);
-    int rv = put_args(d, process, e, reterr);
+    int rv = put_args(d, process, o, e, reterr);
     if (rv == 0)
         rv = put_user(d, process, o, reterr);
     if (rv < 0)
@@ -366,13 +279,17 @@ static void put_paths(struct json_doc *d, struct json *platform, const struct oc
 
 int oci_spec_build(const struct oci_spec_options *o, struct buf *out, struct err *reterr)
 {
-    struct environment e = {.o = o};
+    struct environment e = {0};
+    struct environment_options environment = {.pod = o->pod, .container = o->container, .image = o->image, .data = o->data,
+                                              .hostname = o->hostname, .facts = o->facts};
     struct json_doc *d = json_doc_new();
     struct json *spec = json_new_object(d);
     json_set_str(d, spec, "ociVersion", "1.0.2");
-    int rv = environment_fill(&e, reterr);
+    int rv = environment_build(&e, &environment, reterr);
+    if (o->ret_skipped != NULL)
+        *o->ret_skipped = e.skipped;
     if (rv == 0)
-        rv = put_process(d, spec, &e, reterr);
+        rv = put_process(d, spec, o, &e, reterr);
     if (rv < 0)
         goto out;
     struct json *root = json_ensure_object(d, spec, "root");
@@ -389,6 +306,6 @@ int oci_spec_build(const struct oci_spec_options *o, struct buf *out, struct err
     json_print(spec, out);
 out:
     json_doc_free(d);
-    arena_clear(&e.arena);
+    environment_release(&e);
     return rv;
 }

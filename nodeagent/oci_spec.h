@@ -5,6 +5,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "nodeagent/environment.h"
 #include "nodeagent/pod_spec.h"
 
 struct oci_bind {
@@ -17,7 +18,9 @@ struct oci_spec_options {
     const struct pod_container *container; /* NULL: the sandbox */
     const struct json *image;              /* the image's configuration */
     const char *cgroup;                    /* "/keelson/kubepods/…" */
-    const char *pod_ip, *host_ip;
+    const struct pod_data *data;
+    struct environment_facts facts;
+    size_t *ret_skipped;                   /* keys of envFrom that name no variable; NULL: nobody asks */
     const char *hostname;
     int sandbox_pid;                       /* whose namespaces a container joins */
     const struct oci_bind *binds;

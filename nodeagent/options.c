@@ -44,7 +44,8 @@ static int endpoints_split(struct options *o, struct err *reterr)
 int agent_options_parse(int argc, char **argv, char *(*lookup)(const char *name), struct options *ret, struct err *reterr)
 {
     *ret = (struct options){.listen = "0.0.0.0:10250", .runtime = "crun", .cgroup_root = "keelson", .log_level = "info",
-                            .pause_image = "keelson/pause:1", .cni_plugins = "/usr/lib/cni"};
+                            .pause_image = "keelson/pause:1", .cni_plugins = "/usr/lib/cni",
+                            .cluster_domain = "cluster.local"};
     const struct flag flags[] = {
         {.name = "name", .type = FLAG_TEXT, .target = &ret->name, .help = "name of the Node"},
         {.name = "node-ip", .type = FLAG_TEXT, .target = &ret->node_ip, .help = "its address"},
@@ -62,6 +63,8 @@ int agent_options_parse(int argc, char **argv, char *(*lookup)(const char *name)
         {.name = "cgroup-root", .type = FLAG_TEXT, .target = &ret->cgroup_root, .help = "cgroup below which pods' cgroups are made"},
         {.name = "pause-image", .type = FLAG_TEXT, .target = &ret->pause_image, .help = "image of pod sandboxes"},
         {.name = "cni-plugins", .type = FLAG_TEXT, .target = &ret->cni_plugins, .help = "folder of the CNI plugins"},
+        {.name = "cluster-dns", .type = FLAG_TEXT, .target = &ret->cluster_dns, .help = "address of the cluster's DNS; none: pods ask the node's"},
+        {.name = "cluster-domain", .type = FLAG_TEXT, .target = &ret->cluster_domain, .help = "domain of services"},
         {.name = "insecure-registry", .type = FLAG_BOOL, .target = &ret->insecure_registry, .help = "pull without checking certificates, or over HTTP"},
         {.name = "log-level", .type = FLAG_TEXT, .target = &ret->log_level, .help = "debug, info, warn, error"},
         {0},
@@ -104,6 +107,8 @@ struct nodeagent_options agent_options_component(const struct options *o, struct
         .cgroup_root = o->cgroup_root,
         .pause_image = o->pause_image,
         .cni_plugins = o->cni_plugins,
+        .cluster_dns = o->cluster_dns,
+        .cluster_domain = o->cluster_domain,
         .self = self,
         .insecure_registry = o->insecure_registry,
         .port = (unsigned)strtoul(strrchr(o->listen, ':') + 1, NULL, 10),

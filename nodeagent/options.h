@@ -9,7 +9,7 @@
 
 struct options {
     const char *name, *node_ip, *apiservers, *ca, *cert, *key, *listen, *server_cert, *server_key, *root, *pod_cidr;
-    const char *images, *runtime, *cgroup_root, *pause_image, *cni_plugins, *log_level;
+    const char *images, *runtime, *cgroup_root, *pause_image, *cni_plugins, *log_level, *cluster_dns, *cluster_domain;
     bool insecure_registry;
     enum log_level level;
     char *endpoints[KUBE_ENDPOINTS_MAX];

@@ -8,6 +8,9 @@
 
 #define GRACE_DEFAULT_MS 30000
 #define SECONDS_MAX 1000000 /* of every setting in seconds */
+#define TOKEN_DEFAULT_S 3600
+#define TOKEN_LEAST_S 600
+#define FILE_MODE_DEFAULT 0644
 #define EXPANDED_MAX (1024 * 1024)
 
 /* --- quantities --- */
@@ -104,25 +107,58 @@ static void mark(struct pod *p, const char **target, const char *format, const c
         *target = arena_printf(&p->arena, format, a, b);
 }
 
+static struct pod_resource_field resource_field(struct pod *p, const struct json *from)
+{
+    const struct json *divisor = json_get(from, "divisor");
+    struct slice text = json_type(divisor) == JSON_NUMBER ? json_number_text(divisor) : json_string(divisor);
+    return (struct pod_resource_field){text_or(p, json_get(from, "containerName"), NULL),
+                                       text_or(p, json_get(from, "resource"), ""), text.size == 0 ? SLICE("1") : text};
+}
+
+static void parse_env_source(struct pod *p, const struct pod_container *c, struct pod_env *e, const struct json *from)
+{
+    const struct json *map = json_get(from, "configMapKeyRef"), *secret = json_get(from, "secretKeyRef");
+    const struct json *object = map != NULL ? map : secret;
+    if (object != NULL) {
+        e->from = map != NULL ? POD_ENV_CONFIG_MAP : POD_ENV_SECRET;
+        e->object = text_or(p, json_get(object, "name"), "");
+        e->key = text_or(p, json_get(object, "key"), "");
+        e->optional = json_bool(json_get(object, "optional"), false);
+    } else if (json_get(from, "fieldRef") != NULL) {
+        e->from = POD_ENV_FIELD;
+        e->field = text_or(p, json_at(from, "fieldRef.fieldPath"), "");
+    } else if (json_get(from, "resourceFieldRef") != NULL) {
+        e->from = POD_ENV_RESOURCE;
+        e->resource = resource_field(p, json_get(from, "resourceFieldRef"));
+    } else {
+        mark(p, &p->unsupported, "environment variable %s of container %s comes from a source this node cannot read yet",
+             e->name, c->name);
+    }
+}
+
 static void parse_env(struct pod *p, struct pod_container *c, const struct json *container)
 {
-    const struct json *env = json_get(container, "env");
+    const struct json *env = json_get(container, "env"), *all = json_get(container, "envFrom");
     c->env = arena_alloc(&p->arena, (json_size(env) + 1) * sizeof *c->env);
     struct json_iterator at = json_iterate(env);
     while (json_next(&at)) {
         struct pod_env *e = &c->env[c->env_count++];
-        const struct json *from = json_get(at.value, "valueFrom");
         e->name = text_or(p, json_get(at.value, "name"), "");
         e->value = text_or(p, json_get(at.value, "value"), "");
-        e->field = text_of(p, json_at(from, "fieldRef.fieldPath"));
-        if (e->field != NULL)
-            e->value = NULL;
-        else if (from != NULL)
-            mark(p, &p->unsupported, "environment variable %s of container %s comes from a source this node cannot read yet",
-                 e->name, c->name);
+        if (json_get(at.value, "valueFrom") != NULL)
+            parse_env_source(p, c, e, json_get(at.value, "valueFrom"));
     }
-    if (json_size(json_get(container, "envFrom")) > 0)
-        mark(p, &p->unsupported, "envFrom of container %s%s is not supported yet", c->name, "");
+    c->env_all = arena_alloc(&p->arena, (json_size(all) + 1) * sizeof *c->env_all);
+    at = json_iterate(all);
+    while (json_next(&at)) {
+        struct pod_env_all *e = &c->env_all[c->env_all_count++];
+        const struct json *map = json_get(at.value, "configMapRef"), *secret = json_get(at.value, "secretRef");
+        const struct json *object = map != NULL ? map : secret;
+        e->secret = map == NULL;
+        e->prefix = text_or(p, json_get(at.value, "prefix"), "");
+        e->object = text_or(p, json_get(object, "name"), "");
+        e->optional = json_bool(json_get(object, "optional"), false);
+    }
 }
 
 static void parse_mounts(struct pod *p, struct pod_container *c, const struct json *container)
@@ -275,18 +311,72 @@ static int parse_container(struct pod *p, const struct json *container, bool ini
     return 0;
 }
 
+/* --- volumes --- */
+
+/* Adds what one source (of a projected volume, or a volume that is one) says; false when it is of another kind. */
+static bool parse_source(struct pod *p, struct pod_volume *v, const struct json *from)
+{
+    const struct json *map = json_get(from, "configMap"), *secret = json_get(from, "secret");
+    const struct json *downward = json_get(from, "downwardAPI"), *token = json_get(from, "serviceAccountToken");
+    const struct json *object = map != NULL ? map : secret != NULL ? secret : downward != NULL ? downward : token;
+    if (object == NULL)
+        return false;
+    struct pod_source *s = &v->sources[v->source_count++];
+    s->kind = map != NULL ? POD_SOURCE_CONFIG_MAP : secret != NULL ? POD_SOURCE_SECRET
+              : downward != NULL                                   ? POD_SOURCE_DOWNWARD
+                                                                   : POD_SOURCE_TOKEN;
+    s->object = text_or(p, json_get(object, "name"), text_or(p, json_get(object, "secretName"), ""));
+    s->optional = json_bool(json_get(object, "optional"), false);
+    s->items = json_get(object, "items");
+    s->path = text_or(p, json_get(object, "path"), "");
+    s->audience = text_or(p, json_get(object, "audience"), NULL);
+    s->expiration_s = MIN(MAX(json_int_at(object, "expirationSeconds", TOKEN_DEFAULT_S), TOKEN_LEAST_S), SECONDS_MAX * 1000);
+    return true;
+}
+
+static bool parse_files(struct pod *p, struct pod_volume *v, const struct json *volume)
+{
+    const struct json *projected = json_get(volume, "projected"), *sources = json_get(projected, "sources");
+    const struct json *own = projected;
+    static const char *const kinds[] = {"configMap", "secret", "downwardAPI"};
+    for (size_t i = 0; i < ARRAY_LEN(kinds) && own == NULL; i++)
+        own = json_get(volume, kinds[i]);
+    if (own == NULL)
+        return false;
+    v->kind = POD_VOLUME_FILES;
+    v->default_mode = (unsigned)(json_int_at(own, "defaultMode", FILE_MODE_DEFAULT) & 0777);
+    v->sources = arena_alloc(&p->arena, (json_size(sources) + 1) * sizeof *v->sources);
+    if (projected == NULL)
+        (void)parse_source(p, v, volume);
+    struct json_iterator at = json_iterate(sources);
+    while (json_next(&at))
+        if (!parse_source(p, v, at.value))
+            mark(p, &p->unsupported, "a source of projected volume %s%s is not supported yet", v->name, "");
+    p->has_files = true;
+    return true;
+}
+
+static bool parse_empty_dir(struct pod_volume *v, const struct json *empty)
+{
+    struct slice limit = json_string(json_get(empty, "sizeLimit"));
+    int64_t milli;
+    if (empty == NULL)
+        return false;
+    v->kind = POD_VOLUME_EMPTY_DIR;
+    v->in_memory = slice_is(json_string(json_get(empty, "medium")), "Memory");
+    v->size_limit_bytes = pod_quantity_milli(limit, &milli) ? milli / 1000 : -1;
+    return true;
+}
+
 static void parse_volume(struct pod *p, const struct json *volume)
 {
     struct pod_volume *v = &p->volumes[p->volume_count++];
-    const struct json *empty = json_get(volume, "emptyDir"), *host = json_get(volume, "hostPath");
+    const struct json *host = json_get(volume, "hostPath");
     v->name = text_or(p, json_get(volume, "name"), "");
-    if (empty != NULL) {
-        v->kind = POD_VOLUME_EMPTY_DIR;
-        v->in_memory = slice_is(json_string(json_get(empty, "medium")), "Memory");
-        if (v->in_memory)
-            mark(p, &p->unsupported, "volume %s: emptyDir with medium Memory%s is not supported yet", v->name, "");
+    if (strchr(v->name, '/') != NULL || v->name[0] == '.')
+        mark(p, &p->unsupported, "volume name %s%s cannot be used", v->name, "");
+    if (parse_empty_dir(v, json_get(volume, "emptyDir")) || parse_files(p, v, volume))
         return;
-    }
     if (host != NULL) {
         v->kind = POD_VOLUME_HOST_PATH;
         v->path = text_or(p, json_get(host, "path"), "/");
@@ -366,6 +456,7 @@ static void parse_meta(struct pod *p)
     p->grace_ms = MIN(MAX(seconds, 0), 1000000000) * 1000;
     int64_t deadline_s = json_int_at(spec, "activeDeadlineSeconds", -1);
     p->deadline_ms = deadline_s < 0 ? -1 : MIN(deadline_s, 1000000000) * 1000;
+    p->service_links = json_bool(json_get(spec, "enableServiceLinks"), true);
     p->host_network = json_bool(json_get(spec, "hostNetwork"), false);
 }
 

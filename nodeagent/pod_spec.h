@@ -13,7 +13,7 @@
 enum pod_restart { POD_RESTART_ALWAYS, POD_RESTART_ON_FAILURE, POD_RESTART_NEVER };
 enum pod_pull { POD_PULL_ALWAYS, POD_PULL_IF_NOT_PRESENT, POD_PULL_NEVER };
 enum pod_qos { POD_QOS_GUARANTEED, POD_QOS_BURSTABLE, POD_QOS_BEST_EFFORT };
-enum pod_volume_kind { POD_VOLUME_UNSUPPORTED, POD_VOLUME_EMPTY_DIR, POD_VOLUME_HOST_PATH };
+enum pod_volume_kind { POD_VOLUME_UNSUPPORTED, POD_VOLUME_EMPTY_DIR, POD_VOLUME_HOST_PATH, POD_VOLUME_FILES };
 
 enum pod_handler_kind { POD_HANDLER_NONE, POD_HANDLER_EXEC, POD_HANDLER_HTTP, POD_HANDLER_TCP, POD_HANDLER_SLEEP };
 enum pod_probe_kind { POD_PROBE_STARTUP, POD_PROBE_LIVENESS, POD_PROBE_READINESS, POD_PROBE_COUNT };
@@ -35,9 +35,39 @@ struct pod_probe {
     int64_t grace_ms; /* -1: the pod's */
 };
 
+enum pod_env_from { POD_ENV_VALUE, POD_ENV_FIELD, POD_ENV_RESOURCE, POD_ENV_CONFIG_MAP, POD_ENV_SECRET };
+
+/* "limits.cpu" of a container, in units of `divisor`. */
+struct pod_resource_field {
+    const char *container, *resource; /* container NULL: the one that asks */
+    struct slice divisor;
+};
+
 struct pod_env {
-    const char *name, *value; /* value before expansion; NULL when it comes from `field` */
+    const char *name;
+    enum pod_env_from from;
+    const char *value;        /* before expansion */
     const char *field;        /* "status.podIP" */
+    struct pod_resource_field resource;
+    const char *object, *key; /* of a ConfigMap or Secret */
+    bool optional;
+};
+
+struct pod_env_all { /* one of envFrom */
+    const char *prefix, *object;
+    bool secret, optional;
+};
+
+enum pod_source_kind { POD_SOURCE_CONFIG_MAP, POD_SOURCE_SECRET, POD_SOURCE_DOWNWARD, POD_SOURCE_TOKEN };
+
+/* Where files of a volume come from. */
+struct pod_source {
+    enum pod_source_kind kind;
+    const char *object;        /* name of the ConfigMap or Secret */
+    bool optional;
+    const struct json *items;  /* as the API has them; NULL: every key */
+    const char *path, *audience; /* of a token; audience NULL: the API's */
+    int64_t expiration_s;
 };
 
 struct pod_volume {
@@ -46,6 +76,10 @@ struct pod_volume {
     const char *path;      /* hostPath */
     const char *path_type; /* hostPath type, "" when none */
     bool in_memory;        /* emptyDir with medium Memory */
+    int64_t size_limit_bytes; /* of an emptyDir in memory; -1: none */
+    struct pod_source *sources;
+    size_t source_count;
+    unsigned default_mode;
     const char *what;      /* of an unsupported one: the key of its source */
 };
 
@@ -62,6 +96,8 @@ struct pod_container {
     const char *working_dir;
     struct pod_env *env;
     size_t env_count;
+    struct pod_env_all *env_all;
+    size_t env_all_count;
     struct pod_mount *mounts;
     size_t mount_count;
     int64_t cpu_request_milli, cpu_limit_milli;         /* -1: none */
@@ -79,7 +115,8 @@ struct pod {
     enum pod_qos qos;
     int64_t grace_ms; /* from TERM to KILL: the deletion's where there is one, else the spec's */
     int64_t deadline_ms; /* activeDeadlineSeconds; -1: none */
-    bool deleting, host_network;
+    bool deleting, host_network, service_links;
+    bool has_files; /* a volume whose files are made from API objects */
     struct pod_container *containers; /* init containers first */
     size_t container_count, init_count;
     struct pod_volume *volumes;

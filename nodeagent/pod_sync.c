@@ -35,7 +35,7 @@ void pod_observe_end(struct pod_observed_container *c, const struct runtime_exit
 {
     c->state = POD_CONTAINER_ENDED;
     c->exit = *exit;
-    c->image_ready = false;
+    c->image_ready = c->fetched = false;
     c->post_starting = c->started = c->ready = false;
     if (c->started_at_ms > 0 && now_ms - c->started_at_ms >= POD_BACKOFF_RESET_MS)
         c->start_backoff.delay_ms = 0;
@@ -166,10 +166,14 @@ static struct pod_action advance(const struct pod *p, size_t i, const struct pod
     uint64_t at_ms = MAX(c->start_backoff.retry_at_ms, c->image_ready ? 0 : c->image_backoff.retry_at_ms);
     if (now_ms < at_ms)
         return wait_for(left(at_ms, now_ms));
+    if (o->sandbox == POD_SANDBOX_NONE && p->has_files && !o->volumes_written)
+        return now_ms < o->volumes_retry_at_ms ? wait_for(left(o->volumes_retry_at_ms, now_ms)) : act(POD_WRITE_VOLUMES, 0);
     if (o->sandbox == POD_SANDBOX_NONE)
         return now_ms < o->sandbox_backoff.retry_at_ms ? wait_for(left(o->sandbox_backoff.retry_at_ms, now_ms))
                                                        : act(POD_START_SANDBOX, 0);
-    return act(c->image_ready ? POD_START_CONTAINER : POD_GET_IMAGE, i);
+    if (!c->image_ready)
+        return act(POD_GET_IMAGE, i);
+    return act(c->fetched ? POD_START_CONTAINER : POD_FETCH, i);
 }
 
 /* Init containers one after the other, then all others side by side. */
@@ -205,5 +209,8 @@ struct pod_action pod_sync(const struct pod *p, bool gone, const struct pod_obse
                                                        : act(POD_STOP_SANDBOX, 0);
     if (p->unsupported != NULL || pod_is_over(p, o))
         return wait_for(POD_NEVER);
-    return run(p, o, now_ms);
+    struct pod_action a = run(p, o, now_ms);
+    if (a.kind == POD_WAIT && o->sandbox == POD_SANDBOX_READY && o->refresh_due)
+        return act(POD_WRITE_VOLUMES, 0);
+    return a;
 }

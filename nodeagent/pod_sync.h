@@ -30,7 +30,7 @@ void pod_backoff_failed(struct pod_backoff *b, uint64_t now_ms, bool at_once);
 struct pod_observed_container {
     enum pod_container_state state;
     unsigned attempts; /* started so far; the current or last one is attempts - 1 */
-    bool image_ready, term_sent, kill_sent;
+    bool image_ready, fetched, term_sent, kill_sent; /* fetched: what its environment needs */
     bool post_starting;                      /* its postStart hook runs */
     bool started, ready;                     /* as far as its probes say; both hold where it has none */
     char kill_reason[64];                    /* why it must end though the pod goes on; "" when it need not */
@@ -57,15 +57,20 @@ struct pod_observed {
     char address[46];
     bool removed; /* nothing of it is left on this node */
     bool terminal; /* the API says Succeeded or Failed: never started again */
+    bool volumes_written;    /* files of volumes stand, for the sandbox to come */
+    bool refresh_due;        /* and may be out of date */
+    uint64_t volumes_retry_at_ms; /* after a failure */
     bool expired;  /* activeDeadlineSeconds are over */
     struct pod_observed_container *containers; /* one for each of the pod, in its order */
 };
 
 enum pod_action_kind {
     POD_WAIT,             /* until wait_ms from now, or an event */
+    POD_WRITE_VOLUMES,    /* fetch, then write */
     POD_START_SANDBOX,
     POD_STOP_SANDBOX,
     POD_GET_IMAGE,        /* of container `index` */
+    POD_FETCH,            /* what the environment of container `index` needs */
     POD_START_CONTAINER,
     POD_SIGNAL_CONTAINER, /* `signal` */
     POD_PRE_STOP,         /* begin the preStop hook of container `index`; its grace period runs from here */

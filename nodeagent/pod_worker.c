@@ -21,6 +21,9 @@
 
 #define API_RETRY_MS 1000
 #define POST_START_MAX_MS 600000 /* a postStart hook that takes longer has failed */
+#define CONFIG_RETRY_MS 5000  /* a container that cannot be configured: whoever makes the missing object is waited for */
+#define VOLUMES_RETRY_MS 3000
+#define VOLUMES_REFRESH_MS 45000 /* how old files of ConfigMaps, Secrets and tokens get */
 #define FOUND_MAX (POD_CONTAINERS_MAX * 2)
 #define PULL_BACKOFF_SHOWN_MS 1000 /* ErrImagePull is seen before it turns into ImagePullBackOff */
 
@@ -63,6 +66,10 @@ struct pod_worker {
     char *written; /* the status last accepted */
     struct buf sending;
     int64_t accepted_ms;
+    struct pod_data *fetched; /* NULL before the first fetch */
+    struct pod_fetch fetch;
+    bool fetching;
+    struct timer refresh_timer;
     struct probes *probes;
     struct hook *hooks; /* one for each container */
     struct timer timer, write_timer;
@@ -313,6 +320,8 @@ static void sandbox_started(struct pod_worker *w, int status, const struct err *
     }
     w->observed.sandbox = POD_SANDBOX_READY;
     w->observed.sandbox_backoff = (struct pod_backoff){0};
+    if (w->call.notice != NULL)
+        tell(w, NULL, true, "DNSConfigForming", "%s", w->call.notice);
     (void)snprintf(w->observed.address, sizeof w->observed.address, "%s", w->call.address);
     for (size_t i = 0; i < w->pod->init_count; i++) /* a new sandbox is initialised anew */
         if (w->observed.containers[i].state == POD_CONTAINER_ENDED)
@@ -327,6 +336,7 @@ static void sandbox_stopped(struct pod_worker *w, int status, const struct err *
         return;
     }
     w->observed.sandbox = POD_SANDBOX_NONE;
+    w->observed.volumes_written = false;
 }
 
 static void image_got(struct pod_worker *w, int status, const struct err *why)
@@ -365,12 +375,20 @@ static void container_started(struct pod_worker *w, int status, const struct err
         c->post_starting = spec->post_start.kind != POD_HANDLER_NONE;
         tell(w, spec->name, false, "Created", "Created container: %s", spec->name);
         tell(w, spec->name, false, "Started", "Started container %s", spec->name);
+        if (w->call.skipped_variables > 0)
+            tell(w, spec->name, true, "InvalidEnvironmentVariableNames",
+                 "%zu keys from envFrom were skipped since they are considered invalid environment variable names",
+                 w->call.skipped_variables);
         if (c->post_starting)
             hook_begin(w, w->action.index, false);
         return;
     }
     bool config = status == ERR_INVALID;
-    pod_backoff_failed(&c->start_backoff, now_ms(w), false);
+    c->fetched = false;
+    if (config)
+        c->start_backoff.retry_at_ms = now_ms(w) + CONFIG_RETRY_MS;
+    else
+        pod_backoff_failed(&c->start_backoff, now_ms(w), false);
     wait_reason(c, config ? "CreateContainerConfigError" : "RunContainerError", why->message);
     tell(w, spec->name, true, "Failed", "Error: %s", why->message);
 }
@@ -389,11 +407,31 @@ static void signalled(struct pod_worker *w, int status, const struct err *why)
     }
 }
 
+/* Pods wait for their files; where they only are out of date, what stands is kept and tried again. */
+static void volumes_written(struct pod_worker *w, int status, const struct err *why)
+{
+    w->observed.refresh_due = false;
+    w->observed.volumes_written = status == 0 || w->observed.volumes_written;
+    if (status < 0) {
+        w->observed.volumes_retry_at_ms = now_ms(w) + VOLUMES_RETRY_MS;
+        tell(w, NULL, true, "FailedMount", "%s", why->message);
+    }
+    loop_timer_start(&w->o->env->loop, &w->refresh_timer, VOLUMES_REFRESH_MS);
+}
+
+static void on_refresh(struct timer *t)
+{
+    struct pod_worker *w = container_of(t, struct pod_worker, refresh_timer);
+    w->observed.refresh_due = w->pod->has_files;
+    wake(w);
+}
+
 static void on_called(struct runtime_call *call, int status, const struct err *why)
 {
     struct pod_worker *w = call->data;
     move(w, WORKER_IDLE);
     switch (w->action.kind) {
+    case POD_WRITE_VOLUMES: volumes_written(w, status, why); break;
     case POD_START_SANDBOX: sandbox_started(w, status, why); break;
     case POD_STOP_SANDBOX: sandbox_stopped(w, status, why); break;
     case POD_GET_IMAGE: image_got(w, status, why); break;
@@ -461,6 +499,7 @@ static void pre_stop(struct pod_worker *w, size_t index)
 static void act(struct pod_worker *w)
 {
     static const enum runtime_verb verbs[] = {
+        [POD_WRITE_VOLUMES] = RUNTIME_VOLUMES_WRITE,
         [POD_START_SANDBOX] = RUNTIME_SANDBOX_START,     [POD_STOP_SANDBOX] = RUNTIME_SANDBOX_STOP,
         [POD_GET_IMAGE] = RUNTIME_IMAGE,                 [POD_START_CONTAINER] = RUNTIME_CONTAINER_START,
         [POD_SIGNAL_CONTAINER] = RUNTIME_CONTAINER_SIGNAL, [POD_REMOVE] = RUNTIME_POD_REMOVE,
@@ -469,7 +508,7 @@ static void act(struct pod_worker *w)
     const struct pod_container *spec = of_container ? &w->pod->containers[w->action.index] : NULL;
     struct pod_observed_container *c = of_container ? &w->observed.containers[w->action.index] : NULL;
     w->call = (struct runtime_call){.verb = verbs[w->action.kind], .pod = w->pod, .index = w->action.index,
-                                    .signal = w->action.signal, .done = on_called, .data = w};
+                                    .signal = w->action.signal, .fetched = w->fetched, .done = on_called, .data = w};
     (void)snprintf(w->call.address, sizeof w->call.address, "%s", w->observed.address);
     if (c != NULL)
         w->call.attempt = w->action.kind == POD_START_CONTAINER ? c->attempts : c->attempts - MIN(c->attempts, 1U);
@@ -478,6 +517,43 @@ static void act(struct pod_worker *w)
     if (w->action.kind == POD_GET_IMAGE && spec->pull == POD_PULL_ALWAYS)
         tell(w, spec->name, false, "Pulling", "Pulling image \"%s\"", spec->image);
     runtime_call(w->o->runtime, &w->call);
+}
+
+/* What the action needs of the API first: for volumes the files follow, for a container its start in the next step. */
+static void on_fetched(struct pod_fetch *f)
+{
+    struct pod_worker *w = f->data;
+    w->fetching = false;
+    pod_data_free(w->fetched);
+    w->fetched = f->result;
+    if (w->action.kind == POD_WRITE_VOLUMES && !w->closing) {
+        act(w);
+        return;
+    }
+    move(w, WORKER_IDLE);
+    if (w->action.kind == POD_FETCH)
+        w->observed.containers[w->action.index].fetched = true;
+    step(w);
+    check_closed(w);
+}
+
+static void fetch(struct pod_worker *w)
+{
+    struct pod_data *wanted;
+    struct err err;
+    if (pod_data_new(w->pod, &wanted, &err) < 0) {
+        move(w, WORKER_IDLE);
+        if (w->action.kind == POD_WRITE_VOLUMES)
+            volumes_written(w, err.code, &err);
+        else
+            container_started(w, ERR_INVALID, &err);
+        wake(w);
+        return;
+    }
+    w->fetching = true;
+    w->fetch.done = on_fetched;
+    w->fetch.data = w;
+    pod_fetch_start(&w->fetch, w->o->env, w->o->client, w->pod, wanted, w->fetched);
 }
 
 /* What the waiting containers say while their back-off runs. */
@@ -526,11 +602,19 @@ static uint64_t deadline_check(struct pod_worker *w)
     return POD_NEVER;
 }
 
+/* What downward files show of a pod may change only there. */
+static bool meta_differs(const struct pod *a, const struct pod *b)
+{
+    return !json_equal(json_at(a->tree, "metadata.labels"), json_at(b->tree, "metadata.labels")) ||
+           !json_equal(json_at(a->tree, "metadata.annotations"), json_at(b->tree, "metadata.annotations"));
+}
+
 static void step(struct pod_worker *w)
 {
     if (w->closing || w->state != WORKER_IDLE || w->pod == NULL)
         return;
     if (w->next != NULL) {
+        w->observed.refresh_due |= w->next->has_files && meta_differs(w->pod, w->next);
         pod_free(w->pod);
         w->pod = w->next;
         w->next = NULL;
@@ -554,6 +638,11 @@ static void step(struct pod_worker *w)
     case POD_CONFIRM:
         move(w, WORKER_ACTING);
         confirm(w);
+        return;
+    case POD_FETCH:
+    case POD_WRITE_VOLUMES:
+        move(w, WORKER_ACTING);
+        fetch(w);
         return;
     case POD_PRE_STOP: pre_stop(w, w->action.index); return;
     default:
@@ -655,6 +744,7 @@ static void first_pod(struct pod_worker *w, struct pod *p)
     w->observed.containers = mem_zalloc(p->container_count * sizeof *w->observed.containers);
     struct slice phase = json_string_at(p->tree, "status.phase");
     adopt_found(w);
+    w->observed.refresh_due = p->has_files && w->observed.sandbox == POD_SANDBOX_READY;
     w->observed.terminal = slice_is(phase, "Succeeded") || slice_is(phase, "Failed");
 }
 
@@ -738,6 +828,7 @@ struct pod_worker *pod_worker_new(const struct pod_worker_options *o, const char
     w->probes = probes_new(&probes);
     timer_init(&w->timer, on_timer);
     timer_init(&w->write_timer, on_write_timer);
+    timer_init(&w->refresh_timer, on_refresh);
     deferred_init(&w->deferred, on_wake);
     return w;
 }
@@ -749,9 +840,12 @@ void pod_worker_close(struct pod_worker *w, void (*closed)(void *arg), void *arg
     w->closed_arg = arg;
     loop_timer_stop(&w->o->env->loop, &w->timer);
     loop_timer_stop(&w->o->env->loop, &w->write_timer);
+    loop_timer_stop(&w->o->env->loop, &w->refresh_timer);
     loop_undefer(&w->o->env->loop, &w->deferred);
     if (w->writing)
         kube_cancel(w->o->client, &w->write);
+    if (w->fetching)
+        pod_fetch_cancel(&w->fetch);
     handlers_stop(w);
     check_closed(w);
 }
@@ -764,12 +858,14 @@ void pod_worker_free(struct pod_worker *w)
     ASSERT(w->state != WORKER_ACTING);
     loop_timer_stop(&w->o->env->loop, &w->timer);
     loop_timer_stop(&w->o->env->loop, &w->write_timer);
+    loop_timer_stop(&w->o->env->loop, &w->refresh_timer);
     loop_undefer(&w->o->env->loop, &w->deferred);
     for (size_t i = 0; i < w->found_count; i++)
         mem_free(w->found[i].container);
     mem_free(w->found);
     probes_free(w->probes);
     mem_free(w->hooks);
+    pod_data_free(w->fetched);
     pod_free(w->pod);
     pod_free(w->next);
     mem_free(w->observed.containers);

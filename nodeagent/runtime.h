@@ -7,6 +7,7 @@
 
 #include "common/base.h"
 #include "common/err.h"
+#include "nodeagent/pod_data.h"
 #include "nodeagent/pod_spec.h"
 
 struct runtime_exit {
@@ -18,6 +19,7 @@ struct runtime_exit {
 
 enum runtime_verb {
     RUNTIME_SANDBOX_START,   /* → address */
+    RUNTIME_VOLUMES_WRITE,   /* the files of the pod's volumes, from `data`; running containers see the change */
     RUNTIME_SANDBOX_STOP,    /* everything in it is killed; address and cgroup are given back; logs and exits stay */
     RUNTIME_POD_REMOVE,      /* after SANDBOX_STOP: state, volumes and logs */
     RUNTIME_IMAGE,           /* → image_id, pulled; status as image.h */
@@ -34,6 +36,7 @@ struct runtime_call {
     size_t index;      /* of the container in pod->containers */
     unsigned attempt;  /* from 0 */
     int signal;
+    const struct pod_data *fetched; /* of VOLUMES_WRITE and CONTAINER_START */
     const char *const *command; /* of EXEC; needed during the call only */
     unsigned timeout_ms;        /* of EXEC */
     void (*done)(struct runtime_call *c, int status, const struct err *why);
@@ -43,6 +46,8 @@ struct runtime_call {
     char container_id[160], image_id[80];
     int64_t started_ms;
     bool pulled;
+    const char *notice;       /* of SANDBOX_START: what of its DNS settings could not be done, a literal; or NULL */
+    size_t skipped_variables; /* of CONTAINER_START: keys of envFrom that cannot be names */
     int exit_code;
     struct slice output; /* both its streams, at most RUNTIME_OUTPUT_MAX; valid inside `done` */
     void *impl;        /* of the runtime */

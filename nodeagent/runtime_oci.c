@@ -11,6 +11,8 @@
 #include "nodeagent/cgroup.h"
 #include "nodeagent/host.h"
 #include "nodeagent/oci_spec.h"
+#include "nodeagent/pod_etc.h"
+#include "nodeagent/volume_files.h"
 
 #define START_TIMEOUT_MS 60000
 #define STOP_TIMEOUT_MS 15000
@@ -21,7 +23,7 @@
 
 struct runtime_oci {
     struct env *env;
-    char *root, *state, *program, *self, *cgroup_root, *node_ip, *pause_image;
+    char *root, *state, *program, *self, *cgroup_root, *node_ip, *pause_image, *cluster_dns, *cluster_domain;
     struct netns_options network;
     struct image_store *images;
     struct runtime_events events;
@@ -140,37 +142,30 @@ static int pod_json_write(struct call *c, const char *address, struct err *reter
     return rv;
 }
 
-static int hosts_write(struct call *c, struct err *reterr)
-{
-    struct buf text = {0};
-    const struct pod *p = c->request->pod;
-    buf_append_str(&text, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-    buf_printf(&text, "%s\t%s\n", c->request->address, p->hostname);
-    struct json_iterator at = json_iterate(json_at(p->tree, "spec.hostAliases"));
-    while (json_next(&at)) {
-        struct json_iterator name = json_iterate(json_get(at.value, "hostnames"));
-        while (json_next(&name))
-            buf_printf(&text, "%s\t%s\n", json_string_at(at.value, "ip").data, json_string(name.value).data);
-    }
-    int rv = host_write_file(pod_folder(c, "/etc/hosts"), buf_slice(&text), 0644, reterr);
-    buf_release(&text);
-    return rv;
-}
-
-/* What every container of the pod sees under /etc: names and the node's resolver. */
+/* What every container of the pod sees under /etc. A node without such files of its own adds nothing to them. */
 static int etc_write(struct call *c, struct err *reterr)
 {
-    struct buf resolver = {0};
+    struct buf hosts = {0}, resolver = {0}, node_hosts = {0}, node_resolver = {0};
     char *hostname = arena_printf(&c->arena, "%s\n", c->request->pod->hostname);
+    struct pod_etc_options o = {.pod = c->request->pod, .address = c->request->address, .cluster_dns = c->rt->cluster_dns,
+                                .cluster_domain = c->rt->cluster_domain};
+    (void)host_read_file("/etc/hosts", 0, STATE_BYTES_MAX, &node_hosts, NULL);
+    (void)host_read_file("/etc/resolv.conf", 0, STATE_BYTES_MAX, &node_resolver, NULL);
+    o.node_file = buf_slice(&node_hosts);
+    pod_hosts_build(&o, &hosts);
+    o.node_file = buf_slice(&node_resolver);
+    c->request->notice = pod_resolver_build(&o, &resolver);
     int rv = host_mkdirs(pod_folder(c, "/etc"), 0755, reterr);
     if (rv == 0)
-        rv = hosts_write(c, reterr);
+        rv = host_write_file(pod_folder(c, "/etc/hosts"), buf_slice(&hosts), 0644, reterr);
     if (rv == 0)
         rv = host_write_file(pod_folder(c, "/etc/hostname"), slice_str(hostname), 0644, reterr);
-    (void)host_read_file("/etc/resolv.conf", 0, STATE_BYTES_MAX, &resolver, NULL); /* a node without one has no resolver */
     if (rv == 0)
         rv = host_write_file(pod_folder(c, "/etc/resolv.conf"), buf_slice(&resolver), 0644, reterr);
+    buf_release(&hosts);
     buf_release(&resolver);
+    buf_release(&node_hosts);
+    buf_release(&node_resolver);
     return rv;
 }
 
@@ -344,12 +339,22 @@ static void shim_start(struct call *c, const char *log_file, const char *cgroup,
     proc_run(&c->rt->env->proc, &c->run);
 }
 
+static struct environment_facts facts_of(const struct call *c)
+{
+    const struct host_facts *host = &c->rt->facts;
+    return (struct environment_facts){.pod_ip = c->request->address, .host_ip = c->rt->node_ip,
+                                      .cpu_milli = (int64_t)host->cpu_count * 1000, .memory_bytes = (int64_t)host->memory_bytes,
+                                      .disk_bytes = (int64_t)host->disk_bytes};
+}
+
 static int spec_write(struct call *c, struct oci_spec_options *o, struct err *reterr)
 {
     struct buf text = {0};
     o->pod = c->request->pod;
     o->image = c->image.config;
-    o->host_ip = c->rt->node_ip;
+    o->data = c->request->fetched;
+    o->facts = facts_of(c);
+    o->ret_skipped = &c->request->skipped_variables;
     o->hostname = o->pod->hostname;
     o->capabilities = c->rt->facts.capabilities;
     o->open_files_max = c->rt->facts.open_files_max;
@@ -454,6 +459,36 @@ static void sandbox_start(struct call *c)
         finish(c, rv);
     else
         image_get(c, c->rt->pause_image, POD_PULL_IF_NOT_PRESENT, on_pause_image);
+}
+
+/* --- RUNTIME_VOLUMES_WRITE --- */
+
+static int volume_write(struct call *c, const struct pod_volume *v, const char *stamp)
+{
+    struct volume_files files = {0};
+    struct environment_facts facts = facts_of(c);
+    int rv = volume_files_build(&files, c->request->pod, v, c->request->fetched, &facts, &c->err);
+    if (rv == 0)
+        rv = volume_files_write(&files, arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name), stamp, &c->err);
+    volume_files_release(&files);
+    if (rv < 0)
+        (void)err_wrap(&c->err, rv, "MountVolume.SetUp failed for volume \"%s\" ", v->name);
+    return rv;
+}
+
+static void volumes_write(struct call *c)
+{
+    char stamp[TIME_TEXT_MAX];
+    const struct pod *p = c->request->pod;
+    int rv = 0;
+    time_format(clock_wall_ms(&c->rt->env->clock) * 1000, 6, stamp);
+    for (char *at = stamp; *at != '\0'; at++)
+        if (strchr("-:TZ", *at) != NULL)
+            *at = '_';
+    for (size_t i = 0; i < p->volume_count && rv == 0; i++)
+        if (p->volumes[i].kind == POD_VOLUME_FILES)
+            rv = volume_write(c, &p->volumes[i], stamp);
+    finish(c, rv);
 }
 
 /* --- RUNTIME_SANDBOX_STOP --- */
@@ -578,7 +613,9 @@ static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bin
         rv = host_path_check(v, reterr);
     } else {
         source = arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name);
-        rv = host_mkdirs(source, 0777, reterr);
+        rv = host_mkdirs(source, v->kind == POD_VOLUME_FILES ? 0755 : 0777, reterr);
+        if (rv == 0 && v->in_memory)
+            rv = host_mount_memory(source, v->size_limit_bytes, reterr);
     }
     if (rv == 0 && m->sub_path != NULL) {
         struct host_stat st;
@@ -586,7 +623,7 @@ static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bin
         if (host_stat(source, &st) == ERR_NOT_FOUND)
             rv = host_mkdirs(source, 0777, reterr);
     }
-    *ret = (struct oci_bind){source, m->path, m->read_only};
+    *ret = (struct oci_bind){source, m->path, m->read_only || v->kind == POD_VOLUME_FILES};
     return rv;
 }
 
@@ -664,7 +701,6 @@ static int container_prepare(struct call *c, struct oci_spec_options *o, struct 
     o->cgroup = arena_printf(&c->arena, "/%s", cgroup);
     mem_free(cgroup);
     o->container = container;
-    o->pod_ip = c->request->address;
     o->sandbox_pid = pid_file_read(pod_folder(c, "/sandbox"), "pid");
     o->binds = binds;
     if (rv == 0 && o->sandbox_pid == 0)
@@ -823,6 +859,7 @@ static void oci_call(void *impl, struct runtime_call *request)
         [RUNTIME_POD_REMOVE] = pod_remove,           [RUNTIME_IMAGE] = call_pod_image,
         [RUNTIME_CONTAINER_START] = container_start, [RUNTIME_CONTAINER_SIGNAL] = container_signal,
         [RUNTIME_CONTAINER_EXEC] = container_exec,
+        [RUNTIME_VOLUMES_WRITE] = volumes_write,
     };
     struct runtime_oci *rt = impl;
     ASSERT(request->verb < ARRAY_LEN(verbs));
@@ -971,6 +1008,8 @@ int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct
     rt->cgroup_root = mem_strdup(o->cgroup_root);
     rt->node_ip = mem_strdup(o->node_ip);
     rt->pause_image = mem_strdup(o->pause_image);
+    rt->cluster_dns = mem_strdup(o->cluster_dns);
+    rt->cluster_domain = mem_strdup(o->cluster_domain == NULL ? "cluster.local" : o->cluster_domain);
     rt->network = (struct netns_options){rt->root, mem_strdup(o->network.pod_cidr), mem_strdup(o->network.plugins)};
     int rv = host_mkdirs(rt->state, 0700, reterr);
     if (rv == 0)
@@ -1003,6 +1042,8 @@ void runtime_oci_free(struct runtime_oci *rt)
     mem_free(rt->cgroup_root);
     mem_free(rt->node_ip);
     mem_free(rt->pause_image);
+    mem_free(rt->cluster_dns);
+    mem_free(rt->cluster_domain);
     mem_free((char *)rt->network.pod_cidr);
     mem_free((char *)rt->network.plugins);
     mem_free(rt);

@@ -25,6 +25,7 @@ struct runtime_oci_options {
     const char *cgroup_root; /* "keelson-1a2b/node-1" */
     const char *node_ip;
     const char *pause_image;
+    const char *cluster_dns, *cluster_domain; /* NULL: none, "cluster.local" */
     struct netns_options network;
     struct image_store *images;
     struct runtime_events events;

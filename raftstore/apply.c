@@ -1,9 +1,11 @@
 /* Entries to state. One entry holds many commands; each is judged by its client's session, executed at most once, and its
- * result kept until acknowledged. A snapshot is one 'A' piece (index, time, sessions) and then the store's own pieces. */
+ * result kept until acknowledged. A snapshot is one 'A' piece (index, time, sessions, leases) and then the store's own pieces.
+ * Leases live beside the store: which keys hang on them follows from its events. */
 #include "common/base.h"
 
 #include "raftstore/apply.h"
 
+#include "raftstore/lease.h"
 #include "raftstore/session.h"
 #include "raftstore/store_limits.h"
 
@@ -14,6 +16,7 @@ struct apply {
     struct apply_options options;
     struct mvcc *mvcc;
     struct sessions sessions;
+    struct leases leases;
     uint64_t index, cluster_time_ms;
     struct arena arena;  /* of the command at work */
     struct buf result;
@@ -25,6 +28,7 @@ struct apply *apply_new(const struct apply_options *o)
     a->options = *o;
     a->mvcc = mvcc_new();
     sessions_init(&a->sessions);
+    leases_init(&a->leases);
     return a;
 }
 
@@ -34,6 +38,7 @@ void apply_free(struct apply *a)
         return;
     mvcc_free(a->mvcc);
     sessions_release(&a->sessions);
+    leases_release(&a->leases);
     arena_clear(&a->arena);
     buf_release(&a->result);
     mem_free(a);
@@ -41,26 +46,27 @@ void apply_free(struct apply *a)
 
 struct mvcc *apply_mvcc(struct apply *a) { return a->mvcc; }
 uint64_t apply_index(const struct apply *a) { return a->index; }
+const struct leases *apply_leases(const struct apply *a) { return &a->leases; }
 uint64_t apply_cluster_time_ms(const struct apply *a) { return a->cluster_time_ms; }
 
 uint64_t apply_hash(const struct apply *a)
 {
     const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms,
-                              sessions_hash(&a->sessions), a->index};
+                              sessions_hash(&a->sessions), leases_hash(&a->leases), a->index};
     return hash_bytes(slice_of(words, sizeof words));
 }
 
-/* Leases come with their own commands; until one can be granted, none can be attached. */
-static int refuse_leases(const struct kv_op *ops, size_t n, struct err *reterr)
+/* A key may hang only on a lease that is there. */
+static int check_leases(const struct leases *leases, const struct kv_op *ops, size_t n, struct err *reterr)
 {
     int status = 0;
     for (size_t i = 0; i < n && status == 0; i++) {
-        if (ops[i].kind == KV_OP_PUT && ops[i].put.lease != 0)
+        if (ops[i].kind == KV_OP_PUT && ops[i].put.lease != 0 && leases_find(leases, ops[i].put.lease) == NULL)
             status = err_set(reterr, ERR_NOT_FOUND, "requested lease not found: %016llx", (unsigned long long)ops[i].put.lease);
         if (ops[i].kind == KV_OP_TXN)
-            status = refuse_leases(ops[i].txn.success, ops[i].txn.success_count, reterr);
+            status = check_leases(leases, ops[i].txn.success, ops[i].txn.success_count, reterr);
         if (ops[i].kind == KV_OP_TXN && status == 0)
-            status = refuse_leases(ops[i].txn.failure, ops[i].txn.failure_count, reterr);
+            status = check_leases(leases, ops[i].txn.failure, ops[i].txn.failure_count, reterr);
     }
     return status;
 }
@@ -71,18 +77,37 @@ static int decode_txn(const struct store_command *c, struct arena *arena, struct
     int status = txn_decode(&u, arena, ret, reterr);
     if (status == 0 && !unpack_done(&u))
         status = err_set(reterr, ERR_INVALID, "malformed transaction: bytes after its end");
-    if (status == 0)
-        status = refuse_leases(ret->success, ret->success_count, reterr);
-    if (status == 0)
-        status = refuse_leases(ret->failure, ret->failure_count, reterr);
     return status;
 }
 
 static int refuse_kind(const struct store_command *c, struct err *reterr)
 {
-    bool lease = c->kind >= COMMAND_LEASE_GRANT && c->kind <= COMMAND_LEASE_EXPIRE;
-    return err_set(reterr, ERR_INVALID, lease ? "leases are not available in this version (command %d)" : "unknown command %d",
-                   (int)c->kind);
+    return err_set(reterr, ERR_INVALID, "unknown command %d", (int)c->kind);
+}
+
+/* Reads the count and the ids of a command about several leases; false: malformed. */
+static bool decode_ids(const struct store_command *c, uint64_t max, struct unpack *ret, uint64_t *ret_count)
+{
+    *ret = unpack_of(c->body);
+    *ret_count = unpack_uint(ret);
+    struct unpack ids = *ret;
+    for (uint64_t i = 0; i < *ret_count && *ret_count <= max && !ids.bad; i++)
+        (void)unpack_int(&ids);
+    return *ret_count <= max && unpack_done(&ids);
+}
+
+static int check_lease_command(const struct store_command *c, struct err *reterr)
+{
+    struct unpack u = unpack_of(c->body);
+    uint64_t n;
+    bool good;
+    (void)unpack_int(&u);
+    if (c->kind == COMMAND_LEASE_GRANT)
+        (void)unpack_int(&u);
+    good = c->kind == COMMAND_LEASE_KEEPALIVE ? decode_ids(c, LEASE_KEEPALIVES_PER_COMMAND, &u, &n)
+           : c->kind == COMMAND_LEASE_EXPIRE  ? decode_ids(c, LEASE_EXPIRIES_PER_COMMAND, &u, &n)
+                                              : unpack_done(&u);
+    return good ? 0 : err_set(reterr, ERR_INVALID, "malformed request about leases");
 }
 
 int apply_check(const struct store_command *c, struct arena *arena, struct err *reterr)
@@ -98,7 +123,10 @@ int apply_check(const struct store_command *c, struct arena *arena, struct err *
         (void)unpack_int(&u);
         return unpack_done(&u) ? 0 : err_set(reterr, ERR_INVALID, "malformed compaction request");
     case COMMAND_SESSION_OPEN: return 0;
-    default: return refuse_kind(c, reterr);
+    case COMMAND_LEASE_GRANT:
+    case COMMAND_LEASE_REVOKE:
+    case COMMAND_LEASE_KEEPALIVE: return check_lease_command(c, reterr);
+    default: return refuse_kind(c, reterr); /* also of expiries: the leader's own */
     }
 }
 
@@ -113,6 +141,10 @@ static int execute_txn(struct apply *a, const struct store_command *c, struct ou
     struct kv_txn txn;
     struct kv_txn_result result;
     int status = decode_txn(c, &a->arena, &txn, reterr);
+    if (status == 0)
+        status = check_leases(&a->leases, txn.success, txn.success_count, reterr);
+    if (status == 0)
+        status = check_leases(&a->leases, txn.failure, txn.failure_count, reterr);
     if (status == 0)
         status = mvcc_apply(a->mvcc, &txn, &a->arena, &result, &ret->events, &ret->event_count, reterr);
     if (status != 0)
@@ -139,6 +171,73 @@ static int execute_compact(struct apply *a, const struct store_command *c, struc
     return 0;
 }
 
+static void result_leases(struct apply *a, const struct lease *const *leases, size_t n)
+{
+    result_begin(&a->result, mvcc_revision(a->mvcc), RESULT_LEASES);
+    pack_uint(&a->result, n);
+    for (size_t i = 0; i < n; i++)
+        lease_encode(&a->result, leases[i], a->cluster_time_ms, false);
+}
+
+static int execute_grant(struct apply *a, const struct store_command *c, struct outcome *ret, struct err *reterr)
+{
+    struct unpack u = unpack_of(c->body);
+    int64_t id = unpack_int(&u), ttl_s = unpack_int(&u);
+    int status = unpack_done(&u) ? leases_grant(&a->leases, id, ttl_s, a->cluster_time_ms, reterr)
+                                 : check_lease_command(c, reterr);
+    if (status != 0)
+        return status;
+    const struct lease *lease = leases_find(&a->leases, id);
+    ret->changed = true;
+    result_leases(a, &lease, 1);
+    return 0;
+}
+
+/* Ends a lease: all its keys go in one revision. */
+static void end_lease(struct apply *a, struct lease *lease, struct outcome *ret)
+{
+    size_t n = 0;
+    struct map_entry *e;
+    struct slice *keys = arena_alloc(&a->arena, lease->keys.size * sizeof keys[0]);
+    for (size_t at = 0; (e = map_next(&lease->keys, &at)) != NULL;)
+        keys[n++] = arena_slice(&a->arena, map_key(e)); /* events show them after the lease is gone */
+    mvcc_delete_keys(a->mvcc, keys, n, &a->arena, &ret->events, &ret->event_count);
+    ret->changed = true;
+}
+
+static int execute_revoke(struct apply *a, const struct store_command *c, struct outcome *ret, struct err *reterr)
+{
+    struct unpack u = unpack_of(c->body);
+    int64_t id = unpack_int(&u);
+    struct lease *lease = unpack_done(&u) ? leases_find(&a->leases, id) : NULL;
+    if (lease == NULL)
+        return err_set(reterr, ERR_NOT_FOUND, "requested lease not found: %016llx", (unsigned long long)id);
+    end_lease(a, lease, ret);
+    leases_drop(&a->leases, lease);
+    result_leases(a, NULL, 0);
+    return 0;
+}
+
+/* Answers with those that were there; one that is gone is left out, as it is for its holder. */
+static int execute_keepalive(struct apply *a, const struct store_command *c, struct outcome *ret, struct err *reterr)
+{
+    struct unpack u;
+    uint64_t n, found = 0;
+    if (!decode_ids(c, LEASE_KEEPALIVES_PER_COMMAND, &u, &n))
+        return check_lease_command(c, reterr);
+    const struct lease **renewed = arena_alloc(&a->arena, (size_t)n * sizeof renewed[0]);
+    for (uint64_t i = 0; i < n; i++) {
+        struct lease *lease = leases_find(&a->leases, unpack_int(&u));
+        if (lease == NULL)
+            continue;
+        leases_renew(&a->leases, lease, a->cluster_time_ms);
+        renewed[found++] = lease;
+    }
+    ret->changed = true;
+    result_leases(a, renewed, (size_t)found);
+    return 0;
+}
+
 /* Leaves the encoded result in a->result. */
 static void execute(struct apply *a, const struct store_command *c, struct outcome *ret)
 {
@@ -147,6 +246,9 @@ static void execute(struct apply *a, const struct store_command *c, struct outco
     switch (c->kind) {
     case COMMAND_TXN: status = execute_txn(a, c, ret, &err); break;
     case COMMAND_COMPACT: status = execute_compact(a, c, ret, &err); break;
+    case COMMAND_LEASE_GRANT: status = execute_grant(a, c, ret, &err); break;
+    case COMMAND_LEASE_REVOKE: status = execute_revoke(a, c, ret, &err); break;
+    case COMMAND_LEASE_KEEPALIVE: status = execute_keepalive(a, c, ret, &err); break;
     default: status = refuse_kind(c, &err); break;
     }
     if (status == 0)
@@ -163,13 +265,38 @@ static void open_session(struct apply *a, const struct store_command *c)
     pack_bytes(&a->result, slice_of(id, sizeof id));
 }
 
+static void publish(struct apply *a, const struct outcome *outcome)
+{
+    if (outcome->event_count == 0)
+        return;
+    leases_follow(&a->leases, outcome->events, outcome->event_count);
+    a->options.on_events(a->options.arg, mvcc_revision(a->mvcc), outcome->events, outcome->event_count);
+}
+
 static void run_first_time(struct apply *a, const struct store_command *c, struct session *session)
 {
     struct outcome outcome = {0};
     execute(a, c, &outcome);
     session_store(&a->sessions, session, c->sequence, buf_slice(&a->result), mvcc_revision(a->mvcc), outcome.changed);
-    if (outcome.event_count > 0)
-        a->options.on_events(a->options.arg, mvcc_revision(a->mvcc), outcome.events, outcome.event_count);
+    publish(a, &outcome);
+}
+
+/* The leader says which leases are over; whether they are is judged by the entry's own time. Each is a revision. */
+static void run_expiry(struct apply *a, const struct store_command *c)
+{
+    struct unpack u;
+    uint64_t n;
+    if (!decode_ids(c, LEASE_EXPIRIES_PER_COMMAND, &u, &n))
+        return; /* only leaders make them; nothing is done on the word of a malformed one */
+    for (uint64_t i = 0; i < n; i++) {
+        struct outcome outcome = {0};
+        struct lease *lease = leases_find(&a->leases, unpack_int(&u));
+        if (lease == NULL || lease->expires_ms > a->cluster_time_ms)
+            continue;
+        end_lease(a, lease, &outcome);
+        leases_drop(&a->leases, lease);
+        publish(a, &outcome);
+    }
 }
 
 static void run_command(struct apply *a, const struct store_command *c)
@@ -180,6 +307,10 @@ static void run_command(struct apply *a, const struct store_command *c)
     if (c->kind == COMMAND_SESSION_OPEN) {
         open_session(a, c);
         a->options.on_result(a->options.arg, c, buf_slice(&a->result));
+        return;
+    }
+    if (c->kind == COMMAND_LEASE_EXPIRE) {
+        run_expiry(a, c);
         return;
     }
     switch (sessions_judge(&a->sessions, c, a->cluster_time_ms, &session, &known)) {
@@ -241,6 +372,7 @@ static void *apply_pin(void *machine)
     pack_uint(&p->head, a->index);
     pack_uint(&p->head, a->cluster_time_ms);
     sessions_encode(&a->sessions, &p->head);
+    leases_encode(&a->leases, &p->head);
     return p;
 }
 
@@ -272,6 +404,7 @@ static void apply_unpin(void *machine, void *pin)
 struct apply_restore {
     struct mvcc *mvcc;
     struct sessions sessions;
+    struct leases leases;
     uint64_t index, cluster_time_ms;
     bool head_read;
 };
@@ -282,6 +415,7 @@ static void *apply_restore_begin(void *machine)
     (void)machine; /* untouched until the end */
     r->mvcc = mvcc_new();
     sessions_init(&r->sessions);
+    leases_init(&r->leases);
     return r;
 }
 
@@ -293,8 +427,8 @@ static int restore_head(struct apply_restore *r, struct slice piece, struct err 
     struct unpack u = unpack_of(slice_from(piece, 1));
     r->index = unpack_uint(&u);
     r->cluster_time_ms = unpack_uint(&u);
-    if (!sessions_decode(&r->sessions, &u) || !unpack_done(&u))
-        return err_set(reterr, ERR_CORRUPT, "snapshot of the store: malformed sessions");
+    if (!sessions_decode(&r->sessions, &u) || !leases_decode(&r->leases, &u) || !unpack_done(&u))
+        return err_set(reterr, ERR_CORRUPT, "snapshot of the store: malformed sessions or leases");
     r->head_read = true;
     return 0;
 }
@@ -309,6 +443,7 @@ static void restore_free(struct apply_restore *r)
 {
     mvcc_free(r->mvcc);
     sessions_release(&r->sessions);
+    leases_release(&r->leases);
     mem_free(r);
 }
 
@@ -335,6 +470,10 @@ static int apply_restore_end(void *machine, void *restore, bool commit, struct e
         a->mvcc = r->mvcc;
         r->mvcc = NULL;
         take_sessions(a, &r->sessions);
+        leases_release(&a->leases);
+        a->leases = r->leases; /* its nodes are on the heap: moving the struct moves nothing they point to */
+        leases_init(&r->leases);
+        leases_attach_all(&a->leases, a->mvcc);
         a->index = r->index;
         a->cluster_time_ms = r->cluster_time_ms;
     }

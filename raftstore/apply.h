@@ -12,6 +12,7 @@
 #include "raftstore/store_wire.h"
 
 struct apply;
+struct leases;
 
 /* Called during apply, in this order for each command: its events, then its result. */
 struct apply_options {
@@ -30,6 +31,7 @@ struct machine apply_machine(struct apply *a);
 struct mvcc *apply_mvcc(struct apply *a);         /* read it; it changes with each entry, and is another after a restore */
 uint64_t apply_index(const struct apply *a);      /* of the last entry applied */
 uint64_t apply_cluster_time_ms(const struct apply *a);
+const struct leases *apply_leases(const struct apply *a);
 uint64_t apply_hash(const struct apply *a);       /* of all state: equal on all members at an index */
 
 /* What execution would refuse in any state; before SUBMIT. `arena` is scratch. */

@@ -53,6 +53,18 @@ struct store_members_result {
     size_t count;
 };
 
+struct store_lease {
+    int64_t id, granted_s;
+    uint64_t remaining_ms;
+    struct slice *keys; /* attached, when asked for */
+    size_t key_count;
+};
+
+struct store_leases_result {
+    struct store_lease *leases; /* granted or renewed: those that are there */
+    size_t count;
+};
+
 /* A call in flight; embedded in the caller's struct, which stays until `done`. */
 struct store_call {
     /* status: 0; ERR_TIMEOUT (a read: nothing happened; a write: see `why`), ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE,
@@ -67,6 +79,7 @@ struct store_call {
         struct store_status_result status;
         struct store_hashkv_result hashkv;
         struct store_members_result members;
+        struct store_leases_result leases;
     };                   /* valid in done, borrowed from `arena` */
     struct arena arena;  /* released by the library after done; copy what must stay */
     void *impl;          /* of the library */
@@ -80,6 +93,13 @@ void store_compact(struct store_client *c, struct store_call *call, int64_t revi
 void store_status(struct store_client *c, struct store_call *call, unsigned timeout_ms);
 void store_hashkv(struct store_client *c, struct store_call *call, unsigned timeout_ms);
 void store_member_list(struct store_client *c, struct store_call *call, unsigned timeout_ms);
+/* Leases, judged in cluster time: `ttl_s` 1 to 9 000 000 000; `id` 0 picks a random one. ERR_EXISTS, ERR_INVALID. */
+void store_lease_grant(struct store_client *c, struct store_call *call, int64_t id, int64_t ttl_s, unsigned timeout_ms);
+void store_lease_revoke(struct store_client *c, struct store_call *call, int64_t id, unsigned timeout_ms); /* ERR_NOT_FOUND */
+/* Sets each back to its whole time; at most 4096 ids. The answer holds those that are still there. */
+void store_lease_keepalive(struct store_client *c, struct store_call *call, const int64_t *ids, size_t n, unsigned timeout_ms);
+/* One lease (none in the answer: it is gone), or with id 0 all of them, as the member we are connected to knows them. */
+void store_lease_list(struct store_client *c, struct store_call *call, int64_t id, bool with_keys, unsigned timeout_ms);
 /* Gives up a call: done follows with ERR_CANCELED; a write may or may not have happened. */
 void store_cancel(struct store_client *c, struct store_call *call);
 

@@ -218,6 +218,47 @@ void store_compact(struct store_client *c, struct store_call *call, int64_t revi
     call_start(k, timeout_ms);
 }
 
+static struct client_call *lease_write(struct store_client *c, struct store_call *call, enum store_command_kind kind)
+{
+    struct client_call *k = call_new(c, call, STORE_WRITE);
+    k->kind = kind;
+    return k;
+}
+
+void store_lease_grant(struct store_client *c, struct store_call *call, int64_t id, int64_t ttl_s, unsigned timeout_ms)
+{
+    struct client_call *k = lease_write(c, call, COMMAND_LEASE_GRANT);
+    while (id == 0)
+        id = (int64_t)(random_u64(&c->env->random) & INT64_MAX);
+    pack_int(&k->body, id);
+    pack_int(&k->body, ttl_s);
+    call_start(k, timeout_ms);
+}
+
+void store_lease_revoke(struct store_client *c, struct store_call *call, int64_t id, unsigned timeout_ms)
+{
+    struct client_call *k = lease_write(c, call, COMMAND_LEASE_REVOKE);
+    pack_int(&k->body, id);
+    call_start(k, timeout_ms);
+}
+
+void store_lease_keepalive(struct store_client *c, struct store_call *call, const int64_t *ids, size_t n, unsigned timeout_ms)
+{
+    struct client_call *k = lease_write(c, call, COMMAND_LEASE_KEEPALIVE);
+    pack_uint(&k->body, n);
+    for (size_t i = 0; i < n; i++)
+        pack_int(&k->body, ids[i]);
+    call_start(k, timeout_ms);
+}
+
+void store_lease_list(struct store_client *c, struct store_call *call, int64_t id, bool with_keys, unsigned timeout_ms)
+{
+    struct client_call *k = call_new(c, call, STORE_LEASES);
+    pack_int(&k->body, id);
+    pack_bool(&k->body, with_keys);
+    call_start(k, timeout_ms);
+}
+
 void store_status(struct store_client *c, struct store_call *call, unsigned timeout_ms)
 {
     call_start(call_new(c, call, STORE_STATUS), timeout_ms);
@@ -395,6 +436,24 @@ static bool decode_members(struct store_call *call, struct unpack *u)
     return !u->bad;
 }
 
+static bool decode_leases(struct store_call *call, struct unpack *u)
+{
+    size_t n = (size_t)unpack_below(u, u->in.size / 4 + 1);
+    struct store_lease *leases = arena_alloc(&call->arena, n * sizeof leases[0]);
+    for (size_t i = 0; i < n && !u->bad; i++) {
+        struct store_lease *l = &leases[i];
+        l->id = unpack_int(u);
+        l->granted_s = unpack_int(u);
+        l->remaining_ms = unpack_uint(u);
+        l->key_count = (size_t)unpack_below(u, u->in.size + 1);
+        l->keys = arena_alloc(&call->arena, l->key_count * sizeof l->keys[0]);
+        for (size_t key = 0; key < l->key_count && !u->bad; key++)
+            l->keys[key] = unpack_bytes(u);
+    }
+    call->leases = (struct store_leases_result){leases, n};
+    return !u->bad;
+}
+
 static bool decode_body(struct client_call *k, enum store_result_kind kind, struct unpack *u)
 {
     switch (kind) {
@@ -404,6 +463,7 @@ static bool decode_body(struct client_call *k, enum store_result_kind kind, stru
     case RESULT_STATUS: return k->type == STORE_STATUS && decode_status(k->call, u);
     case RESULT_HASHKV: return k->type == STORE_HASHKV && decode_hashkv(k->call, u);
     case RESULT_MEMBERS: return k->type == STORE_MEMBERS && decode_members(k->call, u);
+    case RESULT_LEASES: return (is_write(k) || k->type == STORE_LEASES) && decode_leases(k->call, u);
     case RESULT_SESSION: return false;
     }
     return false;

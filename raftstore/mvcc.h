@@ -32,6 +32,10 @@ int mvcc_check(const struct kv_txn *txn, struct err *reterr);
 int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, struct kv_txn_result *ret,
                const struct kv_event **ret_events, size_t *ret_event_count, struct err *reterr);
 
+/* Deletes those of the keys that are there, in one revision, however many they are: a lease's end. Events as mvcc_apply's. */
+void mvcc_delete_keys(struct mvcc *m, const struct slice *keys, size_t n, struct arena *arena, const struct kv_event **ret_events,
+                      size_t *ret_event_count);
+
 /* ERR_COMPACTED, ERR_FUTURE_REVISION. Marks at once; the memory goes in bounded steps. */
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr);
 bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing can be done now (see mvcc_hold, mvcc_pin) */

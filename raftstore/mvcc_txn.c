@@ -384,3 +384,19 @@ int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, st
     *ret_event_count = m->event_count;
     return 0;
 }
+
+void mvcc_delete_keys(struct mvcc *m, const struct slice *keys, size_t n, struct arena *arena, const struct kv_event **ret_events,
+                      size_t *ret_event_count)
+{
+    struct run run = {.m = m, .arena = arena, .revision = m->revision + 1};
+    m->event_count = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct kv_op op = {.kind = KV_OP_DELETE, .delete = {.span = {.key = keys[i]}}};
+        struct kv_op_result result;
+        run_op(&run, &op, &result);
+    }
+    if (m->event_count > 0)
+        m->revision = run.revision;
+    *ret_events = m->events;
+    *ret_event_count = m->event_count;
+}

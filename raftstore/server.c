@@ -148,6 +148,8 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
         serve_range(c, id, u);
     else if (type == STORE_WRITE)
         serve_write(c, id, u);
+    else if (type == STORE_LEASES)
+        serve_leases(c, id, u);
     else
         serve_info(c, type, id);
 }
@@ -172,6 +174,7 @@ static void serve_frame(struct connection *c, struct slice payload)
     case STORE_WRITE:
     case STORE_STATUS:
     case STORE_HASHKV:
+    case STORE_LEASES:
     case STORE_MEMBERS: serve_call(c, type, &u); break;
     case STORE_WATCH: serve_watch(c, &u); break;
     case STORE_WATCH_STOP: serve_watch_stop(c, &u); break;
@@ -282,6 +285,7 @@ static void run_tick(struct timer *t)
     loop_timer_start(&s->env->loop, &s->tick, SERVER_TICK_MS);
     close_silent(s);
     writes_tick(s);
+    leases_tick(s);
     reads_tick(s);
     watches_tick(s);
     (void)mvcc_compact_step(server_store(s), 4096); /* what entries left over; the rest at the next tick */

@@ -137,4 +137,11 @@ void watch_answer(struct watch *w); /* progress, as an answer to an ask */
 void watches_tick(struct server *s);
 bool watches_pump(struct server *s);
 
+uint64_t server_cluster_time_ms(struct server *s);             /* what the next entry would be stamped with here */
+void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
+
+/* server_lease.c */
+void leases_tick(struct server *s);
+void serve_leases(struct connection *c, uint64_t id, struct unpack *u);
+
 #endif

@@ -38,7 +38,7 @@ static void proposed(struct proposal *p, int status, uint64_t index)
     server_finish_close(s);
 }
 
-static uint64_t cluster_time_now_ms(struct server *s)
+uint64_t server_cluster_time_ms(struct server *s)
 {
     return apply_cluster_time_ms(s->options.apply) + (server_now_ms(s) - s->entry_seen_ms);
 }
@@ -65,7 +65,7 @@ static void propose_one(struct server *s)
     size_t size = s->batch.size <= ENTRY_BYTES_TARGET ? s->batch.size : next_entry_size(s);
     struct entry_proposal *e = NEW(struct entry_proposal);
     buf_reset(&s->scratch);
-    entry_begin(&s->scratch, cluster_time_now_ms(s));
+    entry_begin(&s->scratch, server_cluster_time_ms(s));
     buf_append(&s->scratch, s->batch.data, size);
     buf_consume(&s->batch, size);
     e->server = s;
@@ -84,7 +84,7 @@ void writes_propose(struct deferred *d)
         propose_one(s);
 }
 
-static void batch_add(struct server *s, struct slice command)
+void server_batch(struct server *s, struct slice command)
 {
     buf_append_slice(&s->batch, command);
     loop_defer(&s->env->loop, &s->propose);
@@ -222,7 +222,7 @@ static void write_send(struct server *s, struct write *w)
     struct driver_status status;
     s->options.consensus.status(s->options.consensus.impl, &status);
     if (status.role == ROLE_LEADER) {
-        batch_add(s, w->command);
+        server_batch(s, w->command);
         w->sent_ms = server_now_ms(s);
         return;
     }
@@ -335,7 +335,7 @@ void serve_forward(struct connection *c, struct unpack *u)
     arena_clear(&s->arena);
     s->options.consensus.status(s->options.consensus.impl, &status);
     if (status.role == ROLE_LEADER && s->batch.size <= WRITES_BYTES_MAX) {
-        batch_add(s, slice_of(bytes.data, bytes.size - u->in.size));
+        server_batch(s, slice_of(bytes.data, bytes.size - u->in.size));
         return;
     }
     size_t mark = conn_frame(c, STORE_BOUNCED);

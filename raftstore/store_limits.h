@@ -11,6 +11,13 @@
 #define SESSION_RESULT_BYTES_MAX (64u * 1024) /* a longer result is remembered only as having happened */
 #define SESSION_BYTES_MAX (8u * 1024 * 1024) /* of all kept results; the longest unused sessions go first */
 
+/* leases, in the replicated state */
+#define LEASES_MAX 1000000
+#define LEASE_TTL_MAX_S 9000000000ll        /* as etcd has it */
+#define LEASE_EXPIRIES_PER_COMMAND 1024
+#define LEASE_KEEPALIVES_PER_COMMAND 4096
+#define LEASE_LIST_MAX 100000               /* of one answer */
+
 /* frames */
 #define STORE_FRAME_BYTES_MAX (KV_REQUEST_BYTES_MAX + 512u * 1024) /* keys and values of a request, and its numbers */
 #define STORE_ANSWER_BYTES_MAX (64u * 1024 * 1024) /* of a transaction's answer, which is never cut into parts */

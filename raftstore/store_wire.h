@@ -27,6 +27,7 @@ enum store_frame {
     STORE_WATCH_STOP = 9,  /* watch id */
     STORE_WATCH_ASK = 10,  /* watch id: progress now */
     STORE_FORWARD = 11,    /* command, from another member */
+    STORE_LEASES = 12,     /* request id, lease id (0: list them), with keys? */
 
     STORE_WELCOME = 64,    /* cluster id, member id, request bytes max */
     STORE_PONG = 65,       /* number */
@@ -44,10 +45,10 @@ enum store_command_kind {
     COMMAND_TXN = 1,             /* txn */
     COMMAND_COMPACT = 2,         /* revision */
     COMMAND_SESSION_OPEN = 3,    /* nothing; client: a nonce, sequence 0 */
-    COMMAND_LEASE_GRANT = 4,     /* 4 to 7 are reserved: refused */
-    COMMAND_LEASE_REVOKE = 5,
-    COMMAND_LEASE_KEEPALIVE = 6,
-    COMMAND_LEASE_EXPIRE = 7,
+    COMMAND_LEASE_GRANT = 4,     /* lease id, chosen by who asks; seconds */
+    COMMAND_LEASE_REVOKE = 5,    /* lease id */
+    COMMAND_LEASE_KEEPALIVE = 6, /* count, lease ids */
+    COMMAND_LEASE_EXPIRE = 7,    /* count, lease ids: the leader's own, judged again by the entry's time; no session */
 };
 
 /* A write under its exactly-once identity. */
@@ -82,7 +83,8 @@ struct kv_span span_decode(struct unpack *u);
 
 /* Results: status and revision, then on success the body of the kind, else a message. */
 enum store_result_kind { RESULT_NONE = 0, RESULT_TXN = 1, RESULT_RANGE = 2, RESULT_SESSION = 3, RESULT_STATUS = 4,
-                         RESULT_HASHKV = 5, RESULT_MEMBERS = 6 };
+                         RESULT_HASHKV = 5, RESULT_MEMBERS = 6,
+                         RESULT_LEASES = 7 }; /* count; id, granted s, remaining ms; count of keys, keys */
 void result_begin(struct buf *out, int64_t revision, enum store_result_kind kind);
 void result_error(struct buf *out, int64_t revision, int status, const char *message);
 void range_result_encode(struct buf *out, const struct kv_range_result *r);

@@ -11,6 +11,7 @@
 #define KEELSON_MASTERS_MAX 5
 #define KEELSON_NODES_MAX 64
 #define KEELSON_MEMBERS_MAX (KEELSON_MASTERS_MAX + KEELSON_NODES_MAX + 1)
+#define KEELSON_DNS_ADDRESS "10.96.0.10" /* the Service kube-system/kube-dns, answered by every node's netproxy */
 #define KEELSON_PROCESSES_MAX 4 /* of one member */
 #define KEELSON_ARGS_MAX 48
 

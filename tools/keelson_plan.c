@@ -192,6 +192,7 @@ static void plan_apiserver(const struct cluster *c, const struct member *m, stru
     (void)snprintf(file, sizeof file, "apiserver-%s.key", m->name);
     flag_file(p, "tls-key", c, file);
     flag_file(p, "client-ca", c, "ca.crt");
+    flag_file(p, "service-account-key-file", c, "service-account.key");
     flag_file(p, "kubelet-ca", c, "ca.crt");
     flag_file(p, "kubelet-cert", c, "apiserver-kubelet-client.crt");
     flag_file(p, "kubelet-key", c, "apiserver-kubelet-client.key");
@@ -241,6 +242,21 @@ static void plan_nodeagent(const struct cluster *c, const struct member *m, stru
     arg(p, "%s", cgroup);
 }
 
+static void plan_netproxy(const struct cluster *c, const struct member *m, struct process_plan *p)
+{
+    arg(p, "--node-name");
+    arg(p, "%s", m->name);
+    flag_list(p, "apiservers", c, PORT_API, false, "https://");
+    flag_file(p, "ca", c, "ca.crt");
+    flag_file(p, "cert", c, "kube-proxy.crt");
+    flag_file(p, "key", c, "kube-proxy.key");
+    flag_address(p, "listen-http", m->address, 10256);
+    arg(p, "--cluster-cidr");
+    arg(p, "10.244.0.0/16");
+    arg(p, "--dns-address");
+    arg(p, KEELSON_DNS_ADDRESS);
+}
+
 static void plan_balance(const struct cluster *c, const struct member *m, struct process_plan *p)
 {
     arg(p, "balance");
@@ -265,6 +281,7 @@ size_t plan_processes(const struct cluster *c, const struct member *m, struct pr
     size_t n = 0;
     if (m->kind == MEMBER_NODE) {
         plan_nodeagent(c, m, begin(c, ret, &n, "nodeagent", "nodeagent"));
+        plan_netproxy(c, m, begin(c, ret, &n, "netproxy", "netproxy"));
     } else if (m->kind == MEMBER_BALANCE) {
         plan_balance(c, m, begin(c, ret, &n, "balance", "keelson"));
     } else {

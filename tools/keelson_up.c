@@ -66,7 +66,7 @@ static int ports_choose(struct cluster *c, struct err *reterr)
 
 static int programs_find(struct cluster *c, struct err *reterr)
 {
-    static const char *const needed[] = {"raftstore", "apiserver", "controllers", "scheduler", "nodeagent"};
+    static const char *const needed[] = {"raftstore", "apiserver", "controllers", "scheduler", "nodeagent", "netproxy"};
     ssize_t n = readlink("/proc/self/exe", c->programs, sizeof c->programs - 1);
     char *slash = n <= 0 ? NULL : memrchr(c->programs, '/', (size_t)n);
     if (slash == NULL)
@@ -201,6 +201,7 @@ static int certificates_make(const struct cluster *c, struct err *reterr)
         {"admin", "kubernetes-admin", "system:masters", NULL, false, true, false},
         {"controller-manager", "system:kube-controller-manager", NULL, NULL, false, true, false},
         {"scheduler", "system:kube-scheduler", NULL, NULL, false, true, false},
+        {"kube-proxy", "system:kube-proxy", "system:node-proxier", NULL, false, true, false},
         {"balance", "keelson-balance", NULL, NULL, false, true, false},
         {"apiserver-kubelet-client", "kube-apiserver-kubelet-client", "system:masters", NULL, false, true, false},
         {"store-client", "keelson-store-client", "keelson:store-clients", NULL, false, true, true},
@@ -208,6 +209,11 @@ static int certificates_make(const struct cluster *c, struct err *reterr)
     int rv = make_ca(c, "ca", "keelson-ca", reterr);
     if (rv == 0)
         rv = make_ca(c, "store-ca", "keelson-store-ca", reterr);
+    if (rv == 0) {
+        char key[600];
+        (void)snprintf(key, sizeof key, "%s/pki/service-account.key", c->folder);
+        rv = pki_make_key(key, reterr);
+    }
     for (size_t i = 0; rv == 0 && i < ARRAY_LEN(people); i++)
         rv = issue(c, &people[i], reterr);
     for (size_t i = 0; rv == 0 && i < c->member_count; i++)
@@ -268,6 +274,15 @@ static int folders_make(const struct cluster *c, struct err *reterr)
 
 /* --- the wait --- */
 
+/* What `kubectl cluster-info` lists, and what pods ask by its address. Its endpoints are no pods, so it has none. */
+static const char dns_service[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"kube-dns\",\"namespace\":\"kube-system\",\"labels\":{"
+    "\"k8s-app\":\"kube-dns\",\"kubernetes.io/cluster-service\":\"true\",\"kubernetes.io/name\":\"CoreDNS\"}},"
+    "\"spec\":{\"clusterIP\":\"" KEELSON_DNS_ADDRESS "\",\"ports\":["
+    "{\"name\":\"dns\",\"port\":53,\"protocol\":\"UDP\",\"targetPort\":53},"
+    "{\"name\":\"dns-tcp\",\"port\":53,\"protocol\":\"TCP\",\"targetPort\":53},"
+    "{\"name\":\"metrics\",\"port\":9153,\"protocol\":\"TCP\",\"targetPort\":9153}]}}";
+
 struct waiting {
     const struct cluster *c;
     struct uv_env *uv;
@@ -275,8 +290,8 @@ struct waiting {
     struct timer probe, deadline;
     struct http_call call;
     struct tls *tls;
-    char url[128];
-    bool calling, over;
+    char url[128], services_url[160];
+    bool calling, over, dns_made;
     size_t ready;
     int status;
     struct err err;
@@ -334,6 +349,37 @@ static size_t count_ready(struct slice body)
     return ready;
 }
 
+/* There already: a cluster that was started again. Refused as busy: the probe brings us here again. */
+static void on_dns_made(struct http_call *call, int status, const struct err *why)
+{
+    struct waiting *w = call->data;
+    w->calling = false;
+    w->dns_made = status == 0 && (call->http_status == 201 || call->http_status == 409);
+    if (status < 0)
+        w->last = *why;
+    else if (!w->dns_made)
+        (void)err_set(&w->last, ERR_UNAVAILABLE, "service kube-dns: the API answers %d: %.*s", call->http_status,
+                      (int)MIN(call->response.size, (size_t)200), call->response.size == 0 ? "" : call->response.data);
+    buf_release(&call->response);
+    buf_release(&call->content_type);
+    if (w->over)
+        uv_env_stop(w->uv);
+    else if (w->dns_made)
+        finish(w, 0);
+    else
+        loop_timer_start(&w->env->loop, &w->probe, PROBE_MS);
+}
+
+static void make_dns_service(struct waiting *w)
+{
+    static const struct http_header headers[] = {{SLICE("Content-Type"), SLICE("application/json")}};
+    w->calling = true;
+    w->call = (struct http_call){.method = "POST", .url = w->services_url, .tls = w->tls, .timeout_ms = PROBE_TIMEOUT_MS,
+                                 .headers = headers, .header_count = ARRAY_LEN(headers), .body = slice_str(dns_service),
+                                 .done = on_dns_made, .data = w};
+    http_call_start(&w->env->http, &w->call);
+}
+
 static void on_answer(struct http_call *call, int status, const struct err *why)
 {
     struct waiting *w = call->data;
@@ -355,7 +401,9 @@ static void on_answer(struct http_call *call, int status, const struct err *why)
     if (w->ready != before)
         (void)printf("%zu of %u nodes Ready\n", w->ready, w->c->nodes);
     (void)fflush(stdout);
-    if (answered && w->ready >= w->c->nodes)
+    if (answered && w->ready >= w->c->nodes && w->c->nodes > 0 && !w->dns_made)
+        make_dns_service(w);
+    else if (answered && w->ready >= w->c->nodes)
         finish(w, 0);
     else
         loop_timer_start(&w->env->loop, &w->probe, PROBE_MS);
@@ -405,6 +453,7 @@ static int wait_ready(const struct cluster *c, struct err *reterr)
     w.env = uv_env_env(w.uv);
     plan_endpoint(c, endpoint, sizeof endpoint);
     (void)snprintf(w.url, sizeof w.url, "https://%s/api/v1/nodes", endpoint);
+    (void)snprintf(w.services_url, sizeof w.services_url, "https://%s/api/v1/namespaces/kube-system/services", endpoint);
     timer_init(&w.probe, on_probe);
     timer_init(&w.deadline, on_deadline);
     loop_timer_start(&w.env->loop, &w.probe, 0);

@@ -32,10 +32,12 @@ home 'raft\.h' 'raftstore/consensus\.c'
 home 'microhttpd\.h' 'common/http_server\.c'
 home 'curl/' 'common/http_client\.c'
 home 'yyjson\.h' 'common/json\.c'
-home 'openssl/' 'common/(tls|pki)\.c'
+home 'openssl/' 'common/(tls|pki|jwt)\.c'
 home 'yaml\.h' 'common/yaml\.c'
 home 'msgpack' 'common/wire/pack\.c'
 home 'lz4' 'raftstore/snapfile\.c'
+home 'nftables/' 'netproxy/backend_nft\.c'
+home 'ldns/' 'netproxy/dns_wire\.c'
 home 'uv\.h' 'common/(uv_[a-z]+|http_server|http_client)\.[ch]'
 
 # Unbounded or global-state functions, and conversions that cannot report an error.

@@ -27,6 +27,7 @@ static const struct rsctl_verb verbs[] = {
     {"compaction", "REVISION", "the same", rsctl_compact},
     {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint},
     {"member", "list", "the members of the cluster", rsctl_member},
+    {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease},
     {"version", "", "of this client and its protocol", run_version},
 };
 
@@ -67,7 +68,9 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"prev-kv", FLAG_BOOL, &f->prev_kv, "put, del, watch: what was there before", 0, NULL},
         {"ignore-value", FLAG_BOOL, &f->ignore_value, "put: keep the value", 0, NULL},
         {"ignore-lease", FLAG_BOOL, &f->ignore_lease, "put: keep the lease", 0, NULL},
-        {"lease", FLAG_INT, &f->lease, "put: attach to this lease", 0, NULL},
+        {"lease", FLAG_TEXT, &f->lease_text, "put: attach to this lease (hexadecimal)", 0, NULL},
+        {"keys", FLAG_BOOL, &f->keys, "lease timetolive: show the attached keys", 0, NULL},
+        {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end", 0, NULL},
         {"range", FLAG_BOOL, &f->range, "del: END is the end of a range (the default)", 0, NULL},
         {"interactive", FLAG_BOOL, &f->interactive, "txn: ask on a terminal", 'i', NULL},
         {"progress-notify", FLAG_BOOL, &f->progress_notify, "watch: say how far it is when quiet", 0, NULL},
@@ -244,6 +247,13 @@ static int run_verb(struct rsctl *r, const struct rsctl_verb *verb)
     return code != RSCTL_OK ? code : r->exit_code;
 }
 
+static int read_lease(struct rsctl_flags *f)
+{
+    if (f->lease_text == NULL || rsctl_lease_id(f->lease_text, &f->lease))
+        return RSCTL_OK;
+    return rsctl_usage("--lease is \"%s\", but must be a lease's id: hexadecimal digits", f->lease_text);
+}
+
 int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count)
 {
     struct flag flags[FLAGS_MAX];
@@ -254,7 +264,7 @@ int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char *
         return rsctl_usage("%s", err.message);
     *ret_arguments = parsed.arguments;
     *ret_count = parsed.argument_count;
-    return RSCTL_OK;
+    return read_lease(f);
 }
 
 int main(int argc, char **argv)
@@ -271,6 +281,8 @@ int main(int argc, char **argv)
         flags_release(&parsed);
         return parsed.help ? RSCTL_OK : RSCTL_USAGE;
     }
+    if (read_lease(&r.flags) != RSCTL_OK)
+        return RSCTL_USAGE;
     const struct rsctl_verb *verb = find_verb(parsed.arguments[0]);
     r.arguments = parsed.arguments + 1;
     r.argument_count = parsed.argument_count - 1;

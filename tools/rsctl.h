@@ -18,7 +18,8 @@ struct rsctl_flags {
     const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency;
     unsigned timeout_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical;
+        interactive, range, physical, keys, once;
+    const char *lease_text; /* hexadecimal */
     int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create;
 };
 
@@ -36,6 +37,7 @@ struct rsctl {
     struct store_client *client; /* to all endpoints; made when first wanted */
     struct buf out;              /* written to standard output at the end, and by rsctl_flush */
     int exit_code;
+    int64_t lease_ttl_s; /* of the lease kept alive; 0: it is gone */
 };
 
 struct rsctl_verb {
@@ -51,6 +53,8 @@ int rsctl_watch(struct rsctl *r);
 int rsctl_compact(struct rsctl *r);
 int rsctl_endpoint(struct rsctl *r);
 int rsctl_member(struct rsctl *r);
+int rsctl_lease(struct rsctl *r);
+bool rsctl_lease_id(const char *text, int64_t *ret); /* false: no positive hexadecimal number */
 
 /* A call and its wait. `print` runs in done, while the answer is there. */
 struct rsctl_call {

@@ -9,6 +9,9 @@ extern const struct kind kind_binding, kind_clusterrole, kind_clusterrolebinding
     kind_namespace, kind_node, kind_pod, kind_podtemplate, kind_replicaset, kind_replicationcontroller, kind_role,
     kind_rolebinding, kind_scale, kind_secret, kind_service, kind_serviceaccount;
 
+extern const struct kind kind_eviction, kind_localsubjectaccessreview, kind_selfsubjectaccessreview,
+    kind_selfsubjectreview, kind_selfsubjectrulesreview, kind_subjectaccessreview, kind_tokenrequest, kind_tokenreview;
+
 extern const struct type type_delete_options;
 
 #define KINDS_MAX 256

@@ -11,6 +11,8 @@ extern const struct type type_node_selector, type_node_selector_term, type_resou
 extern const struct type type_volume, type_pod_spec, type_pod_template_spec;
 extern const struct type type_scale, type_delete_options;
 extern const struct type type_condition, type_policy_rule, type_role_ref, type_subject;
+extern const struct type type_resource_attributes, type_non_resource_attributes, type_subject_access_review_status,
+    type_subject_access_review_spec, type_user_info;
 
 /* Defaults that depend on other fields: hooks_pod.c, hooks_workload.c, hooks_core.c. */
 void fill_container(struct json_doc *d, struct json *v);

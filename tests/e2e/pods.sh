@@ -105,14 +105,57 @@ POD
 until_true 20 "it has failed" phase_is brief Failed
 expect "reason" "^DeadlineExceeded$" "$(kubectl get pod brief -o 'jsonpath={.status.reason}')"
 
+step "environment and files from ConfigMaps and the pod itself"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "data", "labels": {"tier": "front"}}, "spec": {
+ "volumes": [{"name": "c", "configMap": {"name": "conf", "defaultMode": 256}}, {"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+  {"name": "p", "projected": {"sources": [{"configMap": {"name": "conf", "items": [{"key": "color", "path": "x/color"}]}},
+    {"configMap": {"name": "nope", "optional": true}}, {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}]}}],
+ "containers": [{"name": "main", "image": "keelson/demo:1", "resources": {"limits": {"cpu": "250m", "memory": "64Mi"}},
+  "command": ["sh", "-c", "echo $COLOR $P_color $MEM; cat /p/x/color /p/labels /one; echo; touch /c/z; df /m | tail -1; while true; do cat /c/color /p/labels >/m/now; sleep 1; done"],
+  "envFrom": [{"prefix": "P_", "configMapRef": {"name": "conf"}}, {"configMapRef": {"name": "nope", "optional": true}}],
+  "env": [{"name": "COLOR", "valueFrom": {"configMapKeyRef": {"name": "conf", "key": "color"}}},
+   {"name": "MEM", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}}],
+  "volumeMounts": [{"name": "c", "mountPath": "/c"}, {"name": "p", "mountPath": "/p"}, {"name": "m", "mountPath": "/m"},
+   {"name": "c", "mountPath": "/one", "subPath": "color"}],
+  "readinessProbe": {"exec": {"command": ["grep", "-q", "greentier=.back", "/m/now"]}, "periodSeconds": 1}}]}}
+POD
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "noenv"}, "spec": {"containers": [{"name": "main", "image": "keelson/demo:1",
+ "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "conf", "key": "late"}}}]}]}}
+POD
+until_true 10 "a missing volume is told" told_event 'FailedMount +pod/data +MountVolume.SetUp failed for volume "c" : configmap "conf" not found'
+until_true 10 "a missing variable is told" status_is noenv CreateContainerConfigError
+kubectl create configmap conf --from-literal=color=blue >/dev/null || fail "create"
+until_true 20 "it runs" phase_is data Running
+key_missing() { kubectl get pod noenv -o 'jsonpath={.status.containerStatuses[0].state.waiting.message}' | grep -q "^couldn't find key late in ConfigMap default/conf"; }
+until_true 20 "a missing key is told" key_missing
+logged() { kubectl logs "$1" 2>/dev/null | grep -qE "$2"; }
+for line in '^blue blue 64$' '^bluetier="front"blue$' 'Read-only file system' '^tmpfs +1024 '; do until_true 5 "logged" logged data "$line"; done
+kubectl patch configmap conf -p '{"data":{"color":"green","late":"here"}}' >/dev/null || fail "patch"
+kubectl label pod data tier=back --overwrite >/dev/null || fail "label"
+until_true 20 "the change is seen in the running container" ready_is data "true true True"
+until_true 20 "and the other pod runs" phase_is noenv Running
+
+step "names: hosts and resolver as the pod asks"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "names"}, "spec": {"restartPolicy": "Never", "dnsPolicy": "None",
+ "dnsConfig": {"nameservers": ["192.0.2.1"], "searches": ["a.example"], "options": [{"name": "ndots", "value": "3"}]},
+ "hostAliases": [{"ip": "192.0.2.7", "hostnames": ["one", "two"]}],
+ "containers": [{"name": "main", "image": "keelson/demo:1", "command": ["cat", "/etc/resolv.conf", "/etc/hosts"]}]}}
+POD
+until_true 20 "it has succeeded" phase_is names Succeeded
+out=$(kubectl logs names) || fail "logs"
+for line in '^nameserver 192.0.2.1$' '^search a.example$' '^options ndots:3$' '^192.0.2.7.one.two$' '^10\.244\.1\.[0-9]+.names$'; do expect "its files" "$line" "$out"; done
+
 step "what is not supported yet is said"
 kubectl create -f - >/dev/null <<'POD' || fail "create"
-{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "more"}, "spec": {"volumes": [{"name": "s", "secret": {"secretName": "x"}}],
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "more"}, "spec": {"volumes": [{"name": "s", "nfs": {"server": "x", "path": "/"}}],
   "containers": [{"name": "main", "image": "keelson/demo:1", "volumeMounts": [{"name": "s", "mountPath": "/s"}]}]}}
 POD
-told() { kubectl get pod more -o 'jsonpath={.status.containerStatuses[0].state.waiting.message}' | grep -q 'volume s of type secret is not supported yet'; }
+told() { kubectl get pod more -o 'jsonpath={.status.containerStatuses[0].state.waiting.message}' | grep -q 'volume s of type nfs is not supported yet'; }
 until_true 10 "in the status" told
-said() { kubectl get events | grep -q 'volume s of type secret'; }
+said() { kubectl get events | grep -q 'volume s of type nfs'; }
 until_true 10 "in an event" said
 
 step "a stubborn process is killed after its grace period"

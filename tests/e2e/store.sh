@@ -117,6 +117,32 @@ ready 1 || fail "member 1 after a restart"
 [ "$(rs --endpoints 127.0.0.1:22511 get greeting --print-value-only)" = there ] || fail "state after a restart"
 ok "compaction, clean stop, restart"
 
+# A lease that nobody renews ends in cluster time, also when the leader that granted it is gone.
+lease=$(rs lease grant 4 | cut -d' ' -f2)
+[ "$(rs put leased x --lease="$lease")" = OK ] || fail "put with a lease"
+rs lease timetolive "$lease" --keys | grep -qE "granted with TTL\(4s\), remaining\([0-4]s\), attached keys\(\[leased\]\)" || fail "timetolive"
+rs lease keep-alive "$lease" --once | grep -q "keepalived with TTL(4)" || fail "keep-alive"
+began=$(date +%s%N)
+leader=$(rs endpoint status | grep -n ', true, false' | cut -d: -f1)
+kill -9 "${pids[$leader]}"
+rs get leased --print-value-only | grep -qx x || fail "the lease died with its leader"
+for _ in $(seq 200); do
+    [ -z "$(rs get leased)" ] && break
+    read -rt 0.05 <> <(:) || true
+done
+[ -z "$(rs get leased)" ] || fail "the lease lives on"
+lived=$((($(date +%s%N) - began) / 1000000))
+[ "$lived" -ge 3500 ] || fail "the lease ended after $lived ms of 4000"
+rs lease timetolive "$lease" | grep -q "already expired" || fail "timetolive of what is gone"
+start "$leader"
+ready "$leader" || fail "the killed member does not come back"
+lease=$(rs lease grant 600 | cut -d' ' -f2)
+rs put revoked x --lease="$lease" >/dev/null && rs lease revoke "$lease" >/dev/null || fail "revoke"
+[ -z "$(rs get revoked)" ] || fail "a revoked lease keeps its key"
+rs put orphan x --lease=abc 2>"$dir/err" && fail "a put under an unknown lease was taken"
+grep -q "requested lease not found" "$dir/err" || fail "unknown lease: $(cat "$dir/err")"
+ok "leases: grant, keep-alive, expiry across a killed leader ($lived ms of 4000), revoke"
+
 refused() { # what, pattern, then the command
     local what=$1 pattern=$2
     shift 2

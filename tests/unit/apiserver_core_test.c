@@ -252,7 +252,14 @@ static void test_watch(void **state)
 {
     struct fixture *f = *state;
     struct client all = {.status = 0}, some = {.status = 0}, later = {.status = 0}, ended = {.status = 0};
+    struct json_doc *d = json_doc_new();
+    struct json *first = NULL;
+    struct buf from = {0};
     make_configmap(f, "a", "1");
+    assert_int_equal(ask(f, "GET " CM "/a", "", d, &first), 200);
+    buf_printf(&from, "GET " CM "?watch=1&resourceVersion=%.*s&timeoutSeconds=5&allowWatchBookmarks=true",
+               SLICE_ARGS(json_string_at(first, "metadata.resourceVersion")));
+    json_doc_free(d);
     watch(f, &all, "GET " CM "?watch=true", "application/json");
     watch(f, &some, "GET " CM "?watch=1&labelSelector=l%3D1&resourceVersion=0", "application/json");
     make_configmap(f, "b", "2");
@@ -263,8 +270,7 @@ static void test_watch(void **state)
     assert_int_equal(ask(f, "DELETE " CM "/b", "", NULL, NULL), 200);
     assert_events(&all, "ADDED a;ADDED b;MODIFIED b;MODIFIED a;DELETED b;");
     assert_events(&some, "ADDED a;ADDED b;DELETED a;DELETED b;");
-    watch(f, &later, "GET " CM "?watch=1&resourceVersion=6&timeoutSeconds=5&allowWatchBookmarks=true",
-          "application/json");
+    watch(f, &later, from.data, "application/json");
     assert_events(&later, "ADDED b;MODIFIED b;MODIFIED a;DELETED b;");
     direct_run_ms(&f->d, 6000);
     assert_true(later.ended && later.clean);
@@ -282,6 +288,7 @@ static void test_watch(void **state)
     direct_run_ms(&f->d, 10);
     client_release(&all);
     client_release(&some);
+    buf_release(&from);
     client_release(&later);
     client_release(&ended);
     client_release(&old);

@@ -140,7 +140,7 @@ static void refusals(void **state UNUSED)
     struct fixture f;
     start(&f);
     put(&f, 1, 1, SLICE("a"), SLICE("1"), 99);
-    assert_int_equal(last_status(&f), ERR_NOT_FOUND); /* no lease can exist */
+    assert_int_equal(last_status(&f), ERR_NOT_FOUND); /* no such lease */
     add(&f, f.client, 2, 1, COMMAND_LEASE_GRANT, SLICE(""));
     add(&f, f.client, 3, 1, COMMAND_TXN, SLICE("garbage"));
     add(&f, f.client, 4, 1, (enum store_command_kind)200, SLICE(""));
@@ -256,9 +256,117 @@ static void bad_snapshots(void **state UNUSED)
     stop(&f);
 }
 
+static void lease_command(struct fixture *f, uint64_t sequence, enum store_command_kind kind, int64_t a, int64_t b)
+{
+    struct buf body = {0};
+    if (kind == COMMAND_LEASE_KEEPALIVE || kind == COMMAND_LEASE_EXPIRE)
+        pack_uint(&body, 1);
+    pack_int(&body, a);
+    if (kind == COMMAND_LEASE_GRANT)
+        pack_int(&body, b);
+    add(f, f->client, sequence, 1, kind, buf_slice(&body));
+    commit(f);
+    buf_release(&body);
+}
+
+static size_t live(struct fixture *f, const char *key)
+{
+    struct arena arena = {0};
+    struct kv_range_result result;
+    assert_ok(mvcc_range(apply_mvcc(f->apply), &(struct kv_range){.span = {.key = slice_str(key)}}, &arena, &result, NULL));
+    size_t n = result.kv_count;
+    arena_clear(&arena);
+    return n;
+}
+
+/* Time is the entries' own: a lease ends when an entry that says so is stamped late enough, and not before. */
+static void leases_end_in_cluster_time(void **state UNUSED)
+{
+    struct fixture f;
+    start(&f);
+    lease_command(&f, 1, COMMAND_LEASE_GRANT, 7, 10);
+    assert_int_equal(last_status(&f), 0);
+    lease_command(&f, 2, COMMAND_LEASE_GRANT, 7, 10);
+    assert_int_equal(last_status(&f), ERR_EXISTS);
+    lease_command(&f, 3, COMMAND_LEASE_GRANT, 8, 0);
+    assert_int_equal(last_status(&f), ERR_INVALID);
+    put(&f, 4, 1, SLICE("a"), SLICE("1"), 7);
+    put(&f, 5, 1, SLICE("b"), SLICE("1"), 7);
+    put(&f, 6, 1, SLICE("c"), SLICE("1"), 0);
+    f.now_ms += 9999;
+    lease_command(&f, 0, COMMAND_LEASE_EXPIRE, 7, 0);
+    assert_int_equal(live(&f, "a"), 1);
+    lease_command(&f, 7, COMMAND_LEASE_KEEPALIVE, 7, 0);
+    f.now_ms += 9999;
+    lease_command(&f, 0, COMMAND_LEASE_EXPIRE, 7, 0);
+    assert_int_equal(live(&f, "a"), 1);
+    int64_t before = revision(&f);
+    f.now_ms += 1;
+    lease_command(&f, 0, COMMAND_LEASE_EXPIRE, 7, 0);
+    assert_int_equal(revision(&f), before + 1); /* both keys in one revision */
+    assert_int_equal(live(&f, "a") + live(&f, "b"), 0);
+    assert_int_equal(live(&f, "c"), 1);
+    lease_command(&f, 0, COMMAND_LEASE_EXPIRE, 7, 0);
+    assert_int_equal(revision(&f), before + 1);
+    lease_command(&f, 8, COMMAND_LEASE_REVOKE, 7, 0);
+    assert_int_equal(last_status(&f), ERR_NOT_FOUND);
+    stop(&f);
+}
+
+static void keys_move_between_leases(void **state UNUSED)
+{
+    struct fixture f, g;
+    start(&f);
+    start(&g);
+    lease_command(&f, 1, COMMAND_LEASE_GRANT, 1, 100);
+    lease_command(&f, 2, COMMAND_LEASE_GRANT, 2, 100);
+    put(&f, 3, 1, SLICE("moved"), SLICE("1"), 1);
+    put(&f, 4, 1, SLICE("freed"), SLICE("1"), 1);
+    put(&f, 5, 1, SLICE("stays"), SLICE("1"), 1);
+    put(&f, 6, 1, SLICE("moved"), SLICE("2"), 2);
+    put(&f, 7, 1, SLICE("freed"), SLICE("2"), 0);
+    uint64_t hash = f.machine.ops->hash(f.machine.impl);
+    copy_state(&f, &g, true); /* attachments come with the keys */
+    assert_true(g.machine.ops->hash(g.machine.impl) == hash);
+    memcpy(g.client, f.client, sizeof g.client);
+    g.index = f.index;
+    struct fixture *both[] = {&f, &g};
+    for (size_t i = 0; i < 2; i++) {
+        lease_command(both[i], 901, COMMAND_LEASE_REVOKE, 1, 0);
+        assert_int_equal(last_status(both[i]), 0);
+        assert_int_equal(live(both[i], "stays"), 0);
+        assert_int_equal(live(both[i], "moved") + live(both[i], "freed"), 2);
+        lease_command(both[i], 902, COMMAND_LEASE_REVOKE, 2, 0);
+        assert_int_equal(live(both[i], "moved"), 0);
+    }
+    stop(&f);
+    stop(&g);
+}
+
+/* More keys than a transaction may have still go in one revision. */
+static void a_large_lease_ends_in_one_revision(void **state UNUSED)
+{
+    struct fixture f;
+    start(&f);
+    lease_command(&f, 1, COMMAND_LEASE_GRANT, 1, 100);
+    for (uint64_t i = 0; i < 3 * KV_TXN_OPS_MAX; i++)
+        put(&f, i + 2, i + 1, slice_of(&i, sizeof i), SLICE("v"), 1);
+    int64_t before = revision(&f);
+    struct buf body = {0};
+    pack_int(&body, 1);
+    add(&f, f.client, 3 * KV_TXN_OPS_MAX + 2, 3 * KV_TXN_OPS_MAX, COMMAND_LEASE_REVOKE, buf_slice(&body));
+    commit(&f);
+    buf_release(&body);
+    assert_int_equal(last_status(&f), 0);
+    assert_int_equal(revision(&f), before + 1);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leases_end_in_cluster_time), cmocka_unit_test(keys_move_between_leases),
+        cmocka_unit_test(a_large_lease_ends_in_one_revision),
         cmocka_unit_test(once),         cmocka_unit_test(unknown_sessions), cmocka_unit_test(refusals),
         cmocka_unit_test(long_results), cmocka_unit_test(snapshots),        cmocka_unit_test(bad_snapshots),
     };

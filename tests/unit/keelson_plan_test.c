@@ -76,8 +76,11 @@ static void command_lines(void **state)
     for (size_t i = 0; i < count; i++)
         plan_release(&plans[i]);
     count = plan_processes(c, plan_find(c, "node-1"), plans);
+    assert_int_equal(count, 2);
     assert_true(has_pair(&plans[0], "--pod-cidr", "10.244.1.0/24"));
-    plan_release(&plans[0]);
+    assert_true(has_pair(&plans[1], "--node-name", "node-1"));
+    for (size_t i = 0; i < count; i++)
+        plan_release(&plans[i]);
     mem_free(c);
 }
 

@@ -4,6 +4,7 @@
 
 #include "nodeagent/image_ref.h"
 #include "nodeagent/oci_spec.h"
+#include "nodeagent/pod_etc.h"
 #include "nodeagent/pod_spec.h"
 
 static const char *lookup(void *arg, struct slice name)
@@ -105,7 +106,7 @@ static void runtime_configuration(void **state)
     struct json_doc *d = json_doc_new();
     struct json *image, *spec;
     assert_ok(json_parse(d, SLICE("{\"config\":{\"Entrypoint\":[\"/run\"],\"Cmd\":[\"ignored\"],\"User\":\"1000:1001\",\"Env\":[\"P=/b\"]}}"), &image, NULL));
-    struct oci_spec_options o = {.pod = p, .container = &p->containers[0], .image = image, .cgroup = "/x", .pod_ip = "9.9.9.9",
+    struct oci_spec_options o = {.pod = p, .container = &p->containers[0], .image = image, .cgroup = "/x", .facts = {.pod_ip = "9.9.9.9"},
                                  .hostname = "p", .sandbox_pid = 7, .capabilities = 0xffffffff, .open_files_max = 20000};
     struct buf out = {0};
     assert_ok(oci_spec_build(&o, &out, &err));
@@ -128,11 +129,60 @@ static void runtime_configuration(void **state)
     pod_free(p);
 }
 
+static void resolver_is(const char *spec, const char *dns, const char *wanted, bool cut)
+{
+    char text[4096];
+    struct pod *p;
+    struct err err;
+    struct buf out = {0};
+    (void)snprintf(text, sizeof text, "{" META ",\"spec\":{%s\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}}", spec);
+    assert_ok(parse(text, &p, &err));
+    struct pod_etc_options o = {.pod = p, .address = "1.1.1.1", .cluster_dns = dns, .cluster_domain = "d.l",
+                                .node_file = SLICE("# node\nsearch  home\tlan\nnameserver 9.9.9.9\noptions ndots:2 rotate\n")};
+    assert_int_equal(pod_resolver_build(&o, &out) != NULL, cut);
+    assert_slice_equal(buf_slice(&out), wanted);
+    buf_release(&out);
+    pod_free(p);
+}
+
+static void resolvers(void **state)
+{
+    (void)state;
+    resolver_is("", "10.96.0.10", "nameserver 10.96.0.10\nsearch n.svc.d.l svc.d.l d.l home lan\noptions ndots:5\n", false);
+    static const char node[] = "nameserver 9.9.9.9\nsearch home lan\noptions ndots:2 rotate\n";
+    resolver_is("", NULL, node, false);
+    resolver_is("\"dnsPolicy\":\"Default\",", "10.96.0.10", node, false);
+    resolver_is("\"hostNetwork\":true,\"dnsPolicy\":\"ClusterFirst\",", "10.96.0.10", node, false);
+    resolver_is("\"dnsPolicy\":\"None\",\"dnsConfig\":{\"nameservers\":[\"1.1.1.1\",\"2.2.2.2\",\"3.3.3.3\",\"4.4.4.4\"],"
+                "\"searches\":[\"a.b\",\"evil\\nnameserver\"],\"options\":[{\"name\":\"ndots\",\"value\":\"3\"},{\"name\":\"edns0\"}]},",
+                "10.96.0.10", "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\nsearch a.b\noptions ndots:3 edns0\n", true);
+    resolver_is("\"dnsConfig\":{\"options\":[{\"name\":\"ndots\",\"value\":\"1\"}]},", NULL,
+                "nameserver 9.9.9.9\nsearch home lan\noptions ndots:1 rotate\n", false);
+}
+
+static void hosts(void **state)
+{
+    (void)state;
+    struct pod *p;
+    struct err err;
+    struct buf out = {0};
+    assert_ok(parse("{" META ",\"spec\":{\"subdomain\":\"sub\",\"hostAliases\":[{\"ip\":\"7.7.7.7\",\"hostnames\":[\"x\",\"y\"]},{\"hostnames\":[\"z\"]}],"
+                    "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}}", &p, &err));
+    struct pod_etc_options o = {.pod = p, .address = "1.1.1.1", .cluster_domain = "d.l"};
+    pod_hosts_build(&o, &out);
+    assert_non_null(strstr(out.data, "\n1.1.1.1\tp.sub.n.svc.d.l\tp\n"));
+    assert_non_null(strstr(out.data, "\n7.7.7.7\tx\ty\n"));
+    assert_null(strstr(out.data, "z"));
+    buf_release(&out);
+    pod_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expands),     cmocka_unit_test(quantities),       cmocka_unit_test(bad_pods),
         cmocka_unit_test(qos_classes), cmocka_unit_test(image_references), cmocka_unit_test(runtime_configuration),
+        cmocka_unit_test(resolvers),   cmocka_unit_test(hosts),
     };
     return RUN_TESTS(tests);
 }

@@ -57,6 +57,8 @@ static void run_through(struct fixture *f, size_t index)
 {
     expect(f, POD_GET_IMAGE, index);
     f->observed.containers[index].image_ready = true;
+    expect(f, POD_FETCH, index);
+    f->observed.containers[index].fetched = true;
     expect(f, POD_START_CONTAINER, index);
     started(f, index);
 }
@@ -173,14 +175,14 @@ static void lost_sandbox_is_made_anew(void **state)
 static void unsupported_is_said(void **state)
 {
     (void)state;
-    struct fixture *f = open_pod("", "{\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}],"
+    struct fixture *f = open_pod("", "{\"volumes\":[{\"name\":\"v\",\"nfs\":{\"server\":\"s\",\"path\":\"/\"}}],"
                                      "\"containers\":[{\"name\":\"a\",\"image\":\"a:1\"}]}");
     expect(f, POD_WAIT, 0);
     struct json_doc *d = json_doc_new();
     struct pod_status_options o = {.pod = f->pod, .observed = &f->observed, .host_ip = "1.2.3.4", .now_ms = 1, .accepted_ms = 1};
     struct json *status = pod_status_build(&o, d);
     struct json *waiting = json_at(json_element(json_get(status, "containerStatuses"), 0), "state.waiting");
-    assert_slice_equal(json_string_at(waiting, "message"), "volume v of type secret is not supported yet");
+    assert_slice_equal(json_string_at(waiting, "message"), "volume v of type nfs is not supported yet");
     json_doc_free(d);
     close_pod(f);
 }

@@ -1,0 +1,36 @@
+/* SubjectAccessReview, authorization.k8s.io/v1: answered, never stored. */
+#include "common/base.h"
+
+#include "apiserver/kinds/types.h"
+
+static const struct field fields_subject_access_review[] = {
+    {.name = "kind", .type = FIELD_STRING},
+    {.name = "apiVersion", .type = FIELD_STRING},
+    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "spec",
+     .type = FIELD_OBJECT,
+     .object = &type_subject_access_review_spec,
+     .proto = 2,
+     .flags = FIELD_ALWAYS},
+    {.name = "status",
+     .type = FIELD_OBJECT,
+     .object = &type_subject_access_review_status,
+     .proto = 3,
+     .flags = FIELD_ALWAYS},
+    {.name = NULL},
+};
+static const struct type type_subject_access_review = {.name = "SubjectAccessReview",
+                                                       .fields = fields_subject_access_review};
+
+const struct kind kind_subjectaccessreview = {
+    .group = "authorization.k8s.io",
+    .version = "v1",
+    .name = "SubjectAccessReview",
+    .plural = "subjectaccessreviews",
+    .singular = "subjectaccessreview",
+    .namespaced = false,
+    .verbs = "create",
+    .type = &type_subject_access_review,
+    .never_stored = true,
+    .no_generation = true,
+};

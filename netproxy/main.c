@@ -1,0 +1,87 @@
+/* netproxy: flags, the real env, run. */
+#include "common/base.h"
+
+#include "common/kube/process.h"
+#include "common/mem.h"
+#include "common/uv_env.h"
+#include "netproxy/netproxy.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define RESOLV_CONF_BYTES_MAX 65536
+
+struct process {
+    struct netproxy *proxy;
+    const char *node_name, *cluster_cidr, *cluster_domain, *dns_address, *resolv_conf;
+    int64_t dns_port;
+};
+
+static int read_resolv_conf(const char *path, struct buf *out, struct err *reterr)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return err_set_errno(reterr, errno, "--resolv-conf %s", path);
+    buf_reserve(out, RESOLV_CONF_BYTES_MAX);
+    out->size = fread(out->data, 1, RESOLV_CONF_BYTES_MAX, file);
+    int rv = ferror(file) != 0 ? err_set(reterr, ERR_IO, "--resolv-conf %s cannot be read", path) : 0;
+    (void)fclose(file); /* it was only read */
+    return rv;
+}
+
+static int start(void *component, struct kube_process *p, struct err *reterr)
+{
+    struct process *me = component;
+    struct buf resolv_conf = {0};
+    if (me->node_name == NULL)
+        return err_set(reterr, ERR_BAD_REQUEST, "--node-name is needed: which endpoints are of this node");
+    if (me->dns_port < 1 || me->dns_port > UINT16_MAX)
+        return err_set(reterr, ERR_BAD_REQUEST, "--dns-port: 1 to 65535");
+    uv_env_add_proc(p->uv);
+    int rv = me->resolv_conf[0] == '\0' ? 0 : read_resolv_conf(me->resolv_conf, &resolv_conf, reterr);
+    struct netproxy_options o = {
+        .client = p->client, .node_name = me->node_name, .cluster_cidr = me->cluster_cidr, .cluster_domain = me->cluster_domain,
+        .dns_address = me->dns_address, .dns_port = (unsigned)me->dns_port, .resolv_conf = buf_slice(&resolv_conf),
+    };
+    if (rv == 0)
+        rv = netproxy_new(p->env, &o, &me->proxy, reterr);
+    buf_release(&resolv_conf);
+    return rv;
+}
+
+static bool ready(void *component) { return netproxy_ready(((struct process *)component)->proxy); }
+static void metrics(void *component, struct buf *out) { netproxy_metrics(((struct process *)component)->proxy, out); }
+
+static void close_proxy(void *component, void (*closed)(void *arg), void *arg)
+{
+    netproxy_close(((struct process *)component)->proxy, closed, arg);
+}
+
+int main(int argc, char **argv)
+{
+    struct process me = {
+        .cluster_cidr = "10.244.0.0/16", .cluster_domain = "cluster.local", .dns_address = "10.96.0.10", .dns_port = 53,
+        .resolv_conf = "/etc/resolv.conf",
+    };
+    const struct flag flags[] = {
+        {"node-name", FLAG_TEXT, &me.node_name, "name of this node", 0, NULL},
+        {"cluster-cidr", FLAG_TEXT, &me.cluster_cidr, "network of all pods; other sources are masqueraded", 0, NULL},
+        {"cluster-domain", FLAG_TEXT, &me.cluster_domain, "domain of the names of services", 0, NULL},
+        {"dns-address", FLAG_TEXT, &me.dns_address, "address of the cluster's DNS, answered on this node; empty: none", 0, NULL},
+        {"dns-port", FLAG_INT, &me.dns_port, "its port", 0, NULL},
+        {"resolv-conf", FLAG_TEXT, &me.resolv_conf, "whose servers are asked for other names; empty: nobody", 0, NULL},
+        {0},
+    };
+    const struct kube_process_spec spec = {
+        .component = "netproxy",
+        .usage = "netproxy: services into packet rules, and cluster DNS, on one node\n"
+                 "usage: netproxy --node-name NAME --apiservers URL,URL --ca FILE --cert FILE --key FILE",
+        .listen_http = "0.0.0.0:10256",
+        .flags = flags,
+        .start = start,
+        .ready = ready,
+        .metrics = metrics,
+        .close = close_proxy,
+    };
+    return kube_process_main(&spec, &me, argc, argv);
+}
