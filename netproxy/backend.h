@@ -19,6 +19,7 @@ int backend_apply(struct backend *b, const struct rules *r, struct err *reterr);
 
 struct backend_figures {
     uint64_t transactions, failures;
+    uint64_t flows_forgotten; /* UDP entries of endpoints that left */
     size_t elements;      /* of all maps and sets */
     size_t last_changed;  /* elements added or removed by the last transaction */
 };

@@ -10,6 +10,7 @@
 #include "common/buf.h"
 #include "common/map.h"
 #include "netproxy/backend.h"
+#include "netproxy/conntrack.h"
 
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -200,6 +201,44 @@ static void command(struct buf *out, const char *verb, struct slice full_key, co
                is_set(map) || verb[0] == 'd' ? "" : " : ", is_set(map) || verb[0] == 'd' ? "" : value);
 }
 
+/* "endpoints 10.96.0.5 . udp . 53 . 0x00000001" and "10.244.1.2 . 53": our own text, written by endpoint_elements(). */
+static bool flow_read(struct slice key, const char *value, struct conntrack_flow *ret)
+{
+    unsigned a[4] = {0}, e[4], port, endpoint_port;
+    struct slice rest = key, map = slice_cut(&rest, ' ');
+    bool read = slice_is(map, "endpoints")
+                    ? sscanf(rest.data, "%3u.%3u.%3u.%3u . udp . %5u", &a[0], &a[1], &a[2], &a[3], &port) == 5
+                    : slice_is(map, "nodeport-endpoints") && sscanf(rest.data, "udp . %5u", &port) == 1;
+    if (!read || sscanf(value, "%3u.%3u.%3u.%3u . %5u", &e[0], &e[1], &e[2], &e[3], &endpoint_port) != 5)
+        return false;
+    *ret = (struct conntrack_flow){
+        .service = a[0] << 24 | a[1] << 16 | a[2] << 8 | a[3],
+        .endpoint = e[0] << 24 | e[1] << 16 | e[2] << 8 | e[3],
+        .service_port = (uint16_t)port,
+        .endpoint_port = (uint16_t)endpoint_port,
+    };
+    return true;
+}
+
+static struct slice flow_key(const struct conntrack_flow *f) { return slice_of(f, sizeof *f); }
+
+/* UDP flows that led somewhere and lead there no longer. An endpoint that only changed its slot is still among the new. */
+static struct buf flows_gone(const struct backend *b, const struct picture *p)
+{
+    struct buf gone = {0};
+    struct map now = {0};
+    struct map_entry *e;
+    struct conntrack_flow f;
+    for (size_t at = 0; b->loaded && (e = map_next(&p->elements, &at)) != NULL;)
+        if (flow_read(map_key(e), e->value, &f))
+            map_put(&now, flow_key(&f), e);
+    for (size_t at = 0; b->loaded && (e = map_next(&b->elements, &at)) != NULL;)
+        if (flow_read(map_key(e), e->value, &f) && map_get(&now, flow_key(&f)) == NULL)
+            buf_append(&gone, &f, sizeof f);
+    map_release(&now);
+    return gone;
+}
+
 /* Removals come before additions: an element that changed is both. */
 static size_t differences(const struct backend *b, const struct picture *p, struct buf *out)
 {
@@ -255,6 +294,17 @@ static int run(struct backend *b, const char *commands, struct err *reterr)
     return err_set(reterr, ERR_IO, "nftables refused the rules: %.300s", why == NULL ? "no reason given" : why);
 }
 
+/* After the rules: before, the next packet would be sent there again. A failure is counted, not an error of the rules. */
+static void forget_flows(struct backend *b, const struct buf *gone)
+{
+    size_t forgotten = 0;
+    if (gone->size == 0)
+        return;
+    int rv = conntrack_forget_udp((const void *)gone->data, gone->size / sizeof(struct conntrack_flow), &forgotten, NULL);
+    b->figures.flows_forgotten += forgotten;
+    b->figures.failures += rv != 0;
+}
+
 int backend_apply(struct backend *b, const struct rules *r, struct err *reterr)
 {
     struct picture p = {.backend = b};
@@ -266,16 +316,19 @@ int backend_apply(struct backend *b, const struct rules *r, struct err *reterr)
         table(&commands);
     buf_append_slice(&commands, buf_slice(&p.made));
     size_t changed = differences(b, &p, &commands);
+    struct buf gone = flows_gone(b, &p);
     if (commands.size > 0)
         rv = run(b, commands.data, reterr);
     if (rv == 0) {
         b->figures.last_changed = changed;
         keep(b, &p);
+        forget_flows(b, &gone);
     } else {
         b->loaded = false;
         release_elements(&p.elements);
         map_release(&p.chains);
     }
+    buf_release(&gone);
     buf_release(&p.made);
     buf_release(&commands);
     return rv;

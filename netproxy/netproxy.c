@@ -44,6 +44,8 @@ struct netproxy {
     unsigned retry_ms;
     uint64_t syncs, synced_ms;
     size_t rules;
+    void (*serving)(void *arg);
+    void *serving_arg;
     void (*closed)(void *arg);
     void *closed_arg;
 };
@@ -192,6 +194,8 @@ static void next_step(struct netproxy *n)
         n->state = NETPROXY_SERVING;
         log_info(n->env->log, "serving", "dns=%s upstreams=%zu", n->dns_address[0] == '\0' ? "none" : n->dns_listen, n->upstream_count);
         watch_api(n);
+        if (n->serving != NULL)
+            n->serving(n->serving_arg);
         return;
     }
     memcpy(n->words, commands[n->step], sizeof n->words);
@@ -239,6 +243,8 @@ int netproxy_new(struct env *env, const struct netproxy_options *o, struct netpr
     n->env = env;
     n->client = o->client;
     n->backend = backend;
+    n->serving = o->serving;
+    n->serving_arg = o->arg;
     n->node_name = mem_strdup(o->node_name);
     n->domain = mem_strdup(o->cluster_domain);
     n->dns_address = mem_strdup(o->dns_address);
@@ -262,9 +268,10 @@ void netproxy_metrics(const struct netproxy *n, struct buf *out)
                     "# TYPE keelson_netproxy_last_changed gauge\nkeelson_netproxy_last_changed %zu\n"
                     "# TYPE keelson_netproxy_syncs_total counter\nkeelson_netproxy_syncs_total %llu\n"
                     "# TYPE keelson_netproxy_transactions_total counter\nkeelson_netproxy_transactions_total %llu\n"
-                    "# TYPE keelson_netproxy_failures_total counter\nkeelson_netproxy_failures_total %llu\n",
+                    "# TYPE keelson_netproxy_failures_total counter\nkeelson_netproxy_failures_total %llu\n"
+                    "# TYPE keelson_netproxy_udp_flows_forgotten_total counter\nkeelson_netproxy_udp_flows_forgotten_total %llu\n",
                n->rules, f.elements, f.last_changed, (unsigned long long)n->syncs, (unsigned long long)f.transactions,
-               (unsigned long long)f.failures);
+               (unsigned long long)f.failures, (unsigned long long)f.flows_forgotten);
     if (n->dns != NULL)
         dns_metrics(n->dns, out);
 }
