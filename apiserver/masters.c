@@ -15,6 +15,7 @@
 #define MASTERS_MAX 32
 #define MASTER_BEAT_MS 3000
 #define MASTER_SILENCE_MS 10000
+#define MASTER_EARLY_MS 100 /* while what every cluster has is not there yet */
 #define MASTER_ADDRESS_MAX 48
 #define LEASE_PREFIX "/registry/masterleases/"
 
@@ -49,7 +50,7 @@ struct masters {
 static void again(struct masters *m)
 {
     m->step = MASTERS_IDLE;
-    loop_timer_start(&m->api->env->loop, &m->timer, MASTER_BEAT_MS);
+    loop_timer_start(&m->api->env->loop, &m->timer, m->api->bootstrapped ? MASTER_BEAT_MS : MASTER_EARLY_MS);
 }
 
 void masters_stop(struct apiserver *a)

@@ -100,6 +100,10 @@ for pod in "${pods[@]}"; do expect "headless" "Address: *${pod%@*}" "$seen"; don
 expect "no such name" "can't find nope.$zone: NXDOMAIN" "$seen"
 expect "reverse" "name = $(tr . - <<<"${pods[0]%@*}").heads.$zone" "$seen"
 
+step "short names, by the pod's own resolver"
+from_pod short "curl -s -m 3 http://web; curl -s -m 3 http://heads.default:8080"
+[ "$(grep -c 'keelson demo' <<<"$seen")" = 2 ] || fail "short names from a pod: $seen"
+
 step "a killed proxy: traffic flows on, and it takes the rules over when it is back"
 kill -9 "$(cut -d' ' -f1 "$CLUSTER_DIR/pids/node-1.netproxy")" || fail "kill netproxy"
 expect "without the proxy" "keelson demo" "$(on_node curl -s -m 3 "$address")"
