@@ -1,6 +1,6 @@
 /* nftables, by maps. A packet is looked up in `service-ips` or `service-nodeports`; the verdict names a chain that says
- * how to choose (at random or by the client's address, masqueraded or not) and among how many. The chain puts a slot number
- * into the mark, and the endpoint is the element (address, protocol, port, slot) of one large map.
+ * how to choose (at random or by the client's address, masqueraded or not) and among how many. The chain puts a slot
+ * number into the mark, and the endpoint is the element (address, protocol, port, slot) of one large map.
  *
  * So a service is elements only, and a change of it is a handful of elements in one transaction, whatever the number of
  * services. Chains exist per way of choosing and number of endpoints, not per service; they are made when first needed.
@@ -63,7 +63,8 @@ static void choose(struct buf *out, const char *kind, bool affinity, size_t coun
                by_port ? "" : "ip daddr . ", by_port ? "nodeport-endpoints" : "endpoints");
 }
 
-/* Cluster addresses: only clients from outside the cluster network are masqueraded, so that their answers come back here. */
+/* Cluster addresses: only clients from outside the cluster network are masqueraded, so that their answers come back
+ * here. */
 static void chain_inner(struct picture *p, const char *kind, const struct rule *r, char name[64])
 {
     bool affinity = r->affinity_seconds > 0;
@@ -160,36 +161,37 @@ static void draw(struct picture *p, const struct rule *r)
 /* Sets and maps come first: chains refer to them, elements refer to chains. */
 static void table(struct buf *out)
 {
-    buf_append_str(out, "add table " TABLE "\ndelete table " TABLE "\ntable " TABLE " {\n"
-        "  comment \"rules of the service proxy\"\n"
-        "  map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
-        "  map service-nodeports { type inet_proto . inet_service : verdict; }\n"
-        "  map no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
-        "  map no-endpoint-nodeports { type inet_proto . inet_service : verdict; }\n"
-        "  map endpoints { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
-        "  map nodeport-endpoints { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
-        "  set hairpin { type ipv4_addr . ipv4_addr; }\n"
-        "  chain mark-masquerade { ct mark set ct mark or " MASQUERADE "; }\n"
-        "  chain reject-chain { meta l4proto tcp reject with tcp reset; reject; }\n"
-        "  chain drop-chain { drop; }\n"
-        "  chain services {\n"
-        "    ip daddr . meta l4proto . th dport vmap @service-ips\n"
-        "    fib daddr type local meta l4proto . th dport vmap @service-nodeports\n"
-        "  }\n"
-        "  chain no-endpoints {\n"
-        "    ip daddr . meta l4proto . th dport vmap @no-endpoint-services\n"
-        "    fib daddr type local meta l4proto . th dport vmap @no-endpoint-nodeports\n"
-        "  }\n"
-        "  chain nat-prerouting { type nat hook prerouting priority dstnat; jump services; }\n"
-        "  chain nat-output { type nat hook output priority -100; jump services; }\n"
-        "  chain nat-postrouting { type nat hook postrouting priority srcnat;\n"
-        "    ct mark and " MASQUERADE " == " MASQUERADE " masquerade fully-random\n"
-        "    ip saddr . ip daddr @hairpin masquerade fully-random\n"
-        "  }\n"
-        "  chain filter-input { type filter hook input priority -110; ct state new jump no-endpoints; }\n"
-        "  chain filter-forward { type filter hook forward priority -110; ct state new jump no-endpoints; }\n"
-        "  chain filter-output { type filter hook output priority -110; ct state new jump no-endpoints; }\n"
-        "}\n");
+    buf_append_str(
+        out, "add table " TABLE "\ndelete table " TABLE "\ntable " TABLE " {\n"
+             "  comment \"rules of the service proxy\"\n"
+             "  map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
+             "  map service-nodeports { type inet_proto . inet_service : verdict; }\n"
+             "  map no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
+             "  map no-endpoint-nodeports { type inet_proto . inet_service : verdict; }\n"
+             "  map endpoints { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
+             "  map nodeport-endpoints { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
+             "  set hairpin { type ipv4_addr . ipv4_addr; }\n"
+             "  chain mark-masquerade { ct mark set ct mark or " MASQUERADE "; }\n"
+             "  chain reject-chain { meta l4proto tcp reject with tcp reset; reject; }\n"
+             "  chain drop-chain { drop; }\n"
+             "  chain services {\n"
+             "    ip daddr . meta l4proto . th dport vmap @service-ips\n"
+             "    fib daddr type local meta l4proto . th dport vmap @service-nodeports\n"
+             "  }\n"
+             "  chain no-endpoints {\n"
+             "    ip daddr . meta l4proto . th dport vmap @no-endpoint-services\n"
+             "    fib daddr type local meta l4proto . th dport vmap @no-endpoint-nodeports\n"
+             "  }\n"
+             "  chain nat-prerouting { type nat hook prerouting priority dstnat; jump services; }\n"
+             "  chain nat-output { type nat hook output priority -100; jump services; }\n"
+             "  chain nat-postrouting { type nat hook postrouting priority srcnat;\n"
+             "    ct mark and " MASQUERADE " == " MASQUERADE " masquerade fully-random\n"
+             "    ip saddr . ip daddr @hairpin masquerade fully-random\n"
+             "  }\n"
+             "  chain filter-input { type filter hook input priority -110; ct state new jump no-endpoints; }\n"
+             "  chain filter-forward { type filter hook forward priority -110; ct state new jump no-endpoints; }\n"
+             "  chain filter-output { type filter hook output priority -110; ct state new jump no-endpoints; }\n"
+             "}\n");
 }
 
 static bool is_set(struct slice map) { return slice_is(map, "hairpin"); }
@@ -222,7 +224,8 @@ static bool flow_read(struct slice key, const char *value, struct conntrack_flow
 
 static struct slice flow_key(const struct conntrack_flow *f) { return slice_of(f, sizeof *f); }
 
-/* UDP flows that led somewhere and lead there no longer. An endpoint that only changed its slot is still among the new. */
+/* UDP flows that led somewhere and lead there no longer. An endpoint that only changed its slot is still among the new.
+ */
 static struct buf flows_gone(const struct backend *b, const struct picture *p)
 {
     struct buf gone = {0};
@@ -294,13 +297,15 @@ static int run(struct backend *b, const char *commands, struct err *reterr)
     return err_set(reterr, ERR_IO, "nftables refused the rules: %.300s", why == NULL ? "no reason given" : why);
 }
 
-/* After the rules: before, the next packet would be sent there again. A failure is counted, not an error of the rules. */
+/* After the rules: before, the next packet would be sent there again. A failure is counted, not an error of the rules.
+ */
 static void forget_flows(struct backend *b, const struct buf *gone)
 {
     size_t forgotten = 0;
     if (gone->size == 0)
         return;
-    int rv = conntrack_forget_udp((const void *)gone->data, gone->size / sizeof(struct conntrack_flow), &forgotten, NULL);
+    int rv =
+        conntrack_forget_udp((const void *)gone->data, gone->size / sizeof(struct conntrack_flow), &forgotten, NULL);
     b->figures.flows_forgotten += forgotten;
     b->figures.failures += rv != 0;
 }
@@ -345,7 +350,8 @@ static bool cidr_valid(const char *text)
 int backend_new(const char *cluster_cidr, struct backend **ret, struct err *reterr)
 {
     if (!cidr_valid(cluster_cidr))
-        return err_set(reterr, ERR_BAD_REQUEST, "--cluster-cidr '%s' is no IPv4 network such as 10.244.0.0/16", cluster_cidr);
+        return err_set(reterr, ERR_BAD_REQUEST, "--cluster-cidr '%s' is no IPv4 network such as 10.244.0.0/16",
+                       cluster_cidr);
     struct backend *b = NEW(struct backend);
     b->cidr = mem_strdup(cluster_cidr);
     b->nft = nft_ctx_new(NFT_CTX_DEFAULT);

@@ -24,7 +24,8 @@ struct tuple {
 };
 
 /* Calls `each` for the attributes in `bytes`; stops at the first that does not fit. */
-static void attributes(struct slice bytes, void (*each)(void *arg, unsigned type, struct slice whole, struct slice value), void *arg)
+static void attributes(struct slice bytes,
+                       void (*each)(void *arg, unsigned type, struct slice whole, struct slice value), void *arg)
 {
     while (bytes.size >= HEADER_BYTES) {
         struct nlattr a;

@@ -33,7 +33,8 @@ static void serving(void *arg)
     struct err err;
     (void)snprintf(address, sizeof address, "%s:%u", me->dns_address, (unsigned)me->dns_metrics_port);
     struct health_options o = {.address = address, .ready = ready, .metrics = metrics, .arg = me};
-    if (me->dns_address[0] != '\0' && me->dns_metrics_port > 0 && health_new(me->process->uv, &o, &me->dns_health, &err) != 0)
+    if (me->dns_address[0] != '\0' && me->dns_metrics_port > 0 &&
+        health_new(me->process->uv, &o, &me->dns_health, &err) != 0)
         log_error(me->process->env->log, "no metrics beside DNS", "reason=\"%s\"", err.message);
 }
 
@@ -63,9 +64,15 @@ static int start(void *component, struct kube_process *p, struct err *reterr)
     uv_env_add_proc(p->uv);
     int rv = me->resolv_conf[0] == '\0' ? 0 : read_resolv_conf(me->resolv_conf, &resolv_conf, reterr);
     struct netproxy_options o = {
-        .client = p->client, .node_name = me->node_name, .cluster_cidr = me->cluster_cidr, .cluster_domain = me->cluster_domain,
-        .dns_address = me->dns_address, .dns_port = (unsigned)me->dns_port, .resolv_conf = buf_slice(&resolv_conf),
-        .serving = serving, .arg = me,
+        .client = p->client,
+        .node_name = me->node_name,
+        .cluster_cidr = me->cluster_cidr,
+        .cluster_domain = me->cluster_domain,
+        .dns_address = me->dns_address,
+        .dns_port = (unsigned)me->dns_port,
+        .resolv_conf = buf_slice(&resolv_conf),
+        .serving = serving,
+        .arg = me,
     };
     if (rv == 0)
         rv = netproxy_new(p->env, &o, &me->proxy, reterr);
@@ -93,14 +100,19 @@ static void close_proxy(void *component, void (*closed)(void *arg), void *arg)
 int main(int argc, char **argv)
 {
     struct process me = {
-        .cluster_cidr = "10.244.0.0/16", .cluster_domain = "cluster.local", .dns_address = "10.96.0.10", .dns_port = 53,
-        .dns_metrics_port = 9153, .resolv_conf = "/etc/resolv.conf",
+        .cluster_cidr = "10.244.0.0/16",
+        .cluster_domain = "cluster.local",
+        .dns_address = "10.96.0.10",
+        .dns_port = 53,
+        .dns_metrics_port = 9153,
+        .resolv_conf = "/etc/resolv.conf",
     };
     const struct flag flags[] = {
         {"node-name", FLAG_TEXT, &me.node_name, "name of this node", 0, NULL},
         {"cluster-cidr", FLAG_TEXT, &me.cluster_cidr, "network of all pods; other sources are masqueraded", 0, NULL},
         {"cluster-domain", FLAG_TEXT, &me.cluster_domain, "domain of the names of services", 0, NULL},
-        {"dns-address", FLAG_TEXT, &me.dns_address, "address of the cluster's DNS, answered on this node; empty: none", 0, NULL},
+        {"dns-address", FLAG_TEXT, &me.dns_address, "address of the cluster's DNS, answered on this node; empty: none",
+         0, NULL},
         {"dns-port", FLAG_INT, &me.dns_port, "its port", 0, NULL},
         {"dns-metrics-port", FLAG_INT, &me.dns_metrics_port, "port of /metrics beside DNS; 0: none", 0, NULL},
         {"resolv-conf", FLAG_TEXT, &me.resolv_conf, "whose servers are asked for other names; empty: nobody", 0, NULL},
