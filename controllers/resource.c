@@ -4,8 +4,12 @@
 #include "controllers/resource.h"
 
 static const struct resource resources[] = {
+    {"clusterrolebindings.rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings",
+     "rbac.authorization.k8s.io/v1", "ClusterRoleBinding", false, true},
+    {"clusterroles.rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1", "clusterroles",
+     "rbac.authorization.k8s.io/v1", "ClusterRole", false, true},
     {"configmaps", "/api/v1", "configmaps", "v1", "ConfigMap", true, true},
-    {"controllerrevisions.apps", "/apis/apps/v1", "controllerrevisions", "apps/v1", "ControllerRevision", true, false},
+    {"controllerrevisions.apps", "/apis/apps/v1", "controllerrevisions", "apps/v1", "ControllerRevision", true, true},
     {"deployments.apps", "/apis/apps/v1", "deployments", "apps/v1", "Deployment", true, true},
     {"endpoints", "/api/v1", "endpoints", "v1", "Endpoints", true, true},
     {"endpointslices.discovery.k8s.io", "/apis/discovery.k8s.io/v1", "endpointslices", "discovery.k8s.io/v1", "EndpointSlice",
@@ -15,14 +19,14 @@ static const struct resource resources[] = {
     {"namespaces", "/api/v1", "namespaces", "v1", "Namespace", false, true},
     {"nodes", "/api/v1", "nodes", "v1", "Node", false, true},
     {"pods", "/api/v1", "pods", "v1", "Pod", true, true},
-    {"podtemplates", "/api/v1", "podtemplates", "v1", "PodTemplate", true, false},
+    {"podtemplates", "/api/v1", "podtemplates", "v1", "PodTemplate", true, true},
     {"replicasets.apps", "/apis/apps/v1", "replicasets", "apps/v1", "ReplicaSet", true, true},
     {"replicationcontrollers", "/api/v1", "replicationcontrollers", "v1", "ReplicationController", true, true},
     {"rolebindings.rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1", "rolebindings",
-     "rbac.authorization.k8s.io/v1", "RoleBinding", true, false},
+     "rbac.authorization.k8s.io/v1", "RoleBinding", true, true},
     {"roles.rbac.authorization.k8s.io", "/apis/rbac.authorization.k8s.io/v1", "roles", "rbac.authorization.k8s.io/v1", "Role",
-     true, false},
-    {"secrets", "/api/v1", "secrets", "v1", "Secret", true, false},
+     true, true},
+    {"secrets", "/api/v1", "secrets", "v1", "Secret", true, true},
     {"serviceaccounts", "/api/v1", "serviceaccounts", "v1", "ServiceAccount", true, true},
     {"services", "/api/v1", "services", "v1", "Service", true, true},
 };

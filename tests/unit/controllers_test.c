@@ -270,6 +270,18 @@ static void deployment_tells_when_its_deadline_has_passed(void **state)
     plan_free(p);
 }
 
+static void deployment_gives_an_undo_its_own_time(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:1", ",\"progressDeadlineSeconds\":60},\"status\":{\"replicas\":4,\"updatedReplicas\":4,\"conditions\":["
+                                "{\"type\":\"Progressing\",\"status\":\"False\",\"reason\":\"ProgressDeadlineExceeded\","
+                                "\"message\":\"ReplicaSet \\\"web-9\\\" has timed out progressing.\",\"lastUpdateTime\":\"2023-11-14T22:12:00Z\"}]");
+    add_set(v, "web-1", "i:1", 4, 0, 1);
+    struct plan *p;
+    assert_slice_equal(progress_after(v, &p), "FoundNewReplicaSet");
+    plan_free(p);
+}
+
 static void deployment_waits_for_its_deadline(void **state)
 {
     struct fake_view *v = *state;
@@ -609,6 +621,7 @@ int main(void)
         CASE(deployment_resizes_in_proportion),
         CASE(deployment_forgets_what_is_beyond_its_history),
         CASE(deployment_tells_when_its_deadline_has_passed),
+        CASE(deployment_gives_an_undo_its_own_time),
         CASE(deployment_waits_for_its_deadline),
         CASE(replicaset_adopts_and_releases),
         CASE(garbage_lets_dependents_go_first),
