@@ -2,6 +2,7 @@
  * All of it is read off the table of kinds. */
 #include "common/base.h"
 
+#include "apiserver/openapi.h"
 #include "apiserver/request.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -292,35 +293,6 @@ static void list_paths(struct api_request *r)
                          "\"/readyz\",\"/version\"]}\n"));
 }
 
-/* Of OpenAPI v3 only what clients need to leave validation to the server: the patch paths with their fieldValidation
- * parameter and the media types of a patch. */
-static void openapi_group(const char *group, const char *version, struct buf *out)
-{
-    const char *comma = "";
-    buf_printf(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" SERVER_VERSION
-                    "\"},\"paths\":{");
-    for (const struct kind *const *i = kinds_all(); *i != NULL; i++) {
-        const struct kind *k = *i;
-        if (k->never_stored || strcmp(k->group, group) != 0 || strcmp(k->version, version) != 0)
-            continue;
-        buf_printf(out,
-                   "%s\"%s%s/%s%s/%s/"
-                   "{name}\":{\"patch\":{\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":"
-                   "\"string\"}},"
-                   "{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}],\"requestBody\":{"
-                   "\"content\":{"
-                   "\"application/json-patch+json\":{\"schema\":{}},\"application/merge-patch+json\":{\"schema\":{}},"
-                   "\"application/"
-                   "strategic-merge-patch+json\":{\"schema\":{}}}},\"responses\":{\"200\":{\"description\":\"OK\"}},"
-                   "\"x-kubernetes-action\":\"patch\",\"x-kubernetes-group-version-kind\":{\"group\":\"%s\","
-                   "\"version\":\"%s\",\"kind\":\"%s\"}}}",
-                   comma, *group == '\0' ? "/api" : "/apis/", group, version,
-                   k->namespaced ? "/namespaces/{namespace}" : "", k->plural, group, version, k->name);
-        comma = ",";
-    }
-    buf_append_str(out, "},\"components\":{\"schemas\":{}}}\n");
-}
-
 static void openapi_index(struct buf *out)
 {
     const char *comma = "";
@@ -330,7 +302,7 @@ static void openapi_index(struct buf *out)
             continue;
         struct buf document = {0};
         const char *root = *(*k)->group == '\0' ? "api" : "apis/";
-        openapi_group((*k)->group, (*k)->version, &document);
+        openapi_document((*k)->group, (*k)->version, &document);
         buf_printf(out, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=%016" PRIX64 "\"}", comma,
                    root, (*k)->group, (*k)->version, root, (*k)->group, (*k)->version,
                    hash_bytes(buf_slice(&document)));
@@ -359,7 +331,7 @@ static bool answer_openapi(struct api_request *r, struct slice path)
             buf_printf(&own, "/openapi/v3/%s%s/%s", *(*k)->group == '\0' ? "api" : "apis/", (*k)->group, (*k)->version);
             known = is_served(*k) && slice_equal(rest, buf_slice(&own));
             if (known)
-                openapi_group((*k)->group, (*k)->version, &out);
+                openapi_document((*k)->group, (*k)->version, &out);
             buf_release(&own);
         }
     }
