@@ -1,5 +1,6 @@
 #include "common/base.h"
 
+#include "apiserver/admission.h"
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/limits.h"
 #include "apiserver/names.h"
@@ -139,6 +140,12 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     schema_default(d, v->kind->type, o);
     if (v->kind->prepare_create != NULL)
         v->kind->prepare_create(d, o);
+    if (v->kind == &kind_pod) {
+        code = admission_service_account(v, d, o, f);
+        if (code != 0)
+            return code;
+        schema_default(d, v->kind->type, o); /* of what admission added */
+    }
     code = validate(v, o, NULL, f);
     if (code == 0)
         code = allocate(v, d, o, f);

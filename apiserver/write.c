@@ -6,6 +6,7 @@
  * the revision it was decided on and brings the newer object back when it lost. */
 #include "common/base.h"
 
+#include "apiserver/admission.h"
 #include "apiserver/patch.h"
 #include "apiserver/proto.h"
 #include "apiserver/request.h"
@@ -29,6 +30,7 @@ struct write {
     struct delete_options options;
     bool dry_run, creating; /* creating: the object is not there, and the verb makes it */
     bool from_cache, strict;
+    bool evicting; /* the deletion that an Eviction asks for */
     int attempts;
     int64_t revision;    /* of the object decided on */
     struct buf key, old; /* store key; its stored bytes */
@@ -189,7 +191,7 @@ static void answer_written(struct api_request *r, int64_t revision)
         collection_next(r);
         return;
     }
-    if (w->kind == WRITE_BIND) {
+    if (w->kind == WRITE_BIND || w->evicting) {
         request_answer(
             r, 201, "application/json",
             SLICE("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}\n"));
@@ -518,10 +520,32 @@ static void take_created_name(struct api_request *r)
     request_key(r, buf_slice(&w->name), &w->key);
 }
 
-static void decide_create(struct api_request *r, const struct verb_facts *v)
+static struct cached *namespace_object(const struct api_request *r, const struct kind *k, struct slice name)
+{
+    struct buf key = {0};
+    buf_printf(&key, "%.*s/%.*s", SLICE_ARGS(r->route.namespace), SLICE_ARGS(name));
+    struct cached *o = watch_cache_get(r->api->caches[kinds_index(k)], buf_slice(&key));
+    buf_release(&key);
+    return o;
+}
+
+/* The account that a new pod asks for, from the cache. */
+static void find_account(struct api_request *r, struct verb_facts *v)
+{
+    struct json *tree = NULL;
+    struct cached *o = namespace_object(r, &kind_serviceaccount, admission_account_name(r->write->body));
+    if (o != NULL && json_parse(r->doc, bytes_slice(o->json), &tree, NULL) == 0)
+        v->account = tree;
+    v->mounts_tokens =
+        r->api->token_key != NULL && namespace_object(r, &kind_configmap, SLICE("kube-root-ca.crt")) != NULL;
+}
+
+static void decide_create(struct api_request *r, struct verb_facts *v)
 {
     struct write *w = r->write;
     w->creating = true;
+    if (r->route.kind == &kind_pod)
+        find_account(r, v);
     if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure))) {
         w->from_cache = false;
         request_fail(r);
@@ -713,6 +737,21 @@ static int dry_run_value(struct api_request *r, struct slice word)
     return 0;
 }
 
+static int delete_options_rest(struct api_request *r, const struct json *options)
+{
+    struct write *w = r->write;
+    int code = 0;
+    w->options.grace_seconds = json_int_at(options, "gracePeriodSeconds", w->options.grace_seconds);
+    w->options.uid = json_string_at(options, "preconditions.uid");
+    w->options.resource_version = json_string_at(options, "preconditions.resourceVersion");
+    struct json_iterator i = json_iterate(json_get(options, "dryRun"));
+    while (code == 0 && json_next(&i))
+        code = dry_run_value(r, json_string(i.value));
+    return code != 0
+               ? code
+               : propagation(r, json_string_at(options, "propagationPolicy"), json_get(options, "orphanDependents"));
+}
+
 /* DeleteOptions stand in the body, or in the query where there is none. */
 static int parse_delete(struct api_request *r)
 {
@@ -735,15 +774,27 @@ static int parse_delete(struct api_request *r)
     }
     if (code != 0)
         return code;
-    w->options.grace_seconds = json_int_at(options, "gracePeriodSeconds", w->options.grace_seconds);
-    w->options.uid = json_string_at(options, "preconditions.uid");
-    w->options.resource_version = json_string_at(options, "preconditions.resourceVersion");
-    struct json_iterator i = json_iterate(json_get(options, "dryRun"));
-    while (code == 0 && json_next(&i))
-        code = dry_run_value(r, json_string(i.value));
-    return code != 0
-               ? code
-               : propagation(r, json_string_at(options, "propagationPolicy"), json_get(options, "orphanDependents"));
+    return delete_options_rest(r, options);
+}
+
+/* POST pods/NAME/eviction: a deletion with the options inside. No disruption budgets stand against it yet. */
+static int parse_eviction(struct api_request *r)
+{
+    struct write *w = r->write;
+    struct json *eviction = NULL;
+    struct err why;
+    int code = parse_object(r);
+    w->kind = WRITE_DELETE;
+    w->evicting = true;
+    w->options.grace_seconds = -1;
+    if (code == 0 && schema_decode(r->doc, kind_eviction.type, w->body, NULL, &eviction, &why) != 0)
+        code = decode_failure(&r->failure, &kind_eviction, &why);
+    struct slice name = json_string_at(eviction, "metadata.name");
+    if (code == 0 && name.size > 0 && !slice_equal(name, r->route.name))
+        code =
+            failure_set(&r->failure, ERR_BAD_REQUEST, "name in URL does not match name in Eviction object: %.*s, %.*s",
+                        SLICE_ARGS(r->route.name), SLICE_ARGS(name));
+    return code == 0 ? delete_options_rest(r, json_get(eviction, "deleteOptions")) : code;
 }
 
 static int parse_query(struct api_request *r)
@@ -820,6 +871,8 @@ static int parse(struct api_request *r)
     if (code != 0)
         return code;
     if (strcmp(r->route.verb, "create") == 0) {
+        if (strcmp(sub, "eviction") == 0)
+            return parse_eviction(r);
         w->kind = strcmp(sub, "binding") == 0 ? WRITE_BIND : WRITE_CREATE;
         return parse_object(r);
     }

@@ -503,6 +503,7 @@ static const char *const short_names[] = {"po", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
     {"binding", "", "v1", "Binding", "create"},
+    {"eviction", "policy", "v1", "Eviction", "create"},
     {"log", "", "v1", "Pod", "get"},
     {"status", "", "v1", "Pod", "get,patch,update"},
     {.name = NULL},
