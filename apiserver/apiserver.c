@@ -113,6 +113,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     a->bookmark_ms = o->bookmark_ms == 0 ? BOOKMARK_MS : o->bookmark_ms;
     list_init(&a->requests);
     list_init(&a->ops);
+    list_init(&a->mends);
     deferred_init(&a->finish, finish_close);
     timer_init(&a->probe, probe_fire);
     metrics_make(a);
@@ -158,6 +159,7 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
         store_cancel(a->store, &a->probe_call->call);
     bootstrap_stop(a);
     masters_stop(a);
+    claims_stop(a);
     LIST_FOR_EACH(node, &a->requests)
     end_request(container_of(node, struct api_request, link));
     LIST_FOR_EACH(node, &a->ops)

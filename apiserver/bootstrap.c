@@ -215,7 +215,12 @@ static void bootstrap_step(struct timer *t)
     while (b->next < ARRAY_LEN(seeds) && is_there(a, &seeds[b->next]))
         b->next++;
     if (b->next == ARRAY_LEN(seeds)) {
+        if (!watch_cache_synced(a->caches[kinds_index(&kind_service)])) {
+            loop_timer_start(&a->env->loop, t, CACHE_RETRY_MS);
+            return;
+        }
         a->bootstrapped = true;
+        claims_mend(a);
         log_info(a->env->log, "what every cluster has is there", "objects=%zu", ARRAY_LEN(seeds));
         bootstrap_free(b);
         return;

@@ -28,7 +28,7 @@ struct apiserver {
     const struct jwt_key *token_key; /* NULL: no tokens */
     unsigned bookmark_ms;
     struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
-    struct list requests, ops;
+    struct list requests, ops, mends;
     size_t request_count;
     struct metrics *metrics;
     struct api_metrics count;
@@ -152,6 +152,9 @@ void bootstrap_stop(struct apiserver *a);
 void bootstrap_free(struct bootstrap *b);
 /* masters.c: which apiservers are alive, and the endpoints of the Service `kubernetes`. */
 void masters_start(struct apiserver *a);
+/* claims.c: compares claims with their objects, once the caches are whole. */
+void claims_mend(struct apiserver *a);
+void claims_stop(struct apiserver *a);
 void masters_stop(struct apiserver *a);
 void masters_free(struct masters *m);
 
