@@ -277,6 +277,8 @@ static int bind_token(struct api_request *r, const struct json *ref, struct json
                                      SLICE_ARGS(uid));
     struct slice account = json_string_at(object, "spec.serviceAccountName"),
                  node = json_string_at(object, "spec.nodeName");
+    if (account.size == 0) /* as nodes read a pod that names none */
+        account = SLICE("default");
     if (k == &kind_pod && !slice_equal(account, r->route.name))
         return token_invalid(r, "spec.boundObjectRef", json_get(ref, "name"),
                              "the pod runs as another service account");

@@ -119,8 +119,6 @@ static void wants(void *arg, struct object *owner)
 void claim_keys(const struct view *v, const char *resource, bool map, struct object *orphan,
                 void (*add)(void *arg, struct slice key), void *arg)
 {
-    if (orphan->deleting)
-        return;
     struct json_doc *d = json_doc_new();
     struct wanting w = {.orphan = orphan, .map = map, .add = add, .arg = arg};
     w.labels = json_at(object_tree(orphan, d), "metadata.labels");

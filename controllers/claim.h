@@ -13,7 +13,7 @@
 size_t claim_owned(const struct view *v, struct plan *p, const char *resource, const struct json *owner,
                    const struct selector *s, void (*each)(void *arg, struct object *o, struct json *tree), void *arg);
 
-/* The keys of the owners in `resource` that want `orphan`: same namespace, selector matching. `map`: their selector is a
+/* The keys of those in `resource` that select `orphan`: same namespace, selector matching, whether it is going or not. `map`: their selector is a
  * plain map of labels (ReplicationController), not a LabelSelector. */
 void claim_keys(const struct view *v, const char *resource, bool map, struct object *orphan,
                 void (*add)(void *arg, struct slice key), void *arg);

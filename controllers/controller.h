@@ -14,6 +14,7 @@ struct view {
                   void (*each)(void *arg, struct object *o), void *arg);
     void (*list)(const struct view *v, const char *resource, void (*each)(void *arg, struct object *o), void *arg);
     int64_t wall_us;
+    struct slice root_ca; /* PEM of the authority behind the apiservers; empty: not told */
     void *impl;
 };
 

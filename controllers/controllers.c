@@ -8,6 +8,7 @@ struct controllers {
     struct env *env;
     struct kube_client *client;
     struct leader *leader;
+    struct buf root_ca;
     void (*closed)(void *arg);
     void *closed_arg;
 };
@@ -15,7 +16,7 @@ struct controllers {
 static void *start(void *arg)
 {
     struct controllers *c = arg;
-    return controller_runtime_new(c->env, c->client);
+    return controller_runtime_new(c->env, c->client, buf_slice(&c->root_ca));
 }
 
 static void close_runtime(void *session, void (*closed)(void *arg), void *arg)
@@ -28,6 +29,7 @@ struct controllers *controllers_new(struct env *env, const struct controllers_op
     struct controllers *c = NEW(struct controllers);
     c->env = env;
     c->client = o->client;
+    buf_append_slice(&c->root_ca, o->root_ca);
     struct leader_options lease = {
         .lease = "kube-controller-manager",
         .identity = o->identity,
@@ -49,6 +51,7 @@ static void leader_closed(void *arg)
     struct controllers *c = arg;
     void (*closed)(void *arg) = c->closed;
     void *closed_arg = c->closed_arg;
+    buf_release(&c->root_ca);
     mem_free(c);
     closed(closed_arg);
 }

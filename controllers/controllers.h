@@ -13,6 +13,7 @@ struct controllers;
 struct controllers_options {
     struct kube_client *client; /* outlives it */
     const char *identity;       /* unique per process */
+    struct slice root_ca;       /* PEM, copied; for kube-root-ca.crt; empty: none is published */
     unsigned lease_ms, renew_ms, retry_ms; /* of the leader's Lease; 0: 5000, 3500, 1000 */
 };
 
@@ -20,8 +21,9 @@ struct controllers *controllers_new(struct env *env, const struct controllers_op
 bool controllers_leads(const struct controllers *c);
 void controllers_close(struct controllers *c, void (*closed)(void *arg), void *arg);
 
-extern const struct controller controller_deployment, controller_garbage, controller_namespace,
-    controller_node_lifecycle, controller_pod_gc, controller_replicaset, controller_taint_eviction;
+extern const struct controller controller_deployment, controller_endpoints, controller_endpointslice, controller_garbage,
+    controller_namespace, controller_node_lifecycle, controller_pod_gc, controller_replicaset,
+    controller_replication_controller, controller_root_ca, controller_service_account, controller_taint_eviction;
 
 /* Adds "namespace/name" of the controller owner of `o` when it is of that kind. */
 void controller_owner_key(struct object *o, const char *kind, void (*add)(void *arg, struct slice key), void *arg);

@@ -8,7 +8,7 @@ static void set_keys(const struct view *v, struct object *set, void (*add)(void 
 {
     if (set->controller_uid != NULL)
         controller_owner_key(set, "Deployment", add, arg);
-    else
+    else if (!set->deleting)
         claim_keys(v, "deployments.apps", false, set, add, arg);
 }
 

@@ -72,6 +72,13 @@ static const char *about_set(struct rollout *r, const char *what)
     return arena_printf(&r->plan->arena, "ReplicaSet \"%.*s\" %s", SLICE_ARGS(r->current->object->name), what);
 }
 
+/* A deadline missed by another set than the current one is history: an undo gets its own time. */
+static bool about_current(struct rollout *r, const struct json *condition)
+{
+    return r->current == NULL ||
+           slice_is(json_string_at(condition, "message"), about_set(r, "has timed out progressing."));
+}
+
 static void judge_progress(struct rollout *r)
 {
     const struct json *condition = condition_find(r->status, "Progressing");
@@ -81,6 +88,8 @@ static void judge_progress(struct rollout *r)
         return;
     if (rollout_complete(r))
         rollout_progress(r, "True", NEW_SET_AVAILABLE, about_set(r, "has successfully progressed."));
+    else if (has_reason(condition, DEADLINE_EXCEEDED) && !about_current(r, condition))
+        rollout_progress(r, "True", "FoundNewReplicaSet", about_set(r, "is the new one."));
     else if (condition == NULL || moved(r))
         rollout_progress(r, "True", "ReplicaSetUpdated", about_set(r, "is progressing."));
     else if (has_reason(condition, NEW_SET_AVAILABLE) || has_reason(condition, DEADLINE_EXCEEDED))

@@ -26,13 +26,15 @@ static const struct controller_watch node_lifecycle_watches[] = {
 };
 
 /* How long until the node counts as silent, in ms; 0: it does. */
-static uint64_t time_left(const struct view *v, const struct json *node, struct slice name, struct plan *plan)
+static uint64_t time_left(const struct view *v, const struct object *o, const struct json *node, struct plan *plan)
 {
     struct object *lease = v->get(v, "leases.coordination.k8s.io",
-                                  slice_str(arena_printf(&plan->arena, LEASES "/%.*s", SLICE_ARGS(name))));
+                                  slice_str(arena_printf(&plan->arena, LEASES "/%.*s", SLICE_ARGS(o->name))));
     int64_t since = 0, grace_us = NODE_GRACE_MS * 1000;
     if (lease != NULL) {
-        since = lease->seen_us;
+        /* A status that says Ready is news from the agent as well: one that comes back writes it before its Lease. */
+        bool ready = slice_is(json_string_at(condition_find(json_get(node, "status"), "Ready"), "status"), "True");
+        since = ready ? MAX(lease->seen_us, o->seen_us) : lease->seen_us;
     } else {
         grace_us = NODE_STARTUP_GRACE_MS * 1000;
         if (time_parse(json_string_at(node, "metadata.creationTimestamp"), &since) != 0)
@@ -173,7 +175,7 @@ static void node_lifecycle_reconcile(const struct view *v, struct slice key, str
     struct json *status = json_copy(plan->doc, json_get(node, "status"));
     if (status == NULL)
         status = json_new_object(plan->doc);
-    plan->again_ms = time_left(v, node, o->name, plan);
+    plan->again_ms = time_left(v, o, node, plan);
     if (plan->again_ms == 0)
         set_unknown(v, plan, status);
     bool ready = slice_is(json_string_at(condition_find(status, "Ready"), "status"), "True");

@@ -19,11 +19,16 @@
 /* The table: one row each. */
 static const struct controller *const controllers_table[] = {
     &controller_deployment,
+    &controller_endpoints,
+    &controller_endpointslice,
     &controller_garbage,
     &controller_namespace,
     &controller_node_lifecycle,
     &controller_pod_gc,
     &controller_replicaset,
+    &controller_replication_controller,
+    &controller_root_ca,
+    &controller_service_account,
     &controller_taint_eviction,
 };
 
@@ -134,6 +139,7 @@ static void enqueue(struct controller_runtime *r, const char *resource, struct o
     }
 }
 
+/* What an object was leads to other keys than what it is: another owner, other selectors. */
 static bool same_owner(const struct object *a, const struct object *b)
 {
     return a->controller_uid == NULL ? b->controller_uid == NULL
@@ -148,7 +154,7 @@ static void changed(void *arg, struct object *old, struct object *new)
     const char *resource = resource_at(c->index)->name;
     if (c->runtime->closing)
         return;
-    if (old != NULL && (new == NULL || !same_owner(old, new)))
+    if (old != NULL && (new == NULL || !same_owner(old, new) || old->labels_hash != new->labels_hash))
         enqueue(c->runtime, resource, old);
     if (new != NULL)
         enqueue(c->runtime, resource, new);
@@ -486,13 +492,13 @@ static void runtime_free(struct deferred *d)
     closed(arg);
 }
 
-struct controller_runtime *controller_runtime_new(struct env *env, struct kube_client *client)
+struct controller_runtime *controller_runtime_new(struct env *env, struct kube_client *client, struct slice root_ca)
 {
     ASSERT(resource_count() <= CONTROLLER_RESOURCES_MAX);
     struct controller_runtime *r = NEW(struct controller_runtime);
     r->env = env;
     r->client = client;
-    r->view = (struct view){view_get, view_owned, view_list, 0, r};
+    r->view = (struct view){.get = view_get, .owned = view_owned, .list = view_list, .root_ca = root_ca, .impl = r};
     list_init(&r->jobs);
     timer_init(&r->resync, resync);
     deferred_init(&r->closed_turn, runtime_free);

@@ -8,7 +8,8 @@
 
 struct controller_runtime;
 
-struct controller_runtime *controller_runtime_new(struct env *env, struct kube_client *client);
+/* `root_ca` is borrowed for its life. */
+struct controller_runtime *controller_runtime_new(struct env *env, struct kube_client *client, struct slice root_ca);
 /* Starts nothing more, cancels what is under way, then calls `closed`. */
 void controller_runtime_close(struct controller_runtime *r, void (*closed)(void *arg), void *arg);
 

@@ -9,7 +9,8 @@
 
 struct backend;
 
-/* `cluster_cidr` ("10.244.0.0/16"): sources outside of it are masqueraded. Nothing is touched before the first apply. */
+/* `cluster_cidr` ("10.244.0.0/16"): sources outside of it are masqueraded. Nothing is touched before the first apply.
+ */
 int backend_new(const char *cluster_cidr, struct backend **ret, struct err *reterr);
 void backend_free(struct backend *b); /* the rules stay: traffic flows on while the proxy restarts */
 
@@ -19,8 +20,9 @@ int backend_apply(struct backend *b, const struct rules *r, struct err *reterr);
 
 struct backend_figures {
     uint64_t transactions, failures;
-    size_t elements;      /* of all maps and sets */
-    size_t last_changed;  /* elements added or removed by the last transaction */
+    uint64_t flows_forgotten; /* UDP entries of endpoints that left */
+    size_t elements;          /* of all maps and sets */
+    size_t last_changed;      /* elements added or removed by the last transaction */
 };
 struct backend_figures backend_figures(const struct backend *b);
 

@@ -1,6 +1,6 @@
 /* nftables, by maps. A packet is looked up in `service-ips` or `service-nodeports`; the verdict names a chain that says
- * how to choose (at random or by the client's address, masqueraded or not) and among how many. The chain puts a slot number
- * into the mark, and the endpoint is the element (address, protocol, port, slot) of one large map.
+ * how to choose (at random or by the client's address, masqueraded or not) and among how many. The chain puts a slot
+ * number into the mark, and the endpoint is the element (address, protocol, port, slot) of one large map.
  *
  * So a service is elements only, and a change of it is a handful of elements in one transaction, whatever the number of
  * services. Chains exist per way of choosing and number of endpoints, not per service; they are made when first needed.
@@ -10,6 +10,7 @@
 #include "common/buf.h"
 #include "common/map.h"
 #include "netproxy/backend.h"
+#include "netproxy/conntrack.h"
 
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -62,7 +63,8 @@ static void choose(struct buf *out, const char *kind, bool affinity, size_t coun
                by_port ? "" : "ip daddr . ", by_port ? "nodeport-endpoints" : "endpoints");
 }
 
-/* Cluster addresses: only clients from outside the cluster network are masqueraded, so that their answers come back here. */
+/* Cluster addresses: only clients from outside the cluster network are masqueraded, so that their answers come back
+ * here. */
 static void chain_inner(struct picture *p, const char *kind, const struct rule *r, char name[64])
 {
     bool affinity = r->affinity_seconds > 0;
@@ -159,36 +161,37 @@ static void draw(struct picture *p, const struct rule *r)
 /* Sets and maps come first: chains refer to them, elements refer to chains. */
 static void table(struct buf *out)
 {
-    buf_append_str(out, "add table " TABLE "\ndelete table " TABLE "\ntable " TABLE " {\n"
-        "  comment \"rules of the service proxy\"\n"
-        "  map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
-        "  map service-nodeports { type inet_proto . inet_service : verdict; }\n"
-        "  map no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
-        "  map no-endpoint-nodeports { type inet_proto . inet_service : verdict; }\n"
-        "  map endpoints { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
-        "  map nodeport-endpoints { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
-        "  set hairpin { type ipv4_addr . ipv4_addr; }\n"
-        "  chain mark-masquerade { ct mark set ct mark or " MASQUERADE "; }\n"
-        "  chain reject-chain { meta l4proto tcp reject with tcp reset; reject; }\n"
-        "  chain drop-chain { drop; }\n"
-        "  chain services {\n"
-        "    ip daddr . meta l4proto . th dport vmap @service-ips\n"
-        "    fib daddr type local meta l4proto . th dport vmap @service-nodeports\n"
-        "  }\n"
-        "  chain no-endpoints {\n"
-        "    ip daddr . meta l4proto . th dport vmap @no-endpoint-services\n"
-        "    fib daddr type local meta l4proto . th dport vmap @no-endpoint-nodeports\n"
-        "  }\n"
-        "  chain nat-prerouting { type nat hook prerouting priority dstnat; jump services; }\n"
-        "  chain nat-output { type nat hook output priority -100; jump services; }\n"
-        "  chain nat-postrouting { type nat hook postrouting priority srcnat;\n"
-        "    ct mark and " MASQUERADE " == " MASQUERADE " masquerade fully-random\n"
-        "    ip saddr . ip daddr @hairpin masquerade fully-random\n"
-        "  }\n"
-        "  chain filter-input { type filter hook input priority -110; ct state new jump no-endpoints; }\n"
-        "  chain filter-forward { type filter hook forward priority -110; ct state new jump no-endpoints; }\n"
-        "  chain filter-output { type filter hook output priority -110; ct state new jump no-endpoints; }\n"
-        "}\n");
+    buf_append_str(
+        out, "add table " TABLE "\ndelete table " TABLE "\ntable " TABLE " {\n"
+             "  comment \"rules of the service proxy\"\n"
+             "  map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
+             "  map service-nodeports { type inet_proto . inet_service : verdict; }\n"
+             "  map no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict; }\n"
+             "  map no-endpoint-nodeports { type inet_proto . inet_service : verdict; }\n"
+             "  map endpoints { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
+             "  map nodeport-endpoints { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
+             "  set hairpin { type ipv4_addr . ipv4_addr; }\n"
+             "  chain mark-masquerade { ct mark set ct mark or " MASQUERADE "; }\n"
+             "  chain reject-chain { meta l4proto tcp reject with tcp reset; reject; }\n"
+             "  chain drop-chain { drop; }\n"
+             "  chain services {\n"
+             "    ip daddr . meta l4proto . th dport vmap @service-ips\n"
+             "    fib daddr type local meta l4proto . th dport vmap @service-nodeports\n"
+             "  }\n"
+             "  chain no-endpoints {\n"
+             "    ip daddr . meta l4proto . th dport vmap @no-endpoint-services\n"
+             "    fib daddr type local meta l4proto . th dport vmap @no-endpoint-nodeports\n"
+             "  }\n"
+             "  chain nat-prerouting { type nat hook prerouting priority dstnat; jump services; }\n"
+             "  chain nat-output { type nat hook output priority -100; jump services; }\n"
+             "  chain nat-postrouting { type nat hook postrouting priority srcnat;\n"
+             "    ct mark and " MASQUERADE " == " MASQUERADE " masquerade fully-random\n"
+             "    ip saddr . ip daddr @hairpin masquerade fully-random\n"
+             "  }\n"
+             "  chain filter-input { type filter hook input priority -110; ct state new jump no-endpoints; }\n"
+             "  chain filter-forward { type filter hook forward priority -110; ct state new jump no-endpoints; }\n"
+             "  chain filter-output { type filter hook output priority -110; ct state new jump no-endpoints; }\n"
+             "}\n");
 }
 
 static bool is_set(struct slice map) { return slice_is(map, "hairpin"); }
@@ -198,6 +201,45 @@ static void command(struct buf *out, const char *verb, struct slice full_key, co
     struct slice key = full_key, map = slice_cut(&key, ' ');
     buf_printf(out, "%s element " TABLE " %.*s { %.*s%s%s }\n", verb, SLICE_ARGS(map), SLICE_ARGS(key),
                is_set(map) || verb[0] == 'd' ? "" : " : ", is_set(map) || verb[0] == 'd' ? "" : value);
+}
+
+/* "endpoints 10.96.0.5 . udp . 53 . 0x00000001" and "10.244.1.2 . 53": our own text, written by endpoint_elements(). */
+static bool flow_read(struct slice key, const char *value, struct conntrack_flow *ret)
+{
+    unsigned a[4] = {0}, e[4], port, endpoint_port;
+    struct slice rest = key, map = slice_cut(&rest, ' ');
+    bool read = slice_is(map, "endpoints")
+                    ? sscanf(rest.data, "%3u.%3u.%3u.%3u . udp . %5u", &a[0], &a[1], &a[2], &a[3], &port) == 5
+                    : slice_is(map, "nodeport-endpoints") && sscanf(rest.data, "udp . %5u", &port) == 1;
+    if (!read || sscanf(value, "%3u.%3u.%3u.%3u . %5u", &e[0], &e[1], &e[2], &e[3], &endpoint_port) != 5)
+        return false;
+    *ret = (struct conntrack_flow){
+        .service = a[0] << 24 | a[1] << 16 | a[2] << 8 | a[3],
+        .endpoint = e[0] << 24 | e[1] << 16 | e[2] << 8 | e[3],
+        .service_port = (uint16_t)port,
+        .endpoint_port = (uint16_t)endpoint_port,
+    };
+    return true;
+}
+
+static struct slice flow_key(const struct conntrack_flow *f) { return slice_of(f, sizeof *f); }
+
+/* UDP flows that led somewhere and lead there no longer. An endpoint that only changed its slot is still among the new.
+ */
+static struct buf flows_gone(const struct backend *b, const struct picture *p)
+{
+    struct buf gone = {0};
+    struct map now = {0};
+    struct map_entry *e;
+    struct conntrack_flow f;
+    for (size_t at = 0; b->loaded && (e = map_next(&p->elements, &at)) != NULL;)
+        if (flow_read(map_key(e), e->value, &f))
+            map_put(&now, flow_key(&f), e);
+    for (size_t at = 0; b->loaded && (e = map_next(&b->elements, &at)) != NULL;)
+        if (flow_read(map_key(e), e->value, &f) && map_get(&now, flow_key(&f)) == NULL)
+            buf_append(&gone, &f, sizeof f);
+    map_release(&now);
+    return gone;
 }
 
 /* Removals come before additions: an element that changed is both. */
@@ -255,6 +297,19 @@ static int run(struct backend *b, const char *commands, struct err *reterr)
     return err_set(reterr, ERR_IO, "nftables refused the rules: %.300s", why == NULL ? "no reason given" : why);
 }
 
+/* After the rules: before, the next packet would be sent there again. A failure is counted, not an error of the rules.
+ */
+static void forget_flows(struct backend *b, const struct buf *gone)
+{
+    size_t forgotten = 0;
+    if (gone->size == 0)
+        return;
+    int rv =
+        conntrack_forget_udp((const void *)gone->data, gone->size / sizeof(struct conntrack_flow), &forgotten, NULL);
+    b->figures.flows_forgotten += forgotten;
+    b->figures.failures += rv != 0;
+}
+
 int backend_apply(struct backend *b, const struct rules *r, struct err *reterr)
 {
     struct picture p = {.backend = b};
@@ -266,16 +321,19 @@ int backend_apply(struct backend *b, const struct rules *r, struct err *reterr)
         table(&commands);
     buf_append_slice(&commands, buf_slice(&p.made));
     size_t changed = differences(b, &p, &commands);
+    struct buf gone = flows_gone(b, &p);
     if (commands.size > 0)
         rv = run(b, commands.data, reterr);
     if (rv == 0) {
         b->figures.last_changed = changed;
         keep(b, &p);
+        forget_flows(b, &gone);
     } else {
         b->loaded = false;
         release_elements(&p.elements);
         map_release(&p.chains);
     }
+    buf_release(&gone);
     buf_release(&p.made);
     buf_release(&commands);
     return rv;
@@ -292,7 +350,8 @@ static bool cidr_valid(const char *text)
 int backend_new(const char *cluster_cidr, struct backend **ret, struct err *reterr)
 {
     if (!cidr_valid(cluster_cidr))
-        return err_set(reterr, ERR_BAD_REQUEST, "--cluster-cidr '%s' is no IPv4 network such as 10.244.0.0/16", cluster_cidr);
+        return err_set(reterr, ERR_BAD_REQUEST, "--cluster-cidr '%s' is no IPv4 network such as 10.244.0.0/16",
+                       cluster_cidr);
     struct backend *b = NEW(struct backend);
     b->cidr = mem_strdup(cluster_cidr);
     b->nft = nft_ctx_new(NFT_CTX_DEFAULT);

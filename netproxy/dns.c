@@ -3,8 +3,8 @@
  *   received ──▶ in the zone ────────────────▶ answered
  *        └─────▶ foreign, or an alias that leads out ──▶ forward: asked upstream ──▶ answered
  *                                                          │ no answer in time: the next server; none left: failed
- * A forward has a socket of its own, so that neither its port nor its number can be guessed from outside. Questions over
- * TCP are forwarded over TCP: their answers may be larger than a datagram. */
+ * A forward has a socket of its own, so that neither its port nor its number can be guessed from outside. Questions
+ * over TCP are forwarded over TCP: their answers may be larger than a datagram. */
 #include "common/base.h"
 
 #include "common/mem.h"
@@ -38,7 +38,7 @@ struct forward {
     char from[NET_ADDRESS_MAX]; /* a datagram's sender */
     struct client *client;      /* TCP; NULL once it has left */
     const struct dns_record *aliases[ALIASES_MAX];
-    struct buf alias_text;      /* owns what `aliases` borrow: the zone may change meanwhile */
+    struct buf alias_text; /* owns what `aliases` borrow: the zone may change meanwhile */
     struct dns_record alias_copies[ALIASES_MAX];
     size_t alias_count;
     size_t answer_bytes;
@@ -165,13 +165,15 @@ static void forward_answer(struct forward *f, struct slice message)
 
 static bool is_answer(const struct forward *f, struct slice message)
 {
-    return message.size >= DNS_HEADER_BYTES && memcmp(message.data, f->asked.data, 2) == 0 && ((uint8_t)message.data[2] & 0x80) != 0;
+    return message.size >= DNS_HEADER_BYTES && memcmp(message.data, f->asked.data, 2) == 0 &&
+           ((uint8_t)message.data[2] & 0x80) != 0;
 }
 
 static void on_datagram(struct net_datagram *socket, const char *from, struct slice bytes)
 {
     struct forward *f = container_of(socket, struct forward, socket);
-    if (!f->done && f->upstream < f->dns->upstream_count && strcmp(from, f->dns->upstreams[f->upstream]) == 0 && is_answer(f, bytes))
+    if (!f->done && f->upstream < f->dns->upstream_count && strcmp(from, f->dns->upstreams[f->upstream]) == 0 &&
+        is_answer(f, bytes))
         forward_answer(f, bytes);
 }
 
@@ -317,7 +319,8 @@ static const struct dns_record *authority(const struct dns *d)
     return count == 1 ? found : NULL;
 }
 
-static bool leads_out(const struct dns *d, const struct dns_question *q, const struct dns_record *const *found, size_t count)
+static bool leads_out(const struct dns *d, const struct dns_question *q, const struct dns_record *const *found,
+                      size_t count)
 {
     const struct dns_record *last = count == 0 ? NULL : found[count - 1];
     return last != NULL && last->type == DNS_CNAME && q->type != DNS_CNAME && q->type != DNS_ANY &&
@@ -355,8 +358,8 @@ static void question(struct dns *d, struct client *client, const char *from, str
     struct buf out = {0};
     d->answered++;
     d->missing += outcome == DNS_NO_NAME;
-    rv = dns_wire_answer(packet, outcome == DNS_NO_NAME ? DNS_NXDOMAIN : DNS_OK, found, count, count == 0 ? authority(d) : NULL,
-                         client != NULL ? NET_DATAGRAM_MAX : q.answer_bytes, &out);
+    rv = dns_wire_answer(packet, outcome == DNS_NO_NAME ? DNS_NXDOMAIN : DNS_OK, found, count,
+                         count == 0 ? authority(d) : NULL, client != NULL ? NET_DATAGRAM_MAX : q.answer_bytes, &out);
     if (rv == 0)
         reply(d, client, from, buf_slice(&out));
     else
@@ -399,7 +402,8 @@ static void client_closed(struct net_conn *conn, const struct err *why)
     struct client *c = container_of(conn, struct client, conn);
     struct dns *d = c->dns;
     (void)why;
-    LIST_FOR_EACH(node, &d->forwards) {
+    LIST_FOR_EACH(node, &d->forwards)
+    {
         struct forward *f = container_of(node, struct forward, link);
         if (f->client == c)
             f->client = NULL;
@@ -487,11 +491,12 @@ void dns_set_zone(struct dns *d, struct dns_zone *zone)
 
 void dns_metrics(const struct dns *d, struct buf *out)
 {
-    buf_printf(out, "# TYPE keelson_dns_questions_total counter\nkeelson_dns_questions_total %llu\n"
-                    "# TYPE keelson_dns_answers_total counter\nkeelson_dns_answers_total{from=\"cluster\"} %llu\n"
-                    "keelson_dns_answers_total{from=\"upstream\"} %llu\n"
-                    "# TYPE keelson_dns_missing_total counter\nkeelson_dns_missing_total %llu\n"
-                    "# TYPE keelson_dns_failed_total counter\nkeelson_dns_failed_total %llu\n",
+    buf_printf(out,
+               "# TYPE keelson_dns_questions_total counter\nkeelson_dns_questions_total %llu\n"
+               "# TYPE keelson_dns_answers_total counter\nkeelson_dns_answers_total{from=\"cluster\"} %llu\n"
+               "keelson_dns_answers_total{from=\"upstream\"} %llu\n"
+               "# TYPE keelson_dns_missing_total counter\nkeelson_dns_missing_total %llu\n"
+               "# TYPE keelson_dns_failed_total counter\nkeelson_dns_failed_total %llu\n",
                (unsigned long long)d->questions, (unsigned long long)d->answered, (unsigned long long)d->forwarded,
                (unsigned long long)d->missing, (unsigned long long)d->failed);
 }
@@ -502,9 +507,9 @@ void dns_close(struct dns *d, void (*closed)(void *arg), void *arg)
     d->closed = closed;
     d->closed_arg = arg;
     LIST_FOR_EACH(node, &d->forwards)
-        forward_end(container_of(node, struct forward, link));
+    forward_end(container_of(node, struct forward, link));
     LIST_FOR_EACH(node, &d->clients)
-        net_close(&d->env->net, &container_of(node, struct client, link)->conn, false);
+    net_close(&d->env->net, &container_of(node, struct client, link)->conn, false);
     if (d->udp_open)
         net_datagram_close(&d->env->net, &d->udp);
     if (d->tcp_open)

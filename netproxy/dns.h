@@ -22,7 +22,8 @@ struct dns_options {
 };
 
 int dns_new(struct env *env, const struct dns_options *o, struct dns **ret, struct err *reterr);
-void dns_set_zone(struct dns *d, struct dns_zone *zone); /* takes its content; before the first one names of the cluster fail */
+void dns_set_zone(struct dns *d,
+                  struct dns_zone *zone); /* takes its content; before the first one names of the cluster fail */
 void dns_metrics(const struct dns *d, struct buf *out);
 void dns_close(struct dns *d, void (*closed)(void *arg), void *arg);
 

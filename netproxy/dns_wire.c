@@ -65,14 +65,16 @@ static bool push(ldns_pkt *p, ldns_pkt_section section, const struct dns_record 
     static const struct {
         enum dns_type type;
         const char *name;
-    } types[] = {{DNS_A, "A"}, {DNS_NS, "NS"}, {DNS_CNAME, "CNAME"}, {DNS_SOA, "SOA"}, {DNS_PTR, "PTR"}, {DNS_TXT, "TXT"}, {DNS_SRV, "SRV"}};
+    } types[] = {{DNS_A, "A"},     {DNS_NS, "NS"},   {DNS_CNAME, "CNAME"}, {DNS_SOA, "SOA"},
+                 {DNS_PTR, "PTR"}, {DNS_TXT, "TXT"}, {DNS_SRV, "SRV"}};
     const char *type = NULL;
     char text[3 * DNS_NAME_MAX];
     ldns_rr *rr = NULL;
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (types[i].type == r->type)
             type = types[i].name;
-    if (type == NULL || snprintf(text, sizeof text, "%s %d IN %s %s", r->name, DNS_TTL_S, type, r->data) >= (int)sizeof text ||
+    if (type == NULL ||
+        snprintf(text, sizeof text, "%s %d IN %s %s", r->name, DNS_TTL_S, type, r->data) >= (int)sizeof text ||
         ldns_rr_new_frm_str(&rr, text, DNS_TTL_S, NULL, NULL) != LDNS_STATUS_OK)
         return false;
     if (!ldns_pkt_push_rr(p, section, rr)) {
@@ -117,7 +119,8 @@ static int print(const ldns_pkt *p, struct buf *out)
     return 0;
 }
 
-/* Too large: the question alone, with the mark (RFC 2181, 9: a client must not use what stands in a cut answer anyway). */
+/* Too large: the question alone, with the mark (RFC 2181, 9: a client must not use what stands in a cut answer anyway).
+ */
 static int print_bounded(const ldns_pkt *query, ldns_pkt *p, enum dns_code code, size_t bytes_max, struct buf *out)
 {
     int rv = print(p, out);

@@ -90,8 +90,8 @@ static void add_reverse(struct dns_zone *z, struct slice address, const char *na
     struct slice part[4], rest = address;
     for (size_t i = 0; i < ARRAY_LEN(part); i++)
         part[i] = slice_cut(&rest, '.');
-    const char *reverse = arena_printf(&z->arena, "%.*s.%.*s.%.*s.%.*s." REVERSE, SLICE_ARGS(part[3]), SLICE_ARGS(part[2]),
-                                       SLICE_ARGS(part[1]), SLICE_ARGS(part[0]));
+    const char *reverse = arena_printf(&z->arena, "%.*s.%.*s.%.*s.%.*s." REVERSE, SLICE_ARGS(part[3]),
+                                       SLICE_ARGS(part[2]), SLICE_ARGS(part[1]), SLICE_ARGS(part[0]));
     if (map_get(&z->names, slice_str(reverse)) == NULL)
         map_put(&z->names, slice_str(reverse), arena_alloc(&z->arena, sizeof(struct dns_node)));
     add(z, reverse, DNS_PTR, name);
@@ -104,7 +104,10 @@ static void add_srv(struct dns_zone *z, const char *owner, const struct json *po
     if (!label_valid(name) || number < 1 || number > UINT16_MAX)
         return;
     const char *service = arena_printf(&z->arena, "_%.*s._%s.%s", SLICE_ARGS(name),
-                                       slice_is(protocol, "UDP") ? "udp" : slice_is(protocol, "SCTP") ? "sctp" : "tcp", owner);
+                                       slice_is(protocol, "UDP")    ? "udp"
+                                       : slice_is(protocol, "SCTP") ? "sctp"
+                                                                    : "tcp",
+                                       owner);
     add(z, service, DNS_SRV, arena_printf(&z->arena, "0 100 %u %s", (unsigned)number, target));
 }
 
@@ -153,8 +156,10 @@ static void add_headless(struct building *b, const char *name, struct slice key)
 static void add_service(struct building *b, const struct json *service)
 {
     struct dns_zone *z = b->zone;
-    struct slice name = json_string_at(service, "metadata.name"), namespace = json_string_at(service, "metadata.namespace");
-    struct slice address = json_string_at(service, "spec.clusterIP"), alias = json_string_at(service, "spec.externalName");
+    struct slice name = json_string_at(service, "metadata.name"),
+                 namespace = json_string_at(service, "metadata.namespace");
+    struct slice address = json_string_at(service, "spec.clusterIP"),
+                 alias = json_string_at(service, "spec.externalName");
     if (!label_valid(name) || !label_valid(namespace))
         return;
     const char *full = arena_printf(&z->arena, "%.*s.%.*s.svc.%s", SLICE_ARGS(name), SLICE_ARGS(namespace), z->domain);
@@ -177,7 +182,8 @@ static void take_slices(struct building *b, const struct json *const *slices, si
 {
     struct arena *arena = &b->zone->arena;
     for (size_t i = 0; i < count; i++) {
-        struct slice service = json_string(json_get(json_at(slices[i], "metadata.labels"), "kubernetes.io/service-name"));
+        struct slice service =
+            json_string(json_get(json_at(slices[i], "metadata.labels"), "kubernetes.io/service-name"));
         if (service.size == 0)
             continue;
         const char *key = arena_printf(arena, "%.*s/%.*s", SLICE_ARGS(json_string_at(slices[i], "metadata.namespace")),
@@ -199,7 +205,8 @@ void dns_zone_build(const char *domain, const struct json *const *services, size
     *ret = (struct dns_zone){.domain = domain};
     const char *server = arena_printf(&ret->arena, "ns.dns.%s", domain);
     add(ret, domain, DNS_NS, server);
-    add(ret, domain, DNS_SOA, arena_printf(&ret->arena, "%s hostmaster.%s 1 7200 1800 86400 %d", server, domain, DNS_TTL_S));
+    add(ret, domain, DNS_SOA,
+        arena_printf(&ret->arena, "%s hostmaster.%s 1 7200 1800 86400 %d", server, domain, DNS_TTL_S));
     add(ret, arena_printf(&ret->arena, "dns-version.%s", domain), DNS_TXT, "\"1.1.0\"");
     (void)node(ret, arena_printf(&ret->arena, "svc.%s", domain));
     take_slices(&b, slices, slice_count);

@@ -11,7 +11,17 @@
 #define DNS_TTL_S 5
 #define DNS_NAME_MAX 254
 
-enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_SOA = 6, DNS_PTR = 12, DNS_TXT = 16, DNS_AAAA = 28, DNS_SRV = 33, DNS_ANY = 255 };
+enum dns_type {
+    DNS_A = 1,
+    DNS_NS = 2,
+    DNS_CNAME = 5,
+    DNS_SOA = 6,
+    DNS_PTR = 12,
+    DNS_TXT = 16,
+    DNS_AAAA = 28,
+    DNS_SRV = 33,
+    DNS_ANY = 255
+};
 
 struct dns_record {
     const char *name;
@@ -26,9 +36,9 @@ struct dns_zone {
 };
 
 enum dns_outcome {
-    DNS_FOUND,       /* records, or none of that type: NOERROR either way */
-    DNS_NO_NAME,     /* NXDOMAIN */
-    DNS_FOREIGN,     /* not a name of the cluster: ask elsewhere */
+    DNS_FOUND,   /* records, or none of that type: NOERROR either way */
+    DNS_NO_NAME, /* NXDOMAIN */
+    DNS_FOREIGN, /* not a name of the cluster: ask elsewhere */
 };
 
 /* `domain` is borrowed and must outlive the zone. */
@@ -40,7 +50,8 @@ void dns_zone_release(struct dns_zone *z);
 
 bool dns_name_within(const char *name, const char *domain); /* is it the domain or a name below it? */
 
-/* What a question has as answer: at most `max` records, borrowed from the zone. An alias is followed within the cluster. */
+/* What a question has as answer: at most `max` records, borrowed from the zone. An alias is followed within the
+ * cluster. */
 enum dns_outcome dns_zone_find(const struct dns_zone *z, const char *name, unsigned type, const struct dns_record **ret,
                                size_t max, size_t *ret_count);
 

@@ -101,8 +101,8 @@ static void index_slices(struct work *w)
         struct slice service = json_string(label(slice, SLICES_LABEL)), type = json_string_at(slice, "addressType");
         if (service.size == 0 || (type.size > 0 && !slice_is(type, "IPv4")))
             continue;
-        struct slice key = slice_str(arena_printf(arena, "%.*s/%.*s", SLICE_ARGS(json_string_at(slice, "metadata.namespace")),
-                                                  SLICE_ARGS(service)));
+        struct slice key = slice_str(arena_printf(
+            arena, "%.*s/%.*s", SLICE_ARGS(json_string_at(slice, "metadata.namespace")), SLICE_ARGS(service)));
         struct slice_list *list = map_get(&w->by_service, key);
         if (list == NULL) {
             list = arena_alloc(arena, sizeof *list);
@@ -146,7 +146,8 @@ static void take_slice(struct work *w, const struct json *slice, struct slice po
     while (json_next(&ports)) {
         enum rule_protocol its;
         uint16_t port;
-        if (!slice_equal(json_string_at(ports.value, "name"), port_name) || !read_port(json_get(ports.value, "port"), &port) ||
+        if (!slice_equal(json_string_at(ports.value, "name"), port_name) ||
+            !read_port(json_get(ports.value, "port"), &port) ||
             !read_protocol(json_string_at(ports.value, "protocol"), &its) || its != protocol)
             continue;
         struct json_iterator at = json_iterate(json_get(slice, "endpoints"));
@@ -259,7 +260,8 @@ static void external_rule(struct work *w, const struct port_facts *f, const stru
     add_rule(w, f, &r);
 }
 
-static void external_rules(struct work *w, const struct port_facts *f, const struct json *service, const struct json *port)
+static void external_rules(struct work *w, const struct port_facts *f, const struct json *service,
+                           const struct json *port)
 {
     uint16_t node_port;
     if (read_port(json_get(port, "nodePort"), &node_port))
@@ -307,8 +309,8 @@ static void service_rules(struct work *w, const struct json *service)
     if (name.size == 0 || model_service_ignored(service) ||
         (w->in->skip_address != NULL && slice_is(address, w->in->skip_address)))
         return;
-    struct slice key = slice_str(arena_printf(&w->out->arena, "%.*s/%.*s",
-                                              SLICE_ARGS(json_string_at(service, "metadata.namespace")), SLICE_ARGS(name)));
+    struct slice key = slice_str(arena_printf(
+        &w->out->arena, "%.*s/%.*s", SLICE_ARGS(json_string_at(service, "metadata.namespace")), SLICE_ARGS(name)));
     struct json_iterator at = json_iterate(json_at(service, "spec.ports"));
     while (json_next(&at))
         service_port(w, service, key, at.value);

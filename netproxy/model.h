@@ -15,13 +15,14 @@ enum rule_protocol { RULE_TCP, RULE_UDP };
 enum rule_verdict {
     RULE_FORWARD,
     RULE_REJECT, /* nothing serves: the client is told at once */
-    RULE_DROP,   /* a Local policy, and what serves is on other nodes: whoever balances in front must time out and move on */
+    RULE_DROP, /* a Local policy, and what serves is on other nodes: whoever balances in front must time out and move on
+                */
 };
 
 struct rule_endpoint {
     char address[46]; /* numeric */
     uint16_t port;
-    bool local;       /* on this node */
+    bool local; /* on this node */
 };
 
 /* One virtual address and port, or one node port (address empty), and where it leads. */
@@ -30,12 +31,12 @@ struct rule {
     uint16_t port;
     enum rule_protocol protocol;
     enum rule_verdict verdict;
-    bool external;             /* a node port, external IP or balancer address, not the cluster address */
-    bool external_local;       /* from outside the cluster only endpoints of this node; from inside all of them */
-    unsigned affinity_seconds; /* 0: none */
+    bool external;                   /* a node port, external IP or balancer address, not the cluster address */
+    bool external_local;             /* from outside the cluster only endpoints of this node; from inside all of them */
+    unsigned affinity_seconds;       /* 0: none */
     struct rule_endpoint *endpoints; /* sorted by address and port */
-    size_t endpoint_count;     /* 0 unless the verdict is RULE_FORWARD */
-    const char *comment;       /* "namespace/service:port" */
+    size_t endpoint_count;           /* 0 unless the verdict is RULE_FORWARD */
+    const char *comment;             /* "namespace/service:port" */
 };
 
 struct rules {

@@ -3,9 +3,9 @@
  *   preparing ──▶ serving ──▶ closing
  *   (the machine's settings, one command after the other; a failed one is tried again)
  *
- * The cluster's DNS address is made a local address of every node, so a query never leaves the node, needs no rule, and is
- * answered also while the rules are being replaced. (A redirect to a local port would depend on the rules, and answers to
- * the node's own queries would carry a source address that the redirect cannot undo.) */
+ * The cluster's DNS address is made a local address of every node, so a query never leaves the node, needs no rule, and
+ * is answered also while the rules are being replaced. (A redirect to a local port would depend on the rules, and
+ * answers to the node's own queries would carry a source address that the redirect cannot undo.) */
 #include "common/base.h"
 
 #include "common/kube/informer.h"
@@ -44,6 +44,8 @@ struct netproxy {
     unsigned retry_ms;
     uint64_t syncs, synced_ms;
     size_t rules;
+    void (*serving)(void *arg);
+    void *serving_arg;
     void (*closed)(void *arg);
     void *closed_arg;
 };
@@ -70,8 +72,12 @@ static void apply_rules(struct netproxy *n, const struct trees *services, const 
     struct rules rules;
     struct err why;
     struct model_input in = {
-        .services = services->list, .service_count = services->count, .slices = slices->list, .slice_count = slices->count,
-        .node_name = n->node_name, .skip_address = n->dns_address[0] == '\0' ? NULL : n->dns_address,
+        .services = services->list,
+        .service_count = services->count,
+        .slices = slices->list,
+        .slice_count = slices->count,
+        .node_name = n->node_name,
+        .skip_address = n->dns_address[0] == '\0' ? NULL : n->dns_address,
     };
     model_rules(&in, &rules);
     n->rules = rules.count;
@@ -113,7 +119,8 @@ static void changed(void *arg, struct object *old, struct object *new)
     (void)new;
     if (n->unsynced > 0 || n->state != NETPROXY_SERVING || timer_armed(&n->settle))
         return;
-    uint64_t since_ms = clock_monotonic_ms(&n->env->clock) - n->synced_ms; /* the first after a quiet time goes at once */
+    uint64_t since_ms =
+        clock_monotonic_ms(&n->env->clock) - n->synced_ms; /* the first after a quiet time goes at once */
     loop_timer_start(&n->env->loop, &n->settle, since_ms >= NETPROXY_SETTLE_MS ? 0 : NETPROXY_SETTLE_MS - since_ms);
 }
 
@@ -128,10 +135,13 @@ static void watch_api(struct netproxy *n)
 {
     n->unsynced = 2;
     n->open += 2;
-    n->services = informer_new(n->client, &(struct informer_options){
-        .path = "/api/v1/services", .changed = changed, .synced = synced, .arg = n});
-    n->slices = informer_new(n->client, &(struct informer_options){
-        .path = "/apis/discovery.k8s.io/v1/endpointslices", .changed = changed, .synced = synced, .arg = n});
+    n->services = informer_new(
+        n->client,
+        &(struct informer_options){.path = "/api/v1/services", .changed = changed, .synced = synced, .arg = n});
+    n->slices = informer_new(n->client, &(struct informer_options){.path = "/apis/discovery.k8s.io/v1/endpointslices",
+                                                                   .changed = changed,
+                                                                   .synced = synced,
+                                                                   .arg = n});
 }
 
 /* --- preparing --- */
@@ -161,13 +171,15 @@ static void commanded(struct proc_run *run, int status, const struct proc_exit *
     struct netproxy *n = run->data;
     bool good = status == 0 && exit->code == 0 && exit->signal == 0;
     char why[256];
-    (void)snprintf(why, sizeof why, "%.*s", (int)MIN(run->errors.size, (size_t)200), run->errors.size == 0 ? "" : run->errors.data);
+    (void)snprintf(why, sizeof why, "%.*s", (int)MIN(run->errors.size, (size_t)200),
+                   run->errors.size == 0 ? "" : run->errors.data);
     buf_release(&run->output);
     buf_release(&run->errors);
     n->command_runs = false;
     if (n->state == NETPROXY_CLOSING) {
         end_if_closed(n);
-    } else if (good || n->step == STEP_BRIDGE) { /* a kernel without bridge filtering has no such setting, and needs none */
+    } else if (good ||
+               n->step == STEP_BRIDGE) { /* a kernel without bridge filtering has no such setting, and needs none */
         n->step++;
         next_step(n);
     } else {
@@ -190,15 +202,22 @@ static void next_step(struct netproxy *n)
             return;
         }
         n->state = NETPROXY_SERVING;
-        log_info(n->env->log, "serving", "dns=%s upstreams=%zu", n->dns_address[0] == '\0' ? "none" : n->dns_listen, n->upstream_count);
+        log_info(n->env->log, "serving", "dns=%s upstreams=%zu", n->dns_address[0] == '\0' ? "none" : n->dns_listen,
+                 n->upstream_count);
         watch_api(n);
+        if (n->serving != NULL)
+            n->serving(n->serving_arg);
         return;
     }
     memcpy(n->words, commands[n->step], sizeof n->words);
     if (n->step == STEP_ADDRESS)
         n->words[3] = n->dns_address;
-    n->command = (struct proc_run){.argv = n->words, .stdout_fd = -1, .stderr_fd = -1, .timeout_ms = COMMAND_WAIT_MS,
-                                   .done = commanded, .data = n};
+    n->command = (struct proc_run){.argv = n->words,
+                                   .stdout_fd = -1,
+                                   .stderr_fd = -1,
+                                   .timeout_ms = COMMAND_WAIT_MS,
+                                   .done = commanded,
+                                   .data = n};
     n->command_runs = true;
     proc_run(&n->env->proc, &n->command);
 }
@@ -239,6 +258,8 @@ int netproxy_new(struct env *env, const struct netproxy_options *o, struct netpr
     n->env = env;
     n->client = o->client;
     n->backend = backend;
+    n->serving = o->serving;
+    n->serving_arg = o->arg;
     n->node_name = mem_strdup(o->node_name);
     n->domain = mem_strdup(o->cluster_domain);
     n->dns_address = mem_strdup(o->dns_address);
@@ -257,14 +278,17 @@ bool netproxy_ready(const struct netproxy *n) { return n->applied; }
 void netproxy_metrics(const struct netproxy *n, struct buf *out)
 {
     struct backend_figures f = backend_figures(n->backend);
-    buf_printf(out, "# TYPE keelson_netproxy_rules gauge\nkeelson_netproxy_rules %zu\n"
-                    "# TYPE keelson_netproxy_elements gauge\nkeelson_netproxy_elements %zu\n"
-                    "# TYPE keelson_netproxy_last_changed gauge\nkeelson_netproxy_last_changed %zu\n"
-                    "# TYPE keelson_netproxy_syncs_total counter\nkeelson_netproxy_syncs_total %llu\n"
-                    "# TYPE keelson_netproxy_transactions_total counter\nkeelson_netproxy_transactions_total %llu\n"
-                    "# TYPE keelson_netproxy_failures_total counter\nkeelson_netproxy_failures_total %llu\n",
-               n->rules, f.elements, f.last_changed, (unsigned long long)n->syncs, (unsigned long long)f.transactions,
-               (unsigned long long)f.failures);
+    buf_printf(
+        out,
+        "# TYPE keelson_netproxy_rules gauge\nkeelson_netproxy_rules %zu\n"
+        "# TYPE keelson_netproxy_elements gauge\nkeelson_netproxy_elements %zu\n"
+        "# TYPE keelson_netproxy_last_changed gauge\nkeelson_netproxy_last_changed %zu\n"
+        "# TYPE keelson_netproxy_syncs_total counter\nkeelson_netproxy_syncs_total %llu\n"
+        "# TYPE keelson_netproxy_transactions_total counter\nkeelson_netproxy_transactions_total %llu\n"
+        "# TYPE keelson_netproxy_failures_total counter\nkeelson_netproxy_failures_total %llu\n"
+        "# TYPE keelson_netproxy_udp_flows_forgotten_total counter\nkeelson_netproxy_udp_flows_forgotten_total %llu\n",
+        n->rules, f.elements, f.last_changed, (unsigned long long)n->syncs, (unsigned long long)f.transactions,
+        (unsigned long long)f.failures, (unsigned long long)f.flows_forgotten);
     if (n->dns != NULL)
         dns_metrics(n->dns, out);
 }

@@ -20,6 +20,8 @@ struct netproxy_options {
     const char *dns_address;    /* "10.96.0.10", made an address of this machine; "" : no DNS */
     unsigned dns_port;
     struct slice resolv_conf;   /* text of the node's own, borrowed for the call */
+    void (*serving)(void *arg); /* once: the DNS address is there and answers; NULL: nobody asks */
+    void *arg;
 };
 
 /* Texts are copied. ERR_BAD_REQUEST for what does not parse. */

@@ -141,7 +141,18 @@ static int put_user(struct json_doc *d, struct json *process, const struct oci_s
         uid = image_uid;
     if (gid < 0)
         gid = rest.size > 0 ? strtoll(rest.data, NULL, 10) : 0;
+    if (o->container != NULL && o->container->non_root && uid == 0)
+        return err_set(reterr, ERR_INVALID, "container has runAsNonRoot and %s will run as root (pod: \"%s_%s(%s)\", container: %s)",
+                       o->container->run_as_user == 0 ? "its user" : "image", o->pod->name, o->pod->namespace, o->pod->uid,
+                       o->container->name);
     struct json *json = json_ensure_object(d, process, "user");
+    struct json *groups = json_new_array(d);
+    struct json_iterator at = json_iterate(o->container == NULL ? NULL : o->container->groups);
+    while (json_next(&at))
+        if (json_int_or(at.value, -1) >= 0)
+            json_append(groups, json_new_int(d, json_int_or(at.value, 0)));
+    if (json_size(groups) > 0)
+        json_set(d, json, "additionalGids", groups);
     json_set_int(d, json, "uid", uid);
     json_set_int(d, json, "gid", gid);
     return 0;

@@ -299,6 +299,8 @@ static int parse_container(struct pod *p, const struct json *container, bool ini
     c->memory_limit_bytes = resource(container, "limits", "memory", 1000);
     c->run_as_user = id_of(container, pod_context, "runAsUser");
     c->run_as_group = id_of(container, pod_context, "runAsGroup");
+    c->groups = json_get(pod_context, "supplementalGroups");
+    c->non_root = json_bool(json_get(context, "runAsNonRoot"), json_bool(json_get(pod_context, "runAsNonRoot"), false));
     c->read_only_root = json_bool(json_get(context, "readOnlyRootFilesystem"), false);
     c->privileged = json_bool(json_get(context, "privileged"), false);
     c->no_new_privileges = !json_bool(json_get(context, "allowPrivilegeEscalation"), true);

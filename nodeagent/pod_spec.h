@@ -103,7 +103,9 @@ struct pod_container {
     int64_t cpu_request_milli, cpu_limit_milli;         /* -1: none */
     int64_t memory_request_bytes, memory_limit_bytes;   /* -1: none */
     int64_t run_as_user, run_as_group;                  /* -1: the image's */
+    const struct json *groups;                          /* supplemental ones, an array; NULL: none */
     bool read_only_root, privileged, no_new_privileges;
+    bool non_root;                                      /* must not run as user 0 */
     const char **capabilities_add, **capabilities_drop; /* NULL-terminated; NULL when absent */
     struct pod_probe probes[POD_PROBE_COUNT];
     struct pod_handler post_start, pre_stop;

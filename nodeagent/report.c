@@ -32,7 +32,7 @@ struct report {
     struct timer timer;
     char *written; /* the status last accepted */
     struct buf sending;
-    uint64_t written_at_ms;
+    uint64_t written_at_ms, rested_at_ms;
     void (*closed)(void *arg);
     void *closed_arg;
 };
@@ -295,7 +295,9 @@ static void step(struct report *r)
     case REPORT_STATUS: send(r, "PATCH", status, status_body(r, d)); break;
     case REPORT_LEASE: send(r, "PATCH", lease, lease_of(r, d)); break;
     case REPORT_LEASE_CREATE: send(r, "POST", LEASES, lease_of(r, d)); break;
-    default: loop_timer_start(&r->o.env->loop, &r->timer, REPORT_LEASE_MS);
+    default:
+        r->rested_at_ms = clock_monotonic_ms(&r->o.env->clock);
+        loop_timer_start(&r->o.env->loop, &r->timer, REPORT_LEASE_MS);
     }
     json_doc_free(d);
     mem_free(node);
@@ -307,7 +309,10 @@ static void on_timer(struct timer *t)
 {
     struct report *r = container_of(t, struct report, timer);
     if (r->state == REPORT_REST) {
-        bool due = clock_monotonic_ms(&r->o.env->clock) - r->written_at_ms >= REPORT_STATUS_MS;
+        uint64_t now = clock_monotonic_ms(&r->o.env->clock);
+        /* Stopped for longer than a Lease lasts: the control plane has called this node Unknown meanwhile. */
+        bool slept = now - r->rested_at_ms >= LEASE_SECONDS * 1000;
+        bool due = slept || now - r->written_at_ms >= REPORT_STATUS_MS;
         move(r, due || status_changed(r) ? REPORT_STATUS : REPORT_LEASE);
     }
     step(r);

@@ -824,6 +824,8 @@ static void container_exec(struct call *c)
     c->folder = arena_printf(&c->arena, "%s/exec-%llu", container, (unsigned long long)c->rt->exec_count++);
     int rv = c->request->command == NULL ? err_set(&c->err, ERR_INVALID, "no command to run") : 0;
     if (rv == 0)
+        rv = host_remove_tree(c->folder, &c->err); /* of an earlier agent: its pid file names some other process by now */
+    if (rv == 0)
         rv = host_mkdirs(c->folder, 0700, &c->err);
     if (rv == 0)
         rv = exec_process_write(c, container, &c->err);

@@ -240,6 +240,8 @@ static void plan_nodeagent(const struct cluster *c, const struct member *m, stru
     arg(p, "%s", c->images);
     arg(p, "--cgroup-root");
     arg(p, "%s", cgroup);
+    arg(p, "--cluster-dns");
+    arg(p, KEELSON_DNS_ADDRESS);
 }
 
 static void plan_netproxy(const struct cluster *c, const struct member *m, struct process_plan *p)

@@ -98,12 +98,25 @@ const char *kinds_api_version(const struct kind *k, char text[128])
     return text;
 }
 
+/* A subresource whose body nobody can read would be noticed by its first user only. */
+static int check_subresources(const struct kind *k, struct err *reterr)
+{
+    for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++)
+        if (kinds_find_name(slice_str(s->group), slice_str(s->version), slice_str(s->kind)) == NULL)
+            return err_set(reterr, ERR_INTERNAL, "kind %s: the body of its subresource %s is of kind %s, which is not in the table",
+                           k->name, s->name, s->kind);
+    return 0;
+}
+
 int kinds_check(struct err *reterr)
 {
     for (size_t i = 0; kinds[i] != NULL; i++) {
         const struct kind *k = kinds[i];
         if (k->type == NULL || (k->storage_prefix == NULL) != k->never_stored)
             return err_set(reterr, ERR_INTERNAL, "kind %s: its row lacks a type or a storage prefix", k->name);
+        int code = check_subresources(k, reterr);
+        if (code != 0)
+            return code;
         for (size_t j = 0; j < i; j++) {
             bool same_prefix =
                 !k->never_stored && !kinds[j]->never_stored && strcmp(k->storage_prefix, kinds[j]->storage_prefix) == 0;

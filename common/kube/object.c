@@ -1,6 +1,7 @@
 #include "common/base.h"
 
 #include "common/kube/object.h"
+#include "common/map.h"
 #include "common/mem.h"
 
 static char *controller_uid(const struct json *metadata)
@@ -10,6 +11,18 @@ static char *controller_uid(const struct json *metadata)
         if (json_bool_at(i.value, "controller", false))
             return mem_slice_dup(json_string_at(i.value, "uid"));
     return NULL;
+}
+
+static uint64_t labels_hash(const struct json *metadata)
+{
+    struct buf text = {0};
+    const struct json *labels = json_get(metadata, "labels");
+    if (labels == NULL)
+        return 0;
+    json_print(labels, &text);
+    uint64_t hash = hash_bytes(buf_slice(&text));
+    buf_release(&text);
+    return hash;
 }
 
 static void set_key(struct object *o, struct slice namespace, struct slice name)
@@ -36,6 +49,7 @@ static struct object *from_tree(const struct json *tree, struct slice text)
     o->uid = mem_slice_dup(json_string_at(metadata, "uid"));
     o->resource_version = mem_slice_dup(json_string_at(metadata, "resourceVersion"));
     o->controller_uid = controller_uid(metadata);
+    o->labels_hash = labels_hash(metadata);
     o->has_owners = json_size(json_get(metadata, "ownerReferences")) > 0;
     o->deleting = json_string_at(metadata, "deletionTimestamp").size > 0;
     return o;

@@ -14,6 +14,7 @@ struct object {
     char *key;                    /* "namespace/name", or "name" for cluster-scoped ones */
     struct slice namespace, name; /* into key */
     char *uid, *resource_version;
+    uint64_t labels_hash;         /* differs when the labels do */
     char *controller_uid;         /* of the owner reference with controller: true; NULL when there is none */
     bool has_owners;              /* has an owner reference of any sort */
     int64_t seen_us;              /* when a cache got this version, by its own clock; 0: in no cache */

@@ -137,6 +137,23 @@ kubectl label pod data tier=back --overwrite >/dev/null || fail "label"
 until_true 20 "the change is seen in the running container" ready_is data "true true True"
 until_true 20 "and the other pod runs" phase_is noenv Running
 
+step "a secret, a token and the services of the namespace"
+kubectl create service clusterip my-db --tcp=5432 >/dev/null || fail "create service"
+kubectl create secret generic s --from-literal=k=hello >/dev/null || fail "create secret"
+kubectl get serviceaccount default >/dev/null 2>&1 || kubectl create serviceaccount default >/dev/null || fail "create account"
+kubectl create -f - >/dev/null <<'POD' || fail "create"
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "svc"}, "spec": {"restartPolicy": "Never",
+ "volumes": [{"name": "s", "secret": {"secretName": "s", "defaultMode": 256}},
+  {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}}]}}],
+ "containers": [{"name": "main", "image": "keelson/demo:1", "envFrom": [{"prefix": "S_", "secretRef": {"name": "s"}}],
+  "env": [{"name": "U", "value": "$(MY_DB_SERVICE_HOST):$(MY_DB_SERVICE_PORT)"}],
+  "command": ["sh", "-c", "echo $S_k $U; cat /s/k; echo; ls -lL /s/k; cut -c1-3 /t/token; echo $KUBERNETES_SERVICE_HOST"],
+  "volumeMounts": [{"name": "s", "mountPath": "/s"}, {"name": "t", "mountPath": "/t"}]}]}}
+POD
+until_true 20 "it has succeeded" phase_is svc Succeeded
+out=$(kubectl logs svc) || fail "logs"
+for line in '^hello 10\.96\.[0-9.]+:5432$' '^hello$' '^-r--------' '^eyJ$' '^10\.96\.0\.1$'; do expect "what it saw" "$line" "$out"; done
+
 step "names: hosts and resolver as the pod asks"
 kubectl create -f - >/dev/null <<'POD' || fail "create"
 {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "names"}, "spec": {"restartPolicy": "Never", "dnsPolicy": "None",

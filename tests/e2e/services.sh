@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Services and cluster DNS as pods, nodes and people outside see them. The services have no selector and the story writes
-# their slices itself, so that it tells exactly which endpoint serves when. Needs root.
+# Services and cluster DNS as pods, nodes and people outside see them. All services but one have no selector and the story
+# writes their slices itself, so that it tells exactly which endpoint serves when. Needs root.
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || fail "this story needs root (network namespaces, containers)"
 tools/images.sh build/images >/dev/null || fail "tools/images.sh"
@@ -100,9 +100,24 @@ for pod in "${pods[@]}"; do expect "headless" "Address: *${pod%@*}" "$seen"; don
 expect "no such name" "can't find nope.$zone: NXDOMAIN" "$seen"
 expect "reverse" "name = $(tr . - <<<"${pods[0]%@*}").heads.$zone" "$seen"
 
+step "short names, by the pod's own resolver"
+from_pod short "curl -s -m 3 http://web; curl -s -m 3 http://heads.default:8080"
+[ "$(grep -c 'keelson demo' <<<"$seen")" = 2 ] || fail "short names from a pod: $seen"
+
+step "kubectl expose: a selector finds its pods, a rollout moves it to the new ones"
+kubectl expose deployment web --name=exposed --port=80 --target-port=8080 >/dev/null || fail "kubectl expose"
+exposed=$(kubectl get service exposed -o 'jsonpath={.spec.clusterIP}')
+until_true 10 "it answers" on_node curl -sf -m 1 "$exposed"
+kubectl set image deployment/web demo=keelson/demo:2 >/dev/null || fail "kubectl set image"
+kubectl rollout status deployment/web --timeout=60s >/dev/null || fail "kubectl rollout status"
+only_new() { [ "$(on_node sh -c "$(asks "$exposed" 10)" | grep -c 'keelson demo 2')" = 10 ]; }
+until_true 10 "only new pods answer" only_new
+until_true 30 "the old pods are gone" running app=web 2
+mapfile -t pods < <(kubectl get pods -l app=web -o 'jsonpath={range .items[*]}{.status.podIP}@{.spec.nodeName}{"\n"}{end}')
+
 step "a killed proxy: traffic flows on, and it takes the rules over when it is back"
 kill -9 "$(cut -d' ' -f1 "$CLUSTER_DIR/pids/node-1.netproxy")" || fail "kill netproxy"
-expect "without the proxy" "keelson demo" "$(on_node curl -s -m 3 "$address")"
+expect "without the proxy" "keelson demo" "$(on_node curl -s -m 3 "$exposed")"
 keelson start node-1 >/dev/null || fail "keelson start node-1"
 slice web 8080 "${pods[@]}"
 until_true 5 "it follows again" on_node sh -c "nft list map ip kube-proxy endpoints | grep -q '$address . tcp . 80 . 0x00000001'"

@@ -35,7 +35,7 @@ static void list(const struct view *view, const char *resource, void (*each)(voi
 
 void fake_view_init(struct fake_view *v)
 {
-    *v = (struct fake_view){.view = {get, owned, list, 1700000000000000, v}};
+    *v = (struct fake_view){.view = {.get = get, .owned = owned, .list = list, .wall_us = 1700000000000000, .impl = v}};
 }
 
 void fake_view_release(struct fake_view *v)

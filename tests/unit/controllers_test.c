@@ -270,6 +270,18 @@ static void deployment_tells_when_its_deadline_has_passed(void **state)
     plan_free(p);
 }
 
+static void deployment_gives_an_undo_its_own_time(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 4, "i:1", ",\"progressDeadlineSeconds\":60},\"status\":{\"replicas\":4,\"updatedReplicas\":4,\"conditions\":["
+                                "{\"type\":\"Progressing\",\"status\":\"False\",\"reason\":\"ProgressDeadlineExceeded\","
+                                "\"message\":\"ReplicaSet \\\"web-9\\\" has timed out progressing.\",\"lastUpdateTime\":\"2023-11-14T22:12:00Z\"}]");
+    add_set(v, "web-1", "i:1", 4, 0, 1);
+    struct plan *p;
+    assert_slice_equal(progress_after(v, &p), "FoundNewReplicaSet");
+    plan_free(p);
+}
+
 static void deployment_waits_for_its_deadline(void **state)
 {
     struct fake_view *v = *state;
@@ -384,6 +396,214 @@ static void namespace_is_emptied_before_it_goes(void **state)
     plan_free(p);
 }
 
+#define SERVICE(spec)                                                                                                 \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"s\",\"namespace\":\"ns\",\"uid\":\"s1\"},"              \
+    "\"spec\":{\"selector\":{\"app\":\"web\"}," spec "}}"
+
+static void add_backend(struct fake_view *v, const char *name, const char *ip, const char *meta, const char *ready)
+{
+    fake_view_add(v, "pods",
+                  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"uid\":\"u-%s\",\"labels\":{\"app\":\"web\"}%s},"
+                  "\"spec\":{\"nodeName\":\"n1\",\"containers\":[{\"name\":\"c\",\"ports\":[{\"name\":\"web\",\"containerPort\":8080}]}]},"
+                  "\"status\":{\"phase\":\"Running\",\"podIP\":\"%s\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\"}]}}",
+                  name, name, meta, ip, ready);
+}
+
+static void add_numbered_backend(struct fake_view *v, int i)
+{
+    char *name = mem_printf("p%03d", i);
+    add_backend(v, name, "10.0.0.1", "", "True");
+    mem_free(name);
+}
+
+#define GOING ",\"deletionTimestamp\":\"2023-11-14T22:13:00Z\""
+
+static void endpoints_resolve_ports_by_name(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "services", SERVICE("\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":\"web\"}]"));
+    add_backend(v, "a", "10.0.0.1", "", "True");
+    add_backend(v, "b", "10.0.0.2", "", "False");
+    add_backend(v, "going", "10.0.0.3", GOING, "True");
+    struct plan *p = fake_view_reconcile(v, &controller_endpoints, "ns/s");
+    const struct json *subset = json_element(json_at(fake_plan_find(p, PLAN_CREATE, 0)->body, "subsets"), 0);
+    assert_int_equal(json_size(json_get(subset, "addresses")), 1);
+    assert_slice_equal(json_string_at(json_element(json_get(subset, "addresses"), 0), "targetRef.name"), "a");
+    assert_slice_equal(json_string_at(json_element(json_get(subset, "notReadyAddresses"), 0), "ip"), "10.0.0.2");
+    assert_int_equal(json_int_at(json_element(json_get(subset, "ports"), 0), "port", 0), 8080);
+    assert_slice_equal(json_string_at(json_element(json_get(subset, "ports"), 0), "name"), "http");
+    plan_free(p);
+}
+
+static void endpointslices_show_who_is_going(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "services", SERVICE("\"ports\":[{\"port\":80}]"));
+    add_backend(v, "a", "10.0.0.1", "", "True");
+    add_backend(v, "going", "10.0.0.3", GOING, "True");
+    struct plan *p = fake_view_reconcile(v, &controller_endpointslice, "ns/s");
+    const struct json *body = fake_plan_find(p, PLAN_CREATE, 0)->body;
+    const struct json *going = json_element(json_get(body, "endpoints"), 1);
+    assert_int_equal(fake_plan_count(p, PLAN_CREATE), 1);
+    assert_slice_equal(json_string(json_get(json_at(body, "metadata.labels"), "kubernetes.io/service-name")), "s");
+    assert_false(json_bool_at(going, "conditions.ready", true));
+    assert_true(json_bool_at(going, "conditions.serving", false));
+    assert_true(json_bool_at(going, "conditions.terminating", false));
+    assert_slice_equal(json_string_at(going, "nodeName"), "n1");
+    plan_free(p);
+}
+
+static void endpointslices_change_as_little_as_they_can(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "services", SERVICE("\"ports\":[{\"port\":80}]"));
+    for (int i = 0; i < 150; i++)
+        add_numbered_backend(v, i);
+    struct plan *p = fake_view_reconcile(v, &controller_endpointslice, "ns/s");
+    assert_int_equal(fake_plan_count(p, PLAN_CREATE), 2);
+    assert_int_equal(json_size(json_get(fake_plan_find(p, PLAN_CREATE, 0)->body, "endpoints")), 100);
+    for (size_t i = 0; i < 2; i++) {
+        struct buf text = {0};
+        struct json *body = fake_plan_find(p, PLAN_CREATE, i)->body;
+        json_set_str(p->doc, json_get(body, "metadata"), "name", i == 0 ? "s-0" : "s-1");
+        json_set_str(p->doc, json_get(body, "metadata"), "uid", i == 0 ? "e0" : "e1");
+        json_print(body, &text);
+        fake_view_add(v, "endpointslices.discovery.k8s.io", "%s", text.data);
+        buf_release(&text);
+    }
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_endpointslice, "ns/s");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+    add_backend(v, "a-first-one", "10.0.1.1", "", "True");
+    p = fake_view_reconcile(v, &controller_endpointslice, "ns/s");
+    assert_int_equal(p->count, 1);
+    assert_string_equal(p->actions[0].key, "ns/s-1");
+    plan_free(p);
+}
+
+static void services_without_a_selector_are_left_alone(void **state)
+{
+    struct fake_view *v = *state;
+    fake_view_add(v, "services", "{\"metadata\":{\"name\":\"s\",\"namespace\":\"ns\",\"uid\":\"s1\"},\"spec\":{}}");
+    struct plan *p = fake_view_reconcile(v, &controller_endpointslice, "ns/s");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_endpoints, "ns/s");
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+}
+
+static void add_node(struct fake_view *v, const char *ready, const char *spec)
+{
+    fake_view_add(v, "nodes", "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n1\",\"uid\":\"n1\"},\"spec\":{%s},"
+                              "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\"},{\"type\":\"MemoryPressure\",\"status\":\"%s\"},"
+                              "{\"type\":\"DiskPressure\",\"status\":\"%s\"},{\"type\":\"PIDPressure\",\"status\":\"%s\"}]}}",
+                  spec, ready, slice_is(slice_str(ready), "True") ? "False" : "Unknown",
+                  slice_is(slice_str(ready), "True") ? "False" : "Unknown", slice_is(slice_str(ready), "True") ? "False" : "Unknown");
+}
+
+static void add_lease(struct fake_view *v, int64_t age_s)
+{
+    fake_view_add(v, "leases.coordination.k8s.io", "{\"metadata\":{\"name\":\"n1\",\"namespace\":\"kube-node-lease\",\"uid\":\"l\"}}");
+    v->rows[v->count - 1].object->seen_us = v->view.wall_us - age_s * 1000000;
+}
+
+static void a_silent_node_is_unknown(void **state)
+{
+    struct fake_view *v = *state;
+    add_node(v, "True", "");
+    add_lease(v, 41);
+    add_pod(v, "a", "rs1", "n1", true, "Running");
+    struct plan *p = fake_view_reconcile(v, &controller_node_lifecycle, "n1");
+    const struct plan_action *a = update_of(p, "/api/v1/nodes/n1/status");
+    assert_slice_equal(json_string_at(condition_find(json_get(a->body, "status"), "Ready"), "status"), "Unknown");
+    const struct plan_action *pod = update_of(p, "/api/v1/namespaces/ns/pods/a/status");
+    assert_slice_equal(json_string_at(condition_find(json_get(pod->body, "status"), "Ready"), "status"), "False");
+    plan_free(p);
+}
+
+static void a_node_that_speaks_is_left_alone(void **state)
+{
+    struct fake_view *v = *state;
+    add_node(v, "True", "");
+    add_lease(v, 10);
+    struct plan *p = fake_view_reconcile(v, &controller_node_lifecycle, "n1");
+    assert_int_equal(p->count, 0);
+    assert_in_range(p->again_ms, 29000, 30100);
+    plan_free(p);
+}
+
+static void conditions_become_taints(void **state)
+{
+    struct fake_view *v = *state;
+    add_node(v, "Unknown", "\"taints\":[{\"key\":\"mine\",\"effect\":\"NoSchedule\"},"
+                           "{\"key\":\"node.kubernetes.io/not-ready\",\"effect\":\"NoExecute\"}]");
+    add_lease(v, 60);
+    struct plan *p = fake_view_reconcile(v, &controller_node_lifecycle, "n1");
+    const struct json *taints = json_at(update_of(p, "/api/v1/nodes/n1")->body, "spec.taints");
+    assert_int_equal(json_size(taints), 3);
+    assert_slice_equal(json_string_at(json_element(taints, 0), "key"), "mine");
+    assert_slice_equal(json_string_at(json_element(taints, 1), "key"), "node.kubernetes.io/unreachable");
+    plan_free(p);
+}
+
+#define UNREACHABLE "\"taints\":[{\"key\":\"node.kubernetes.io/unreachable\",\"effect\":\"NoExecute\",\"timeAdded\":\"2023-11-14T22:13:10Z\"}]"
+
+static void add_tolerating(struct fake_view *v, const char *name, const char *tolerations)
+{
+    fake_view_add(v, "pods", "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"uid\":\"u\"},\"spec\":{\"nodeName\":\"n1\",\"tolerations\":[%s]}}",
+                  name, tolerations);
+}
+
+static void pods_are_evicted_after_their_toleration(void **state)
+{
+    struct fake_view *v = *state;
+    add_node(v, "Unknown", UNREACHABLE); /* since 10 s */
+    add_tolerating(v, "brief", "{\"key\":\"node.kubernetes.io/unreachable\",\"operator\":\"Exists\",\"tolerationSeconds\":5}");
+    add_tolerating(v, "longer", "{\"key\":\"node.kubernetes.io/unreachable\",\"operator\":\"Exists\",\"tolerationSeconds\":60}");
+    add_tolerating(v, "ever", "{\"operator\":\"Exists\"}");
+    add_tolerating(v, "mute", "");
+    struct plan *p = fake_view_reconcile(v, &controller_taint_eviction, "ns/brief");
+    assert_int_equal(fake_plan_count(p, PLAN_DELETE), 1);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_taint_eviction, "ns/longer");
+    assert_int_equal(p->count, 0);
+    assert_in_range(p->again_ms, 50000, 50100);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_taint_eviction, "ns/ever");
+    assert_int_equal(p->count + p->again_ms, 0);
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_taint_eviction, "ns/mute");
+    assert_in_range(p->again_ms, 290000, 290100);
+    plan_free(p);
+}
+
+static void pods_of_a_node_that_is_gone_are_removed(void **state)
+{
+    struct fake_view *v = *state;
+    add_tolerating(v, "left", "");
+    struct plan *p = fake_view_reconcile(v, &controller_pod_gc, "ns/left");
+    const struct plan_action *a = fake_plan_find(p, PLAN_DELETE_ORPHAN, 0);
+    assert_string_equal(a->owners[0].path, "/api/v1/nodes/n1");
+    assert_int_equal(json_int_at(a->body, "gracePeriodSeconds", -1), 0);
+    plan_free(p);
+}
+
+static void every_namespace_has_an_account_and_the_authority(void **state)
+{
+    struct fake_view *v = *state;
+    v->view.root_ca = SLICE("PEM");
+    fake_view_add(v, "namespaces", "{\"metadata\":{\"name\":\"ns\",\"uid\":\"u\"}}");
+    struct plan *p = fake_view_reconcile(v, &controller_service_account, "ns");
+    assert_string_equal(fake_plan_find(p, PLAN_CREATE, 0)->path, "/api/v1/namespaces/ns/serviceaccounts");
+    plan_free(p);
+    p = fake_view_reconcile(v, &controller_root_ca, "ns");
+    const struct json *data = json_get(fake_plan_find(p, PLAN_CREATE, 0)->body, "data");
+    assert_slice_equal(json_string(json_get(data, "ca.crt")), "PEM");
+    plan_free(p);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -401,12 +621,23 @@ int main(void)
         CASE(deployment_resizes_in_proportion),
         CASE(deployment_forgets_what_is_beyond_its_history),
         CASE(deployment_tells_when_its_deadline_has_passed),
+        CASE(deployment_gives_an_undo_its_own_time),
         CASE(deployment_waits_for_its_deadline),
         CASE(replicaset_adopts_and_releases),
         CASE(garbage_lets_dependents_go_first),
         CASE(garbage_ends_a_foreground_deletion),
         CASE(garbage_lets_orphans_stay),
         CASE(namespace_is_emptied_before_it_goes),
+        CASE(endpoints_resolve_ports_by_name),
+        CASE(endpointslices_show_who_is_going),
+        CASE(endpointslices_change_as_little_as_they_can),
+        CASE(services_without_a_selector_are_left_alone),
+        CASE(a_silent_node_is_unknown),
+        CASE(a_node_that_speaks_is_left_alone),
+        CASE(conditions_become_taints),
+        CASE(pods_are_evicted_after_their_toleration),
+        CASE(pods_of_a_node_that_is_gone_are_removed),
+        CASE(every_namespace_has_an_account_and_the_authority),
         CASE(garbage_asks_before_it_deletes),
         CASE(garbage_knows_owners_by_uid),
     };

@@ -8,13 +8,17 @@
 #include <stdio.h>
 
 static const char services_text[] =
-    "[{\"metadata\":{\"name\":\"web\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"10.96.0.5\",\"ports\":[{\"name\":\"http\",\"port\":80}]}},"
+    "[{\"metadata\":{\"name\":\"web\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"10.96.0.5\",\"ports\":[{\"name\":"
+    "\"http\",\"port\":80}]}},"
     "{\"metadata\":{\"name\":\"db\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"None\"}},"
-    "{\"metadata\":{\"name\":\"out\",\"namespace\":\"ns\"},\"spec\":{\"type\":\"ExternalName\",\"externalName\":\"example.org.\"}},"
-    "{\"metadata\":{\"name\":\"in\",\"namespace\":\"ns\"},\"spec\":{\"type\":\"ExternalName\",\"externalName\":\"web.ns.svc.cluster.local\"}},"
+    "{\"metadata\":{\"name\":\"out\",\"namespace\":\"ns\"},\"spec\":{\"type\":\"ExternalName\",\"externalName\":"
+    "\"example.org.\"}},"
+    "{\"metadata\":{\"name\":\"in\",\"namespace\":\"ns\"},\"spec\":{\"type\":\"ExternalName\",\"externalName\":\"web."
+    "ns.svc.cluster.local\"}},"
     "{\"metadata\":{\"name\":\"Bad Name\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"10.96.0.6\"}},5]";
 static const char slices_text[] =
-    "[{\"metadata\":{\"name\":\"db-1\",\"namespace\":\"ns\",\"labels\":{\"kubernetes.io/service-name\":\"db\"}},\"addressType\":\"IPv4\","
+    "[{\"metadata\":{\"name\":\"db-1\",\"namespace\":\"ns\",\"labels\":{\"kubernetes.io/"
+    "service-name\":\"db\"}},\"addressType\":\"IPv4\","
     "\"ports\":[{\"name\":\"sql\",\"port\":5432,\"protocol\":\"TCP\"}],\"endpoints\":["
     "{\"addresses\":[\"10.244.1.2\"],\"hostname\":\"db-0\"},{\"addresses\":[\"10.244.2.3\"]},"
     "{\"addresses\":[\"10.244.2.4\"],\"conditions\":{\"ready\":false}}]}]";
@@ -117,7 +121,10 @@ static void aliases(void **state)
 
 /* --- messages --- */
 
-#define QUERY "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03" "wEb\x02" "ns\x00\x00\x01\x00\x01"
+#define QUERY                                                                                                          \
+    "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03"                                                             \
+    "wEb\x02"                                                                                                          \
+    "ns\x00\x00\x01\x00\x01"
 
 static void messages(void **state)
 {
@@ -173,7 +180,11 @@ static void resolv_conf(void **state)
 {
     (void)state;
     char found[DNS_UPSTREAMS_MAX][64];
-    assert_int_equal(dns_upstreams_read(SLICE("search x\nnameserver 10.0.0.2\nnameserver\tfe80::1\n#nameserver 1.1.1.1\nnameserver 10.0.0.3 # x"), found), 2);
+    assert_int_equal(
+        dns_upstreams_read(
+            SLICE("search x\nnameserver 10.0.0.2\nnameserver\tfe80::1\n#nameserver 1.1.1.1\nnameserver 10.0.0.3 # x"),
+            found),
+        2);
     assert_string_equal(found[0], "10.0.0.2:53");
     assert_string_equal(found[1], "10.0.0.3:53");
 }

@@ -28,9 +28,11 @@ static void service(struct input *in, const char *name, const char *spec)
 static void slice_for(struct input *in, const char *name, const char *ports, const char *endpoints)
 {
     char text[2048];
-    snprintf(text, sizeof text,
-             "{\"metadata\":{\"name\":\"%s-x\",\"namespace\":\"ns\",\"labels\":{\"kubernetes.io/service-name\":\"%s\"}},"
-             "\"addressType\":\"IPv4\",\"ports\":[%s],\"endpoints\":[%s]}", name, name, ports, endpoints);
+    snprintf(
+        text, sizeof text,
+        "{\"metadata\":{\"name\":\"%s-x\",\"namespace\":\"ns\",\"labels\":{\"kubernetes.io/service-name\":\"%s\"}},"
+        "\"addressType\":\"IPv4\",\"ports\":[%s],\"endpoints\":[%s]}",
+        name, name, ports, endpoints);
     in->slices[in->slice_count++] = parsed(in, text);
 }
 
@@ -90,7 +92,9 @@ static void nothing_serves(void **state)
     end(&in, &r);
 }
 
-#define ENDING "{\"addresses\":[\"10.244.1.9\"],\"nodeName\":\"n1\",\"conditions\":{\"ready\":false,\"serving\":true,\"terminating\":true}}"
+#define ENDING                                                                                                         \
+    "{\"addresses\":[\"10.244.1.9\"],\"nodeName\":\"n1\",\"conditions\":{\"ready\":false,\"serving\":true,"            \
+    "\"terminating\":true}}"
 
 static void terminating_only_when_nothing_else(void **state)
 {
@@ -117,7 +121,9 @@ static void local_policies(void **state)
     begin(&in);
     service(&in, "a", "\"clusterIP\":\"10.96.0.5\",\"internalTrafficPolicy\":\"Local\",\"ports\":[{\"port\":80}]");
     service(&in, "b", "\"clusterIP\":\"10.96.0.6\",\"internalTrafficPolicy\":\"Local\",\"ports\":[{\"port\":80}]");
-    service(&in, "c", "\"clusterIP\":\"10.96.0.7\",\"externalTrafficPolicy\":\"Local\",\"externalIPs\":[\"1.2.3.4\"],\"ports\":[{\"port\":80}]");
+    service(&in, "c",
+            "\"clusterIP\":\"10.96.0.7\",\"externalTrafficPolicy\":\"Local\",\"externalIPs\":[\"1.2.3.4\"],\"ports\":[{"
+            "\"port\":80}]");
     slice_for(&in, "a", "{\"port\":8080}", TWO);
     slice_for(&in, "b", "{\"port\":8080}", "{\"addresses\":[\"10.244.2.2\"],\"nodeName\":\"n2\"}");
     slice_for(&in, "c", "{\"port\":8080}", TWO);
@@ -157,7 +163,9 @@ static void affinity_and_claims(void **state)
     struct rules r;
     begin(&in);
     service(&in, "b", "\"clusterIP\":\"10.96.0.6\",\"externalIPs\":[\"1.2.3.4\"],\"ports\":[{\"port\":80}]");
-    service(&in, "a", "\"clusterIP\":\"10.96.0.5\",\"externalIPs\":[\"1.2.3.4\"],\"sessionAffinity\":\"ClientIP\",\"ports\":[{\"port\":80}]");
+    service(&in, "a",
+            "\"clusterIP\":\"10.96.0.5\",\"externalIPs\":[\"1.2.3.4\"],\"sessionAffinity\":\"ClientIP\",\"ports\":[{"
+            "\"port\":80}]");
     model(&in, &r);
     assert_int_equal(r.count, 3);
     assert_string_equal(r.rules[0].comment, "ns/a");

@@ -121,6 +121,13 @@ static void runtime_configuration(void **state)
     assert_int_equal(json_size(json_at(spec, "linux.namespaces")), 4); /* the node's network */
     assert_non_null(strstr(out.data, "\"IP=9.9.9.9\""));
     buf_release(&out);
+    p->containers[0].non_root = true;
+    assert_ok(oci_spec_build(&o, &out, &err));
+    buf_release(&out);
+    p->containers[0].run_as_user = 0;
+    assert_int_equal(oci_spec_build(&o, &out, &err), ERR_INVALID);
+    assert_non_null(strstr(err.message, "runAsNonRoot"));
+    p->containers[0].non_root = false;
     assert_ok(json_parse(d, SLICE("{\"config\":{}}"), &image, NULL));
     p->containers[0].args = NULL;
     o.image = image;

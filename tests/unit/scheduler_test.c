@@ -138,12 +138,91 @@ static void an_assumption_lasts_until_the_cache_shows_the_node(void **state)
     snapshot_release(&s);
 }
 
+/* Why a pod with that spec does not fit on the one node there is; NULL: it does. */
+static const char *why_not(struct snapshot *s, const char *spec, struct decision *d)
+{
+    char *text = mem_printf("{\"metadata\":{\"name\":\"x\",\"namespace\":\"ns\",\"uid\":\"u-x\"},\"spec\":{%s}}", spec);
+    struct object *o;
+    assert_ok(object_new(slice_str(text), &o, NULL));
+    struct json_doc *doc = json_doc_new();
+    struct pod_info info;
+    pod_info_read(&info, o, object_tree(o, doc));
+    schedule_cycle(s, &info, 1, d);
+    json_doc_free(doc);
+    object_unref(o);
+    mem_free(text);
+    return d->node != NULL ? NULL : d->reasons[0].text;
+}
+
+static void taints_keep_away_who_does_not_tolerate_them(void **state)
+{
+    (void)state;
+    struct snapshot s = {0};
+    struct decision d;
+    add_node(&s, "n1", "8", "\"taints\":[{\"key\":\"k\",\"value\":\"v\",\"effect\":\"NoSchedule\"}]", "True");
+    assert_string_equal(why_not(&s, "", &d), "node(s) had untolerated taint {k: v}");
+    assert_null(why_not(&s, "\"tolerations\":[{\"key\":\"k\",\"value\":\"v\"}]", &d));
+    assert_null(why_not(&s, "\"tolerations\":[{\"key\":\"k\",\"operator\":\"Exists\",\"effect\":\"NoSchedule\"}]", &d));
+    assert_null(why_not(&s, "\"tolerations\":[{\"operator\":\"Exists\"}]", &d));
+    assert_non_null(why_not(&s, "\"tolerations\":[{\"key\":\"k\",\"value\":\"w\"}]", &d));
+    assert_non_null(why_not(&s, "\"tolerations\":[{\"key\":\"k\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"}]", &d));
+    snapshot_release(&s);
+}
+
+#define REQUIRED(terms) "\"affinity\":{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[" terms "]}}}"
+#define LABEL(op, values) "{\"matchExpressions\":[{\"key\":\"cores\",\"operator\":\"" op "\",\"values\":[" values "]}]}"
+
+static void nodes_are_selected_by_labels(void **state)
+{
+    (void)state;
+    struct snapshot s = {0};
+    struct decision d;
+    struct object *o;
+    assert_ok(object_new(SLICE("{\"metadata\":{\"name\":\"n1\",\"labels\":{\"disk\":\"ssd\",\"cores\":\"8\"}},"
+                               "\"status\":{\"allocatable\":{\"cpu\":\"8\",\"memory\":\"1Gi\",\"pods\":\"9\"}}}"), &o, NULL));
+    snapshot_set_node(&s, o);
+    object_unref(o);
+    assert_null(why_not(&s, "\"nodeSelector\":{\"disk\":\"ssd\"}", &d));
+    assert_string_equal(why_not(&s, "\"nodeSelector\":{\"disk\":\"hdd\"}", &d), "node(s) didn't match Pod's node affinity/selector");
+    assert_null(why_not(&s, REQUIRED(LABEL("Gt", "\"4\"")), &d));
+    assert_non_null(why_not(&s, REQUIRED(LABEL("Lt", "\"4\"")), &d));
+    assert_null(why_not(&s, REQUIRED(LABEL("Lt", "\"4\"") "," LABEL("In", "\"7\",\"8\"")), &d));
+    assert_non_null(why_not(&s, REQUIRED(LABEL("NotIn", "\"8\"")), &d));
+    assert_non_null(why_not(&s, REQUIRED(LABEL("DoesNotExist", "")), &d));
+    assert_non_null(why_not(&s, REQUIRED("{}"), &d));
+    assert_null(why_not(&s, REQUIRED("{\"matchFields\":[{\"key\":\"metadata.name\",\"operator\":\"In\",\"values\":[\"n1\"]}]}"), &d));
+    snapshot_release(&s);
+}
+
+#define PORT(extra) "\"containers\":[{\"ports\":[{\"hostPort\":80" extra "}]}]"
+
+static void host_ports_are_given_once(void **state)
+{
+    (void)state;
+    struct snapshot s = {0};
+    struct decision d;
+    struct object *o;
+    add_node(&s, "n1", "8", "", "True");
+    assert_null(why_not(&s, PORT(""), &d));
+    assert_ok(object_new(SLICE("{\"metadata\":{\"name\":\"y\",\"namespace\":\"ns\",\"uid\":\"y\"},\"spec\":{\"nodeName\":\"n1\","
+                               PORT(",\"hostIP\":\"10.0.0.1\"") "}}"), &o, NULL));
+    snapshot_set_pod(&s, o);
+    object_unref(o);
+    assert_string_equal(why_not(&s, PORT(""), &d), "node(s) didn't have free ports for the requested pod ports");
+    assert_null(why_not(&s, PORT(",\"hostIP\":\"10.0.0.2\""), &d));
+    assert_null(why_not(&s, PORT(",\"protocol\":\"UDP\""), &d));
+    snapshot_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spreads_an_owners_pods),
         cmocka_unit_test(fills_up_and_says_why_not),
         cmocka_unit_test(counts_pods_and_frees_their_room),
+        cmocka_unit_test(taints_keep_away_who_does_not_tolerate_them),
+        cmocka_unit_test(nodes_are_selected_by_labels),
+        cmocka_unit_test(host_ports_are_given_once),
         cmocka_unit_test(an_assumption_lasts_until_the_cache_shows_the_node),
     };
     return RUN_TESTS(tests);
