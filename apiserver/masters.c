@@ -23,6 +23,7 @@ struct master {
     char address[MASTER_ADDRESS_MAX];
     int64_t revision; /* of its key when it last changed */
     uint64_t changed_ms;
+    bool alive; /* one that fell silent is remembered: its old key must not look like news */
 };
 
 /* A call of the store; outlives masters when the apiserver closes meanwhile. */
@@ -93,15 +94,13 @@ static void note(struct masters *m, struct slice address, int64_t revision, uint
     memcpy(made->address, address.data, address.size);
 }
 
-static void drop_silent(struct masters *m, uint64_t now)
+static void judge_silence(struct masters *m, uint64_t now)
 {
-    size_t kept = 0;
     for (size_t i = 0; i < m->seen_count; i++) {
-        if (now - m->seen[i].changed_ms < MASTER_SILENCE_MS || strcmp(m->seen[i].address, m->address) == 0)
-            m->seen[kept++] = m->seen[i];
+        struct master *seen = &m->seen[i];
+        seen->alive = now - seen->changed_ms < MASTER_SILENCE_MS || strcmp(seen->address, m->address) == 0;
     }
-    m->seen_count = kept;
-    qsort(m->seen, kept, sizeof m->seen[0], by_address);
+    qsort(m->seen, m->seen_count, sizeof m->seen[0], by_address);
 }
 
 static const struct json *current(struct masters *m, const struct kind *k, struct json_doc *d)
@@ -129,18 +128,27 @@ static bool agrees(struct masters *m, const struct kind *k, const char *field, s
 
 static void subsets_text(const struct masters *m, struct buf *out)
 {
+    const char *comma = "";
     buf_append_str(out, "[{\"addresses\":[");
-    for (size_t i = 0; i < m->seen_count; i++)
-        buf_printf(out, "%s{\"ip\":\"%s\"}", i == 0 ? "" : ",", m->seen[i].address);
+    for (size_t i = 0; i < m->seen_count; i++) {
+        if (!m->seen[i].alive)
+            continue;
+        buf_printf(out, "%s{\"ip\":\"%s\"}", comma, m->seen[i].address);
+        comma = ",";
+    }
     buf_printf(out, "],\"ports\":[{\"name\":\"https\",\"port\":%d,\"protocol\":\"TCP\"}]}]", m->port);
 }
 
 static void endpoints_list(const struct masters *m, struct buf *out)
 {
+    const char *comma = "";
     buf_append_char(out, '[');
-    for (size_t i = 0; i < m->seen_count; i++)
-        buf_printf(out, "%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}", i == 0 ? "" : ",",
-                   m->seen[i].address);
+    for (size_t i = 0; i < m->seen_count; i++) {
+        if (!m->seen[i].alive)
+            continue;
+        buf_printf(out, "%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}", comma, m->seen[i].address);
+        comma = ",";
+    }
     buf_append_char(out, ']');
 }
 
@@ -232,7 +240,7 @@ static void beat_done(struct store_call *call, int status, const struct err *why
     const struct kv_range_result *all = &call->txn.results[1].range;
     for (size_t i = 0; i < all->kv_count; i++)
         note(m, slice_from(all->kvs[i].key, strlen(LEASE_PREFIX)), all->kvs[i].mod_revision, now);
-    drop_silent(m, now);
+    judge_silence(m, now);
     if (a->bootstrapped)
         write_endpoints(m);
     else
