@@ -57,7 +57,6 @@ struct watch_cache {
 static void load(struct watch_cache *c);
 static void ask_fresh(struct watch_cache *c);
 
-const struct kind *watch_cache_kind(const struct watch_cache *c) { return c->kind; }
 bool watch_cache_synced(const struct watch_cache *c) { return c->live; }
 int64_t watch_cache_revision(const struct watch_cache *c) { return c->revision; }
 uint64_t watch_cache_changes(const struct watch_cache *c) { return c->changes; }

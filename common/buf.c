@@ -49,7 +49,6 @@ static void append_be(struct buf *b, uint64_t v, int bytes)
     b->data[b->size] = '\0';
 }
 
-void buf_append_be16(struct buf *b, uint16_t v) { append_be(b, v, 2); }
 void buf_append_be32(struct buf *b, uint32_t v) { append_be(b, v, 4); }
 void buf_append_be64(struct buf *b, uint64_t v) { append_be(b, v, 8); }
 

@@ -16,7 +16,6 @@ void buf_append_slice(struct buf *b, struct slice s);
 void buf_append_str(struct buf *b, const char *text);
 void buf_append_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_ARGS(2, 3);
-void buf_append_be16(struct buf *b, uint16_t v);
 void buf_append_be32(struct buf *b, uint32_t v);
 void buf_append_be64(struct buf *b, uint64_t v);
 void buf_consume(struct buf *b, size_t size); /* drops the first `size` bytes; at most b->size */

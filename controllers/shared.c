@@ -3,7 +3,6 @@
 #include "common/clock.h"
 #include "controllers/controllers.h"
 
-
 void controller_owner_key(struct object *o, const char *kind, void (*add)(void *arg, struct slice key), void *arg)
 {
     if (o->controller_uid == NULL)

@@ -126,12 +126,6 @@ bool mvcc_compact_step(struct mvcc *m, size_t versions_max)
     return false;
 }
 
-bool mvcc_compact_pending(const struct mvcc *m)
-{
-    const struct history *h = &m->history;
-    return h->first < h->end && history_at(h, h->first)->version->mod_revision < m->compact_revision;
-}
-
 bool mvcc_hold(struct mvcc *m, int64_t revision, struct mvcc_hold *hold)
 {
     ASSERT(revision >= m->compact_revision && revision <= m->revision);

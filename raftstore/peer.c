@@ -399,7 +399,6 @@ int peer_new(struct env *env, const struct peer_options *o, void (*on_message)(v
     return 0;
 }
 
-int peer_port(struct peer *p) { return net_listener_port(&p->env->net, &p->listener); }
 
 void peer_close(struct peer *p, void (*closed)(void *arg), void *arg)
 {

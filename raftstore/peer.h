@@ -35,7 +35,6 @@ struct peer_options {
 int peer_new(struct env *env, const struct peer_options *o, void (*on_message)(void *arg, uint64_t from, struct slice message),
              void *arg, struct peer **ret, struct err *reterr);
 struct transport peer_transport(struct peer *p);
-int peer_port(struct peer *p); /* it listens on */
 bool peer_connected(const struct peer *p, uint64_t member); /* to send */
 void peer_close(struct peer *p, void (*closed)(void *arg), void *arg);
 

@@ -322,8 +322,6 @@ int server_new(struct env *env, const struct server_options *o, struct server **
     return 0;
 }
 
-int server_port(struct server *s) { return net_listener_port(&s->env->net, &s->listener); }
-
 void server_finish_close(struct server *s)
 {
     if (!s->closing || !s->listener_closed || s->connection_count > 0 || s->link != NULL || s->proposals > 0 ||

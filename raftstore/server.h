@@ -43,7 +43,6 @@ struct server_options {
 int server_new(struct env *env, const struct server_options *o, struct server **ret, struct err *reterr);
 /* Closes listener and connections; the driver must have ended all proposals and reads before `closed`. */
 void server_close(struct server *s, void (*closed)(void *arg), void *arg);
-int server_port(struct server *s);
 
 void server_events(struct server *s, int64_t revision, const struct kv_event *events, size_t n);
 void server_result(struct server *s, const struct store_command *c, struct slice result);

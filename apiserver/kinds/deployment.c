@@ -126,27 +126,6 @@ static const struct column columns[] = {
     {.name = NULL},
 };
 
-static void wide_cells(const struct json *o, struct cells *out)
-{
-    static const char *const fields[] = {"name", "image"};
-    struct buf text = {0};
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        containers_text(json_at(o, "spec.template.spec"), fields[i], &text);
-        cells_add(out, buf_slice(&text));
-        buf_reset(&text);
-    }
-    selector_text(json_at(o, "spec.selector"), &text);
-    cells_add(out, buf_slice(&text));
-    buf_release(&text);
-}
-
-static void check_update(struct check *c, const struct json *object, const struct json *old)
-{
-    const struct json *now = json_at(object, "spec.selector"), *was = json_at(old, "spec.selector");
-    if (now != NULL && was != NULL && !json_equal(now, was))
-        check_fail_at(c, "spec.selector", CHECK_INVALID, json_get(now, "matchLabels"), "field is immutable");
-}
-
 static void row(const struct json *o, const struct column_now *now, struct cells *out)
 {
     cells_add(out, json_string_at(o, "metadata.name"));
@@ -155,7 +134,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
     cells_int(out, json_int_at(o, "status.updatedReplicas", 0));
     cells_int(out, json_int_at(o, "status.availableReplicas", 0));
     cells_age(out, json_string_at(o, "metadata.creationTimestamp"), now);
-    wide_cells(o, out);
+    workload_wide_cells(o, out);
 }
 
 static const char *const short_names[] = {"deploy", NULL};
@@ -181,5 +160,5 @@ const struct kind kind_deployment = {
     .subresources = subresources,
     .columns = columns,
     .row = row,
-    .check_update = check_update,
+    .check_update = check_workload_update,
 };

@@ -2,6 +2,7 @@
 #include "common/base.h"
 
 #include "apiserver/check.h"
+#include "apiserver/columns.h"
 #include "apiserver/kinds/types.h"
 #include "common/kube/selector.h"
 
@@ -78,4 +79,32 @@ void selector_text(const struct json *label_selector, struct buf *out)
     else
         buf_append_str(out, "<none>");
     selector_release(&s);
+}
+
+void check_workload_update(struct check *c, const struct json *object, const struct json *old)
+{
+    const struct json *now = json_at(object, "spec.selector"), *was = json_at(old, "spec.selector");
+    if (now != NULL && was != NULL && !json_equal(now, was))
+        check_fail_at(c, "spec.selector", CHECK_INVALID, json_get(now, "matchLabels"), "field is immutable");
+}
+
+void workload_container_cells(const struct json *o, struct cells *out)
+{
+    static const char *const fields[] = {"name", "image"};
+    struct buf text = {0};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        containers_text(json_at(o, "spec.template.spec"), fields[i], &text);
+        cells_add(out, buf_slice(&text));
+        buf_reset(&text);
+    }
+    buf_release(&text);
+}
+
+void workload_wide_cells(const struct json *o, struct cells *out)
+{
+    struct buf text = {0};
+    workload_container_cells(o, out);
+    selector_text(json_at(o, "spec.selector"), &text);
+    cells_add(out, buf_slice(&text));
+    buf_release(&text);
 }

@@ -131,13 +131,8 @@ static void row(const struct json *o, const struct column_now *now, struct cells
     cells_int(out, json_int_at(o, "status.replicas", 0));
     cells_int(out, json_int_at(o, "status.readyReplicas", 0));
     cells_age(out, json_string_at(o, "metadata.creationTimestamp"), now);
-    static const char *const fields[] = {"name", "image"};
     struct buf text = {0};
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        containers_text(json_at(o, "spec.template.spec"), fields[i], &text);
-        cells_add(out, buf_slice(&text));
-        buf_reset(&text);
-    }
+    workload_container_cells(o, out);
     struct json_iterator i = json_iterate(json_at(o, "spec.selector"));
     while (json_next(&i))
         buf_printf(&text, "%s%.*s=%.*s", text.size == 0 ? "" : ",", SLICE_ARGS(i.key),

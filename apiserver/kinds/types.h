@@ -57,6 +57,12 @@ void check_taint(struct check *c, const struct json *v);
 void check_toleration(struct check *c, const struct json *v);
 void check_volume_source(struct check *c, const struct json *v);
 void check_workload_spec(struct check *c, const struct json *v);
+void check_workload_update(struct check *c, const struct json *object, const struct json *old); /* the selector stays */
+
+/* Cells of what makes pods from a template: its containers' names and images; with the selector after them. */
+struct cells;
+void workload_container_cells(const struct json *o, struct cells *out);
+void workload_wide_cells(const struct json *o, struct cells *out);
 
 /* Services: hooks_service.c. */
 struct claims;
