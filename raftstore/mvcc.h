@@ -40,7 +40,6 @@ void mvcc_delete_keys(struct mvcc *m, const struct slice *keys, size_t n, struct
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr);
 bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing can be done now (see mvcc_hold, mvcc_pin) */
 
-
 /* A revision held readable across compactions, for an answer that is made piece by piece. At most MVCC_HOLDS_MAX at a
  * time: false above. mvcc_range_held reads at the held revision, whatever range->revision says, and does not
  * count (count 0). */
