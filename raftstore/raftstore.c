@@ -192,7 +192,7 @@ static int start_driver(struct raftstore *r, struct err *reterr)
                                .changed = on_changed, .arg = r};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
     for (size_t i = 0; i < r->options.member_count; i++)
-        o.bootstrap.members[o.bootstrap.count++] = (struct member){r->options.members[i].id, true};
+        o.bootstrap.members[o.bootstrap.count++] = (struct member){.id = r->options.members[i].id, .voter = true};
     return driver_new(r->env, &o, apply_machine(r->apply), peer_transport(r->peer), &r->driver, reterr);
 }
 

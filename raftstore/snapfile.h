@@ -11,7 +11,7 @@
 #include "raftstore/consensus.h"
 #include "raftstore/machine.h"
 
-#define SNAPFILE_FORMAT_1 1
+#define SNAPFILE_FORMAT 2
 #define SNAPFILE_NAME_MAX 48
 #define SNAPFILE_PIECE_BYTES_MAX (4u * 1024 * 1024)  /* of one machine piece */
 #define SNAPFILE_INCOMING "snapshot.incoming"       /* being received */

@@ -131,7 +131,7 @@ void sim_init(struct sim *s, const struct sim_options *o)
         node_init(s, i);
     struct configuration *c = &s->nodes[0].options.bootstrap;
     for (size_t i = 0; i < s->members; i++)
-        c->members[c->count++] = (struct member){s->nodes[i].id, true};
+        c->members[c->count++] = (struct member){.id = s->nodes[i].id, .voter = true};
     for (size_t i = 1; i < s->members; i++)
         s->nodes[i].options.bootstrap = *c;
     s->net.delay_min_us = 200;
