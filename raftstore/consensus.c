@@ -14,6 +14,9 @@
  *   R14 one token from the core's allocator is the "batch" of a received append
  *   R17 the core knows one uncommitted change at a time; a follower's log may hold several. They are kept here, and the
  *       core's idea of the configuration is set right after every step
+ *   R18 a learner that is asked for its vote gives it as a voter does: who asks counts it, by a promotion that has not reached
+ *       it yet (thesis 4.1: requests are served without looking at one's own configuration); and it forgets a silent leader
+ *   R19 a refused pre-vote tells the later term it was refused for
  *   R16 what the core only asserts in its own debug build is asserted here */
 #include "common/base.h"
 
@@ -245,7 +248,8 @@ static bool message_of_raft(const struct consensus *c, const struct raft_message
     case RAFT_REQUEST_VOTE_RESULT: {
         const struct raft_request_vote_result *v = &from->request_vote_result;
         to->kind = MESSAGE_REQUEST_VOTE_RESULT;
-        to->request_vote_result.term = v->term;
+        /* R19: the core repeats the candidate's term, who then never hears that it is behind. */
+        to->request_vote_result.term = v->pre_vote && !v->vote_granted ? MAX(v->term, c->raft.current_term) : v->term;
         to->request_vote_result.granted = v->vote_granted;
         to->request_vote_result.pre_vote = v->pre_vote;
         return true;
@@ -581,10 +585,24 @@ int consensus_start(struct consensus *c, const struct consensus_start *s, struct
     return update_end(c, 0, ret);
 }
 
+/* R18: the core does not let go of the leader of a follower that cannot stand itself. */
+static void forget_silent_leader(struct consensus *c)
+{
+    const struct member *self = configuration_member(&newest_change(c)->configuration, c->raft.id);
+    struct raft *r = &c->raft;
+    if (role_of(c) != ROLE_FOLLOWER || (self != NULL && self->voter) || r->follower_state.current_leader.id == 0 ||
+        c->now_ms - MIN(c->now_ms, (uint64_t)r->election_timer_start) < r->follower_state.randomized_election_timeout)
+        return;
+    raft_free(r->follower_state.current_leader.address);
+    r->follower_state.current_leader.address = NULL;
+    r->follower_state.current_leader.id = 0;
+}
+
 int consensus_tick(struct consensus *c, uint64_t now_ms, struct consensus_update *ret)
 {
     bool taken;
     update_begin(c, now_ms, ret);
+    forget_silent_leader(c);
     struct raft_event event = {.type = RAFT_TIMEOUT};
     return update_end(c, step(c, &event, NULL, ret, &taken), ret);
 }
@@ -770,6 +788,29 @@ static bool append_from_leader(const struct consensus *c, uint64_t term)
     return term != raft_current_term(&c->raft) || role_of(c) != ROLE_LEADER;
 }
 
+/* This member as a learner in the core's configuration; NULL: it is none. */
+static struct raft_server *own_learner(struct consensus *c)
+{
+    for (unsigned i = 0; i < c->raft.configuration.n; i++)
+        if (c->raft.configuration.servers[i].id == c->raft.id && c->raft.configuration.servers[i].role == RAFT_STANDBY)
+            return &c->raft.configuration.servers[i];
+    return NULL;
+}
+
+static int receive_step(struct consensus *c, struct raft_message *rm, struct consensus_update *u)
+{
+    struct raft_event event = {.type = RAFT_RECEIVE};
+    struct raft_server *learner = rm->type == RAFT_REQUEST_VOTE ? own_learner(c) : NULL;
+    bool taken;
+    event.receive.message = rm;
+    if (learner != NULL)
+        learner->role = RAFT_VOTER; /* R18; a request for a vote changes no configuration */
+    int rv = step(c, &event, NULL, u, &taken);
+    if (learner != NULL)
+        learner->role = RAFT_STANDBY;
+    return rv;
+}
+
 int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message *m, struct consensus_update *ret)
 {
     char address[ADDRESS_MAX];
@@ -784,10 +825,7 @@ int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message
     if (!message_to_raft(c, m, &rm) ||
         (m->kind == MESSAGE_INSTALL_SNAPSHOT && !append_from_leader(c, m->install_snapshot.term)))
         return update_end(c, ERR_CORRUPT, ret);
-    struct raft_event event = {.type = RAFT_RECEIVE};
-    event.receive.message = &rm;
-    bool taken;
-    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+    return update_end(c, receive_step(c, &rm, ret), ret);
 }
 
 static int change_check(const struct consensus *c, const struct entry *e)
@@ -871,17 +909,18 @@ int consensus_transfer(struct consensus *c, uint64_t now_ms, uint64_t to, struct
 }
 
 int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing,
+                             const struct configuration *configuration, uint64_t configuration_index,
                              struct consensus_update *ret)
 {
     ASSERT(!c->raft.snapshot.installing);
     ASSERT(index <= c->raft.commit_index && index <= c->raft.last_stored); /* R8 */
     ASSERT(index > c->raft.trail.snapshot.index);
-    ASSERT(c->changes[0].index <= index);
+    ASSERT(configuration_index <= index && configuration_index <= c->changes[0].index);
     update_begin(c, now_ms, ret);
     struct raft_event event = {.type = RAFT_SNAPSHOT};
     event.snapshot.metadata = (struct raft_snapshot_metadata){
-        .index = index, .term = term_at(c, index), .configuration_index = c->changes[0].index};
-    configuration_to_raft(&c->changes[0].configuration, &event.snapshot.metadata.configuration);
+        .index = index, .term = term_at(c, index), .configuration_index = configuration_index};
+    configuration_to_raft(configuration, &event.snapshot.metadata.configuration);
     event.snapshot.trailing = (unsigned)MIN(trailing, (uint64_t)UINT32_MAX);
     bool taken;
     return update_end(c, step(c, &event, NULL, ret, &taken), ret);

@@ -100,8 +100,11 @@ int consensus_installed(struct consensus *c, uint64_t now_ms, uint64_t index, ui
  * ERR_NOT_LEADER; ERR_BUSY: it lacks entries, or another transfer is under way; ERR_INVALID: no other voter. Until the
  * transfer ends, by a new leader or after an election timeout, nothing can be submitted. */
 int consensus_transfer(struct consensus *c, uint64_t now_ms, uint64_t to, struct consensus_update *ret);
-/* A snapshot of this member at `index` <= applied <= last stored exists (R8); entries up to index - trailing may go. */
-int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing, struct consensus_update *ret);
+/* A snapshot of this member at `index` <= applied <= last stored exists (R8); entries up to index - trailing may go. The
+ * configuration is the one in the snapshot: a newer one may have been committed since it was begun. */
+int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing,
+                             const struct configuration *configuration, uint64_t configuration_index,
+                             struct consensus_update *ret);
 /* The leader's connection broke: stand for (pre-)election after `delay_ms` unless it is heard of before. Only ever shortens
  * the wait; harmless for a leader or candidate. */
 void consensus_hurry(struct consensus *c, uint64_t now_ms, unsigned delay_ms);

@@ -196,6 +196,8 @@ static void check_leadership(struct driver *d)
         return;
     if (leader != d->last_leader)
         read_index_fail(d, ERR_NOT_LEADER);
+    if (role == ROLE_LEADER)
+        driver_pulse_start(d); /* driver_keep */
     d->last_role = role;
     d->last_leader = leader;
     d->last_term = term;
@@ -270,7 +272,8 @@ static void pulse_due(struct timer *t)
     read_index_pulse(d, now);
     driver_snapshot_pulse(d, now);
     driver_transfer_turn(d);
-    if (read_index_waiting(d) || !list_empty(&d->sends) || d->transfer.to != 0)
+    bool keeping = driver_keep(d);
+    if (read_index_waiting(d) || !list_empty(&d->sends) || d->transfer.to != 0 || keeping)
         driver_pulse_start(d);
 }
 

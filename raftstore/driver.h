@@ -84,11 +84,15 @@ struct driver_status {
 void driver_status(const struct driver *d, struct driver_status *ret);
 bool driver_leads(const struct driver *d); /* and may read: its own term has committed */
 
-/* Membership. Configurations are valid until the next event. */
+/* Membership. Configurations are valid until the next event. A leader by itself promotes automatic learners that are in sync
+ * and removes ids whose successor votes, see driver_member.c; everything else is proposed (`change`). */
 const struct configuration *driver_configuration(const struct driver *d, uint64_t *ret_index); /* committed */
 const struct configuration *driver_newest(const struct driver *d, uint64_t *ret_index);
 bool driver_live(struct driver *d, uint64_t member);    /* leader: it has answered within two election timeouts */
 bool driver_in_sync(struct driver *d, uint64_t member); /* leader: it has what was in the log an election timeout ago */
+bool driver_can_lose(struct driver *d, uint64_t member); /* leader: without it the live voters are still a quorum of the rest */
+/* Proposes a configuration: a driver_propose whose data is made here. */
+void driver_propose_configuration(struct driver *d, struct proposal *p, const struct configuration *c);
 /* Begins to hand leadership to `to` (0: the live voter that has most). Proposals wait meanwhile. It is over when
  * driver_transferring says so, after an election timeout or two at most; whether it came about, driver_status tells.
  * ERR_NOT_LEADER, ERR_BUSY (under way already), ERR_INVALID (no other voter). */

@@ -156,6 +156,74 @@ void driver_transfer_turn(struct driver *d)
     }
 }
 
+/* --- what the leader does by itself --- */
+
+bool driver_can_lose(struct driver *d, uint64_t member)
+{
+    const struct configuration *c = consensus_newest(d->consensus, NULL);
+    const struct member *m = configuration_member(c, member);
+    size_t voters = 0, live = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (!c->members[i].voter || c->members[i].id == member)
+            continue;
+        voters++;
+        live += driver_live(d, c->members[i].id);
+    }
+    return m == NULL || !m->voter || live > voters / 2;
+}
+
+/* The next step that nobody has to ask for: a learner that keeps up is promoted; an id whose folder was lost goes once its
+ * successor votes and the rest is a live quorum. False: nothing to do now. *ret_wanted: there will be. */
+static bool next_step(struct driver *d, struct configuration *c, bool *ret_wanted)
+{
+    *c = *consensus_newest(d->consensus, NULL);
+    *ret_wanted = false;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct member *m = &c->members[i];
+        *ret_wanted |= m->automatic || m->replaces != 0;
+        if (!m->voter && m->automatic && driver_in_sync(d, m->id))
+            return member_promote(c, m->id, true, NULL) == 0;
+        if (m->voter && m->replaces != 0 && m->replaces != d->options.member_id && driver_can_lose(d, m->replaces))
+            return member_remove(c, m->replaces, NULL) == 0;
+    }
+    return false;
+}
+
+static void kept(struct proposal *p, int status, uint64_t index)
+{
+    struct driver *d = container_of(p, struct driver, keeping.proposal);
+    (void)status, (void)index; /* what was not done is wanted still: the pulse tries again */
+    d->keeping.busy = false;
+}
+
+void driver_propose_configuration(struct driver *d, struct proposal *p, const struct configuration *c)
+{
+    struct buf bytes = {0};
+    configuration_encode(c, &bytes);
+    p->change = true;
+    p->data = bytes_new(buf_slice(&bytes));
+    driver_propose(d, p);
+    bytes_unref(p->data); /* the driver has its own reference */
+    buf_release(&bytes);
+}
+
+bool driver_keep(struct driver *d)
+{
+    struct configuration c;
+    uint64_t newest, committed;
+    bool wanted;
+    if (!consensus_ready(d->consensus))
+        return consensus_role(d->consensus) == ROLE_LEADER;
+    (void)consensus_newest(d->consensus, &newest);
+    (void)consensus_configuration(d->consensus, &committed);
+    if (!next_step(d, &c, &wanted) || d->keeping.busy || newest != committed || d->transfer.to != 0)
+        return wanted;
+    d->keeping.busy = true;
+    d->keeping.proposal = (struct proposal){.done = kept};
+    driver_propose_configuration(d, &d->keeping.proposal, &c);
+    return true;
+}
+
 /* --- changes --- */
 
 void driver_follow_configuration(struct driver *d)
@@ -164,6 +232,7 @@ void driver_follow_configuration(struct driver *d)
     if (version == d->configuration_version)
         return;
     d->configuration_version = version;
+    driver_pulse_start(d);
     LIST_FOR_EACH(node, &d->sends) {
         struct snapshot_send *s = container_of(node, struct snapshot_send, link);
         if (!is_member(d, s->to))

@@ -102,6 +102,7 @@ struct driver {
     uint64_t contacts_term;     /* of `contacts` */
     struct contact contacts[2 * CONSENSUS_MEMBERS_MAX]; /* committed and newest configuration */
     struct driver_transfer transfer;
+    struct { struct proposal proposal; bool busy; } keeping; /* the change that nobody asked for */
     uint64_t configuration_version; /* last told of */
 
     uint64_t applied, applied_term;
@@ -136,6 +137,7 @@ struct contact *driver_contact(struct driver *d, uint64_t member); /* of this te
 void driver_heard(struct driver *d, uint64_t member);              /* an answer to an append came */
 void driver_transfer_turn(struct driver *d);
 void driver_follow_configuration(struct driver *d);
+bool driver_keep(struct driver *d); /* leader: what it does by itself; true while the pulse must go on for it */
 
 /* driver_snapshot.c */
 void driver_snapshot_send_end(struct driver *d, struct snapshot_send *s);

@@ -174,7 +174,8 @@ static void taken(void *arg, int status, const struct snapfile_info *info, const
     uint64_t bytes = d->options.trailing_bytes == 0 ? TRAILING_BYTES : d->options.trailing_bytes;
     uint64_t trailing = wal_trailing(d->wal, info->index, bytes);
     struct consensus_update u;
-    int rv = consensus_snapshot_taken(d->consensus, driver_now_ms(d), info->index, trailing, &u);
+    int rv = consensus_snapshot_taken(d->consensus, driver_now_ms(d), info->index, trailing, &info->configuration,
+                                      info->configuration_index, &u);
     ASSERT(rv == 0);
     wal_release(d->wal, info->index - trailing);
     driver_carry_out(d, &u);

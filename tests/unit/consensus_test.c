@@ -100,7 +100,7 @@ static void append_below_commit(void **state)
     assert_ok(receive(&f, 2, 0, 0, 6, 2, 6, 0, NULL));
     persist(&f, 6);
     drop_entries(&f);
-    assert_ok(consensus_snapshot_taken(f.c, 1010, 6, 0, &f.u));
+    assert_ok(consensus_snapshot_taken(f.c, 1010, 6, 0, consensus_configuration(f.c, NULL), 0, &f.u));
     assert_ok(receive(&f, 2, 0, 0, 8, 2, 6, 0, NULL));
     assert_int_equal(f.u.entries_index, 7);
     assert_int_equal(f.u.entry_count, 2);
