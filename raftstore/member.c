@@ -175,8 +175,15 @@ static struct member *find(struct configuration *c, uint64_t id)
 int member_add(struct configuration *c, const struct member *m, struct err *reterr)
 {
     struct member *known = find(c, m->id), *replaced = find(c, m->replaces);
-    if (known != NULL)
-        return strcmp(known->peer_address, m->peer_address) == 0 ? 0 : member_refuse(MEMBER_ID_EXISTS, reterr);
+    if (known != NULL && strcmp(known->peer_address, m->peer_address) != 0)
+        return member_refuse(MEMBER_ID_EXISTS, reterr);
+    if (known != NULL) { /* it was announced before it was started, and now says the rest */
+        if (m->client_address[0] != '\0' && good_address(m->client_address))
+            memcpy(known->client_address, m->client_address, sizeof m->client_address);
+        if (m->name[0] != '\0')
+            memcpy(known->name, m->name, sizeof m->name);
+        return 0;
+    }
     if (m->id == 0 || !good_address(m->peer_address) || (m->client_address[0] != '\0' && !good_address(m->client_address)))
         return member_refuse(MEMBER_BAD_ADDRESS, reterr);
     if (address_taken(c, m->replaces, m->peer_address)) /* one that comes back keeps the addresses of what it replaces */

@@ -66,7 +66,8 @@ enum member_refusal {
 };
 int member_refuse(enum member_refusal why, struct err *reterr); /* the code */
 
-/* A new learner. The same id with the same addresses again is no error and changes nothing: it asks a second time. */
+/* A new learner. The same id at the same peer address again is no error: what it says of its name and client address is
+ * taken over. */
 int member_add(struct configuration *c, const struct member *m, struct err *reterr);
 int member_promote(struct configuration *c, uint64_t id, bool in_sync, struct err *reterr);
 int member_remove(struct configuration *c, uint64_t id, struct err *reterr);
