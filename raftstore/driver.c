@@ -188,6 +188,8 @@ static void check_leadership(struct driver *d)
         read_index_fail(d, ERR_NOT_LEADER);
         driver_snapshot_follow(d);
     }
+    if (leads && d->lead_term == 0)
+        d->lead_began_ms = driver_now_ms(d);
     if (leads)
         d->lead_term = consensus_term(d->consensus);
     enum role role = consensus_role(d->consensus);

@@ -89,6 +89,7 @@ bool driver_leads(const struct driver *d); /* and may read: its own term has com
 const struct configuration *driver_configuration(const struct driver *d, uint64_t *ret_index); /* committed */
 const struct configuration *driver_newest(const struct driver *d, uint64_t *ret_index);
 bool driver_live(struct driver *d, uint64_t member);    /* leader: it has answered within two election timeouts */
+bool driver_settled(const struct driver *d);            /* leader for two election timeouts: who is not live is silent */
 bool driver_in_sync(struct driver *d, uint64_t member); /* leader: it has what was in the log an election timeout ago */
 bool driver_can_lose(struct driver *d, uint64_t member); /* leader: without it the live voters are still a quorum of the rest */
 /* Proposes a configuration: a driver_propose whose data is made here. */

@@ -74,6 +74,11 @@ bool driver_live(struct driver *d, uint64_t member)
            (c != NULL && c->heard_ms != 0 && driver_now_ms(d) - c->heard_ms < 2ull * d->options.election_timeout_ms);
 }
 
+bool driver_settled(const struct driver *d)
+{
+    return d->lead_term != 0 && clock_monotonic_ms(&d->env->clock) - d->lead_began_ms >= 2ull * d->options.election_timeout_ms;
+}
+
 bool driver_in_sync(struct driver *d, uint64_t member)
 {
 #ifdef PLANT_PROMOTE_EARLY

@@ -94,6 +94,7 @@ struct driver {
     struct list queue, waiting; /* proposals: of the coming turn; submitted, in index order */
     uint64_t queue_bytes, waiting_bytes;
     uint64_t lead_term;         /* in which `waiting` was submitted */
+    uint64_t lead_began_ms;
     struct driver_write *barrier; /* newest term or vote that is not durable */
     struct entry *entries;      /* scratch */
     size_t entry_capacity;

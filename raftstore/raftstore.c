@@ -291,6 +291,7 @@ static void propose_configuration(void *impl, struct proposal *p, const struct c
 static bool in_sync(void *impl, uint64_t member) { return driver_in_sync(((struct raftstore *)impl)->driver, member); }
 static bool can_lose(void *impl, uint64_t member) { return driver_can_lose(((struct raftstore *)impl)->driver, member); }
 static bool live(void *impl, uint64_t member) { return driver_live(((struct raftstore *)impl)->driver, member); }
+static bool settled(void *impl) { return driver_settled(((struct raftstore *)impl)->driver); }
 static bool transferring(void *impl) { return driver_transferring(((struct raftstore *)impl)->driver); }
 static int transfer(void *impl, uint64_t to, struct err *reterr) { return driver_transfer(((struct raftstore *)impl)->driver, to, reterr); }
 static void propose(void *impl, struct proposal *p) { driver_propose(((struct raftstore *)impl)->driver, p); }
@@ -360,7 +361,7 @@ static int start_server(struct raftstore *r, struct err *reterr)
                                .apply = r->apply,
                                .consensus = {.propose = propose, .read_index = read_round, .status = get_status,
                                              .configuration = get_configuration, .propose_configuration = propose_configuration,
-                                             .in_sync = in_sync, .can_lose = can_lose, .live = live, .transfer = transfer,
+                                             .in_sync = in_sync, .can_lose = can_lose, .live = live, .settled = settled, .transfer = transfer,
                                              .transferring = transferring, .impl = r}};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
     return server_new(r->env, &o, &r->server, reterr);

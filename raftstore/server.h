@@ -23,6 +23,7 @@ struct server_consensus {
     bool (*in_sync)(void *impl, uint64_t member);
     bool (*can_lose)(void *impl, uint64_t member);
     bool (*live)(void *impl, uint64_t member);
+    bool (*settled)(void *impl); /* it has led for so long that who is not live is silent */
     int (*transfer)(void *impl, uint64_t to, struct err *reterr);
     bool (*transferring)(void *impl);
     void *impl;

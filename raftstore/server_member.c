@@ -110,30 +110,41 @@ static void proposed(struct proposal *p, int status, uint64_t index)
 }
 
 /* Whoever comes with the address of a member that is silent is that member, without its folder. */
-static void recognise(struct member_call *k, const struct configuration *c)
+static bool recognise(struct member_call *k, const struct configuration *c)
 {
     const struct server_consensus *consensus = &k->server->options.consensus;
-    for (size_t i = 0; i < c->count && k->member.replaces == 0; i++)
-        if (c->members[i].id != k->member.id && strcmp(c->members[i].peer_address, k->member.peer_address) == 0 &&
-            !consensus->live(consensus->impl, c->members[i].id))
-            k->member.replaces = c->members[i].id;
+    for (size_t i = 0; i < c->count && k->member.replaces == 0; i++) {
+        const struct member *m = &c->members[i];
+        if (m->id == k->member.id || strcmp(m->peer_address, k->member.peer_address) != 0 || consensus->live(consensus->impl, m->id))
+            continue;
+        if (!consensus->settled(consensus->impl))
+            return false;
+        k->member.replaces = m->id;
+    }
+    return true;
 }
 
-/* What the request makes of the newest configuration. */
+static int remove_checked(const struct member_call *k, struct configuration *c, struct err *reterr)
+{
+    const struct server_consensus *consensus = &k->server->options.consensus;
+    uint64_t id = k->request.id;
+    if (configuration_member(c, id) == NULL || k->request.force || consensus->can_lose(consensus->impl, id))
+        return member_remove(c, id, reterr);
+    if (configuration_voters(c) > 1 && !consensus->settled(consensus->impl))
+        return ERR_BUSY;
+    return member_refuse(configuration_voters(c) == 1 ? MEMBER_LAST_VOTER : MEMBER_UNHEALTHY, reterr);
+}
+
+/* What the request makes of the newest configuration. ERR_BUSY: it cannot be said yet. */
 static int change_for(struct member_call *k, struct configuration *c, struct err *reterr)
 {
     const struct server_consensus *consensus = &k->server->options.consensus;
     const struct member_request *m = &k->request;
     switch (m->verb) {
-    case MEMBER_ADD:
-        recognise(k, c);
-        return member_add(c, &k->member, reterr);
+    case MEMBER_ADD: return recognise(k, c) ? member_add(c, &k->member, reterr) : ERR_BUSY;
     case MEMBER_PROMOTE: return member_promote(c, m->id, consensus->in_sync(consensus->impl, m->id), reterr);
     case MEMBER_UPDATE: return member_update(c, m->id, k->member.peer_address, k->member.client_address, reterr);
-    case MEMBER_REMOVE:
-        if (configuration_member(c, m->id) != NULL && !m->force && !consensus->can_lose(consensus->impl, m->id))
-            return member_refuse(configuration_voters(c) == 1 ? MEMBER_LAST_VOTER : MEMBER_UNHEALTHY, reterr);
-        return member_remove(c, m->id, reterr);
+    case MEMBER_REMOVE: return remove_checked(k, c, reterr);
     case MEMBER_LEAD: break;
     }
     return member_refuse(MEMBER_BAD_TRANSFEREE, reterr);
@@ -144,7 +155,10 @@ static void propose(struct member_call *k)
     struct server *s = k->server;
     struct configuration before = *s->options.consensus.configuration(s->options.consensus.impl, true), c = before;
     struct err why;
-    if (change_for(k, &c, &why) != 0) {
+    int rv = change_for(k, &c, &why);
+    if (rv == ERR_BUSY)
+        return; /* the tick asks again */
+    if (rv != 0) {
         call_refused(k, &why);
         return;
     }

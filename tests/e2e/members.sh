@@ -8,7 +8,6 @@ bin=${KEELSON_BIN:-$PWD/build/release/bin}
 dir=$(mktemp -d)
 declare -A pids
 cleanup() {
-    touch "$dir/enough"
     for p in "${pids[@]}"; do kill -CONT "$p" 2>/dev/null; kill -9 "$p" 2>/dev/null; done
     rm -rf "$dir"
 }
@@ -58,12 +57,12 @@ settle() { # voters: waits until there are so many and no learner, of which all 
     done
     fail "not $1 voters within 30 s"
 }
-id_of() { rs member list | grep ", m$1, " | tail -n 1 | cut -d, -f1; }
+id_of() { rs member list | grep ", 127.0.0.1:2260$1, " | tail -n 1 | cut -d, -f1; }
 leader() { # the number of the leading member
     local line
     for _ in $(seq 200); do
         line=$(rs --endpoints "$alive" endpoint status 2>/dev/null | grep ', true, false,' | head -n 1)
-        [ -n "$line" ] && { cut -c 14 <<<"$(cut -d, -f1 <<<"$line" | cut -d: -f2 | sed 's/^/............/')" >/dev/null; cut -d, -f1 <<<"$line" | grep -oE '[0-9]$'; return; }
+        [ -n "$line" ] && { cut -d, -f1 <<<"$line" | grep -oE '[0-9]$'; return; }
         pause
     done
     return 1
@@ -79,6 +78,7 @@ for _ in $(seq 200); do rs put first 1 >/dev/null 2>&1 && break; pause; done
         if rs put "k/$n" "$n" >/dev/null 2>>"$dir/failures"; then echo "k/$n" >>"$dir/acknowledged"; else echo "k/$n" >>"$dir/failed"; fi
     done
 ) & writer=$!
+pids[writer]=$writer
 count() { if [ -e "$dir/acknowledged" ]; then wc -l <"$dir/acknowledged"; else echo 0; fi; }
 wait_count() { for _ in $(seq 400); do [ "$(count)" -ge "$1" ] && return; pause; done; fail "no writes"; }
 wait_count 20
@@ -200,6 +200,7 @@ ok "a peer with another name is refused"
 
 touch "$dir/enough"
 wait $writer
+unset "pids[writer]"
 [ -e "$dir/failed" ] && fail "writes failed: $(head -n 3 "$dir/failed") $(head -n 3 "$dir/failures")"
 sort "$dir/acknowledged" >"$dir/wanted"
 rs get k/ --prefix --keys-only | grep . | sort >"$dir/found"
