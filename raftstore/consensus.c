@@ -476,6 +476,9 @@ static void follow_changes(struct consensus *c, struct consensus_update *u)
         return;
     while (c->change_count > 1 && c->changes[1].index <= c->raft.commit_index)
         commit_change(c, u);
+#ifdef PLANT_NO_R17
+    return;
+#endif
     uint64_t uncommitted = c->change_count > 1 ? newest_change(c)->index : 0;
     if (c->raft.configuration_committed_index != c->changes[0].index) {
         core_configuration_set(&c->raft.configuration_committed, &c->changes[0].configuration);
@@ -945,6 +948,7 @@ void consensus_set_inflight(struct consensus *c, unsigned entries)
 
 enum role consensus_role(const struct consensus *c) { return c->role; }
 uint64_t consensus_term(const struct consensus *c) { return c->term; }
+uint64_t consensus_vote(const struct consensus *c) { return c->vote; }
 uint64_t consensus_commit_index(const struct consensus *c) { return c->commit; }
 uint64_t consensus_last_index(const struct consensus *c) { return trail_last(&c->raft.trail); }
 

@@ -114,6 +114,7 @@ void consensus_set_inflight(struct consensus *c, unsigned entries);
 enum role consensus_role(const struct consensus *c);
 uint64_t consensus_leader(const struct consensus *c); /* 0: unknown */
 uint64_t consensus_term(const struct consensus *c);
+uint64_t consensus_vote(const struct consensus *c); /* in this term; 0: none */
 uint64_t consensus_commit_index(const struct consensus *c);
 uint64_t consensus_last_index(const struct consensus *c);
 /* Leader only: the last entry that a member is known to share with us; 0 when unknown. */

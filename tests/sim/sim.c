@@ -448,7 +448,7 @@ static void client_run(struct sim *s, struct sim_event *e)
     if (!write && sim_chance(s, 500))
         n = &s->nodes[sim_below(s, s->members)];
     bool asleep = n->paused_until_us > s->now_us;
-    if (!n->up || (asleep && s->options.fixed)) {
+    if (!n->up || (asleep && (s->options.fixed || !sim_chance(s, 30)))) { /* else all of them would soon wait for it */
         client_later(c, 20 * MS);
         return;
     }
