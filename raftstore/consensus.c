@@ -17,6 +17,7 @@
  *   R18 a learner that is asked for its vote gives it as a voter does: who asks counts it, by a promotion that has not reached
  *       it yet (thesis 4.1: requests are served without looking at one's own configuration); and it forgets a silent leader
  *   R19 a refused pre-vote tells the later term it was refused for
+ *   R20 an append of an older term is answered here: a rejection, and of nothing we have
  *   R16 what the core only asserts in its own debug build is asserted here */
 #include "common/base.h"
 
@@ -293,13 +294,18 @@ static bool message_of_raft(const struct consensus *c, const struct raft_message
     return false;
 }
 
-static void push_message(struct consensus *c, struct consensus_update *u, const struct raft_message *m)
+static struct message *message_room(struct consensus *c, struct consensus_update *u)
 {
     if (u->message_count == c->message_capacity) {
         c->message_capacity = MAX((size_t)16, c->message_capacity * 2);
         u->messages = c->messages = mem_realloc(c->messages, c->message_capacity * sizeof *c->messages);
     }
-    if (message_of_raft(c, m, &c->messages[u->message_count]))
+    return &c->messages[u->message_count];
+}
+
+static void push_message(struct consensus *c, struct consensus_update *u, const struct raft_message *m)
+{
+    if (message_of_raft(c, m, message_room(c, u)))
         u->message_count++;
 }
 
@@ -785,6 +791,18 @@ static bool append_plausible(const struct message *m)
     return true;
 }
 
+/* R20: the core answers an append of an older term with what it finds on its stack as our last index, and when that append
+ * began at the log's beginning with no rejection either. A leader of old that leads again takes that for an acknowledgement
+ * of entries we never had. */
+static void refuse_old_append(struct consensus *c, const struct message *m, struct consensus_update *u)
+{
+    struct message *answer = message_room(c, u);
+    *answer = (struct message){.kind = MESSAGE_APPEND_RESULT, .from = c->raft.id, .to = m->from};
+    answer->append_result.term = raft_current_term(&c->raft);
+    answer->append_result.rejected = MAX(m->append.prev_index, (uint64_t)1);
+    u->message_count++;
+}
+
 /* Only one member can send appends in a term: when we lead in it, or another one is known to, the sender lies. */
 static bool append_from_leader(const struct consensus *c, uint64_t term)
 {
@@ -822,6 +840,12 @@ int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message
     if (m->kind == MESSAGE_APPEND) {
         if (!append_plausible(m) || !append_from_leader(c, m->append.term))
             return update_end(c, ERR_CORRUPT, ret);
+#ifndef PLANT_NO_R20
+        if (m->append.term < raft_current_term(&c->raft)) {
+            refuse_old_append(c, m, ret);
+            return update_end(c, 0, ret);
+        }
+#endif
         return update_end(c, append_receive(c, m, address, ret), ret);
     }
     struct raft_message rm = {.server_id = m->from, .server_address = address};

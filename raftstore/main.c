@@ -113,8 +113,9 @@ int main(int argc, char **argv)
         {"peer-ca", FLAG_TEXT, &p.peer_ca, "authority of members' certificates between each other; else --ca", 0, NULL},
         {"peer-cert", FLAG_TEXT, &p.peer_cert, "this member's certificate for that; else --cert", 0, NULL},
         {"peer-key", FLAG_TEXT, &p.peer_key, "its key", 0, NULL},
-        {"peer-name", FLAG_TEXT, &p.options.peer_name, "common name that a member's certificate must have; else any of the authority", 0, NULL},
+        {"peer-name", FLAG_TEXT, &p.options.peer_name, "common name or organization that a member's certificate must have; else any of the authority", 0, NULL},
         {"segment-bytes", FLAG_SIZE, &p.options.segment_bytes, "of one file of the log; 0: 64m", 0, NULL},
+        {"snapshot-log-bytes", FLAG_SIZE, &p.options.snapshot_log_bytes, "of log behind the last snapshot before the next; 0: by the size of the state", 0, NULL},
         {"log-level", FLAG_TEXT, &p.level, "debug, info, warn or error", 0, NULL},
         {0},
     };

@@ -124,7 +124,10 @@ static void link_flush(struct deferred *d)
 /* The certificate's authority has been verified; is it one of a member? */
 static bool good_name(const struct peer *p, const struct net_conn *c)
 {
-    return p->certificate_name[0] == '\0' || strcmp(c->peer.common_name, p->certificate_name) == 0;
+    bool good = p->certificate_name[0] == '\0' || strcmp(c->peer.common_name, p->certificate_name) == 0;
+    for (size_t i = 0; i < c->peer.organization_count && !good; i++)
+        good = strcmp(c->peer.organizations[i], p->certificate_name) == 0;
+    return good;
 }
 
 static void link_on_open(struct net_conn *c)

@@ -35,7 +35,7 @@ struct peer_options {
     size_t member_count;
     uint64_t configuration_index;      /* of `members` */
     const char *advertised_address;    /* where others reach this member; NULL: listen_address */
-    const char *certificate_name;      /* common name that a peer's certificate must have; NULL: any of the authority's */
+    const char *certificate_name;      /* common name or organization of every member's certificate; NULL: any of the authority's */
     struct tls *tls;                   /* certificates of both sides, of one CA; NULL: plain TCP (tests). A reference is taken */
     /* The connection from `member` broke and no newer one has replaced it: see driver_peer_lost. May be NULL. */
     void (*on_lost)(void *arg, uint64_t member);

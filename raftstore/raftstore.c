@@ -18,6 +18,7 @@ struct raftstore {
     struct rejoin *rejoin;       /* while it joins */
     struct file_save save;       /* of the members, for the day when the log can no longer be read */
     bool saving, save_again, removed;
+    bool was_member;             /* a committed configuration held this member */
     struct apply *apply;
     struct peer *peer;
     struct driver *driver;
@@ -257,10 +258,11 @@ static void on_configured(void *arg)
     if (r->peer != NULL)
         peer_configure(r->peer, members, n, index);
     save_members(r);
-    const struct configuration *committed = driver_configuration(r->driver, NULL);
-    if (committed->count > 0 && configuration_member(committed, r->identity.member_id) == NULL &&
-        configuration_member(driver_newest(r->driver, NULL), r->identity.member_id) == NULL)
+    /* A snapshot may be older than the change that added this member. */
+    bool is_member = configuration_member(driver_configuration(r->driver, NULL), r->identity.member_id) != NULL;
+    if (r->was_member && !is_member)
         removed(r);
+    r->was_member |= is_member;
 }
 
 /* Configurations follow each other by index, and an id is never used again: who was in one and is not in a later one is gone. */
@@ -340,7 +342,9 @@ static int start_peer(struct raftstore *r, struct err *reterr)
 static int start_driver(struct raftstore *r, bool founder, struct err *reterr)
 {
     static const struct transport_ops ops = {peer_send, peer_window};
-    struct driver_options o = {.member_id = r->identity.member_id, .segment_bytes = r->options.segment_bytes, .failed = on_failed,
+    struct driver_options o = {.member_id = r->identity.member_id, .segment_bytes = r->options.segment_bytes,
+                               .snapshot_log_bytes = r->options.snapshot_log_bytes,
+                               .trailing_bytes = r->options.snapshot_log_bytes / 4, .failed = on_failed,
                                .changed = on_changed, .configured = on_configured, .arg = r};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
     if (founder)

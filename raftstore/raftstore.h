@@ -24,10 +24,11 @@ struct raftstore_options {
     const char *name;             /* of this member, for people; may be NULL */
     const char *peer_address, *client_address; /* numeric "host:port" to listen on; borrowed */
     const char *advertised_peer, *advertised_client; /* where others reach this member; NULL: the same */
-    const char *peer_name;        /* common name that certificates of members must have; NULL: any */
+    const char *peer_name;        /* common name or organization that certificates of members must have; NULL: any */
     struct tls *tls;              /* for clients. A reference is taken; NULL: plain TCP (tests) */
     struct tls *peer_tls;         /* between members; NULL: `tls` */
     uint64_t segment_bytes;       /* of the log; 0: the driver's choice */
+    uint64_t snapshot_log_bytes;  /* a snapshot is taken when the log is longer, a quarter is kept behind it; 0: the driver's choice */
     /* The process must stop and acknowledge nothing more: the log failed, or (ERR_IDENTITY) this member was removed. */
     void (*failed)(void *arg, const struct err *why);
     void *arg;

@@ -41,7 +41,7 @@ member() { # number, how it begins, further flags
     local i=$1
     shift
     exec "$bin/raftstore" --cluster-id $cluster --name m$i --listen-peer 127.0.0.1:2260$i --listen-client 127.0.0.1:2261$i \
-        --listen-http 127.0.0.1:2262$i --data "$dir/m$i" --segment-bytes 1m "${tls[@]}" "$@"
+        --listen-http 127.0.0.1:2262$i --data "$dir/m$i" --segment-bytes 256k --snapshot-log-bytes 256k "${tls[@]}" "$@"
 }
 found() { (member "$1" --member-id 00000000000000a1 --members 00000000000000a1=127.0.0.1:22601 --clients 00000000000000a1=127.0.0.1:22611) >>"$dir/m$1.log" 2>&1 & pids[$1]=$!; }
 join() { (member "$1" --join $endpoints "${@:2}") >>"$dir/m$1.log" 2>&1 & pids[$1]=$!; }
@@ -71,6 +71,8 @@ alive=127.0.0.1:22611
 
 found 1
 for _ in $(seq 200); do rs put first 1 >/dev/null 2>&1 && break; pause; done
+big=$(printf '%02000d' 7)
+for i in $(seq 600); do echo "put big/$i $big"; done | rs shell | grep -c OK | grep -qx 600 || fail "600 writes of 2 kB"
 (
     n=0
     while [ ! -e "$dir/enough" ]; do
@@ -85,6 +87,7 @@ wait_count 20
 
 join 2
 settle 2
+curl -fs http://127.0.0.1:22622/debug/state | grep -qE 'first [1-9][0-9]+ snapshot [1-9]' || fail "the second member did not begin with a snapshot: $(curl -fs http://127.0.0.1:22622/debug/state)"
 join 3
 settle 3
 alive=$endpoints
@@ -155,7 +158,9 @@ victim=${rest[2]}
 before=$(id_of "$victim")
 kill -9 "${pids[$victim]}"
 wait "${pids[$victim]}" 2>/dev/null
-log=$(ls "$dir/m$victim"/log-* | head -n 1)
+log=
+for f in "$dir/m$victim"/log-*; do [ "$(grep -obUa KBAT "$f" | wc -l)" -ge 3 ] && log=$f; done
+[ -n "$log" ] || fail "no segment with three batches"
 byte=$(od -An -tu1 -j $((4096 + 60)) -N 1 "$log" | tr -d ' ')
 printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$log" bs=1 seek=$((4096 + 60)) conv=notrunc status=none
 if [ "$victim" = 1 ]; then found 1; else join "$victim"; fi

@@ -257,6 +257,21 @@ static void refused_pre_vote_tells_the_term(void **state)
     fixture_end(&f);
 }
 
+/* R20: an append of an older term is no acknowledgement of anything, also one from the beginning of the log. */
+static void old_append_is_rejected(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {.term = 9};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_ok(receive(&f, 3, 0, 0, 0, 0, 0, 0, NULL));
+    assert_non_null(result_of(&f));
+    assert_int_equal(result_of(&f)->append_result.term, 9);
+    assert_true(result_of(&f)->append_result.rejected > 0);
+    assert_int_equal(result_of(&f)->append_result.last_index, 0);
+    fixture_end(&f);
+}
+
 /* Changes: only by one voter, never the leader itself, one at a time, and after the leader's own no-op (R4). */
 static void changes_are_checked(void **state)
 {
@@ -353,6 +368,7 @@ int main(void)
         cmocka_unit_test(implausible_is_refused), cmocka_unit_test(single_voter),
         cmocka_unit_test(later_change_is_rolled_back), cmocka_unit_test(learner_votes_when_asked),
         cmocka_unit_test(refused_pre_vote_tells_the_term), cmocka_unit_test(changes_are_checked),
+        cmocka_unit_test(old_append_is_rejected),
         cmocka_unit_test(not_leader),           cmocka_unit_test(bad_configurations),
     };
     return RUN_TESTS(tests);
