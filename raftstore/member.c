@@ -190,7 +190,7 @@ int member_add(struct configuration *c, const struct member *m, struct err *rete
         return member_refuse(MEMBER_ADDRESS_EXISTS, reterr);
     if (c->count - configuration_voters(c) >= MEMBER_LEARNERS_MAX)
         return member_refuse(MEMBER_TOO_MANY_LEARNERS, reterr);
-    if (c->count == CONSENSUS_MEMBERS_MAX)
+    if (c->count >= (replaced != NULL ? CONSENSUS_MEMBERS_MAX : MEMBER_NEW_MAX))
         return member_refuse(MEMBER_TOO_MANY, reterr);
     struct member *added = &c->members[c->count++];
     *added = *m;

@@ -9,6 +9,7 @@
 #include "common/err.h"
 
 #define CONSENSUS_MEMBERS_MAX 9
+#define MEMBER_NEW_MAX 8      /* beyond it only who lost his folder comes in, for as long as his old id is there */
 #define MEMBER_LEARNERS_MAX 3 /* at a time: each costs the leader a copy of everything */
 #define MEMBER_TEXT_MAX 64    /* of a name or an address, terminated */
 #define CONFIGURATION_FORMAT 1
@@ -52,7 +53,7 @@ bool configuration_adjacent(const struct configuration *a, const struct configur
     X(MEMBER_NOT_LEARNER, ERR_INVALID, "etcdserver: can only promote a learner member")                                  \
     X(MEMBER_NOT_IN_SYNC, ERR_CONFLICT, "etcdserver: can only promote a learner member which is in sync with leader")    \
     X(MEMBER_TOO_MANY_LEARNERS, ERR_CONFLICT, "etcdserver: too many learner members in cluster")                         \
-    X(MEMBER_TOO_MANY, ERR_CONFLICT, "too many members in cluster: 9 are possible")                                      \
+    X(MEMBER_TOO_MANY, ERR_CONFLICT, "too many members in cluster: 8 are possible, and a ninth that replaces one")                                      \
     X(MEMBER_UNHEALTHY, ERR_CONFLICT,                                                                                    \
       "etcdserver: unhealthy cluster: too few voters would be left that answer; --force removes it all the same")        \
     X(MEMBER_LAST_VOTER, ERR_CONFLICT, "etcdserver: unhealthy cluster: the last voter cannot be removed")                \

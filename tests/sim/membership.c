@@ -51,6 +51,10 @@ static void join_run(struct sim *s, struct sim_event *e)
 {
     struct join *j = container_of(e, struct join, event);
     struct sim_node *leader = leading(s);
+    if (j->node->retired) { /* nobody asks any more */
+        join_drop(s, e);
+        return;
+    }
     sim_schedule(s, e, ASK_AGAIN_US);
     if (leader == NULL)
         return;
