@@ -47,7 +47,7 @@ kubectl apply -f - >/dev/null <<SERVICES || fail "apply services"
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"type": "NodePort",
     "externalIPs": ["203.0.113.7"], "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}},
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "sticky"}, "spec": {"sessionAffinity": "ClientIP",
-    "ports": [{"name": "http", "port": 80}]}},
+    "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 2}}, "ports": [{"name": "http", "port": 80}]}},
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "near"}, "spec": {"type": "NodePort",
     "externalTrafficPolicy": "Local", "ports": [{"name": "http", "port": 80, "nodePort": 30081}]}},
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "empty"}, "spec": {"ports": [{"name": "http", "port": 80}]}},
@@ -73,6 +73,30 @@ balanced "from a pod" "$seen"
 step "a client stays with its endpoint"
 from_pod loyal "$(asks "$sticky" 20)"
 [ "$(sort -u <<<"$seen" | grep -c 'keelson demo')" = 1 ] || fail "one endpoint wanted: $seen"
+
+step "it is remembered while it asks, forgotten after its time, and not moved because others come or go"
+remembered() { on_node nft list map ip kube-proxy affinity | grep -q "$sticky . tcp . 80"; }
+forgotten() { ! remembered; }
+first=$(on_node curl -s -m 3 "$sticky")
+for _ in $(seq 10); do
+    expect "still there" "^$first\$" "$(on_node curl -s -m 3 "$sticky")"
+    read -rt 0.35 <> <(:) || true
+done
+remembered || fail "the client is not in the map: $(on_node nft list map ip kube-proxy affinity)"
+for _ in $(seq 12); do
+    until_true 5 "forgotten" forgotten
+    other=$(on_node curl -s -m 3 "$sticky")
+    [ "$other" != "$first" ] && break
+done
+[ "$other" != "$first" ] || fail "twelve times new and always sent to $first"
+its() { for pod in "${pods[@]}"; do on_node curl -s -m 3 "${pod%@*}:8080" | grep -qxF "$1" && echo "$pod"; done; }
+slice sticky 8080 "$(its "$other")"
+alone() { [ "$(on_node nft list map ip kube-proxy sticky-slots | grep -c "$sticky . tcp . 80")" = 1 ]; }
+until_true 5 "the other endpoint is gone" alone
+expect "it stays" "^$other\$" "$(on_node curl -s -m 3 "$sticky")"
+slice sticky 8080 "$(its "$first")"
+moved() { [ "$(on_node curl -s -m 3 "$sticky")" = "$first" ]; }
+until_true 5 "its own endpoint is gone: it is sent to the other" moved
 
 step "no endpoints: refused at once"
 begin=$EPOCHREALTIME
