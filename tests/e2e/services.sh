@@ -128,6 +128,50 @@ step "short names, by the pod's own resolver"
 from_pod short "curl -s -m 3 http://web; curl -s -m 3 http://heads.default:8080"
 [ "$(grep -c 'keelson demo' <<<"$seen")" = 2 ] || fail "short names from a pod: $seen"
 
+step "a UDP service"
+kubectl create -f - >/dev/null <<'UDP' || fail "create a UDP service"
+{"apiVersion": "v1", "kind": "List", "items": [
+ {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "udp", "labels": {"app": "udp"}}, "spec": {"containers": [
+  {"name": "dns", "image": "keelson/demo:1", "command": ["demo", "dns", "0.0.0.0:5353"],
+   "ports": [{"name": "questions", "containerPort": 5353, "protocol": "UDP"}]}]}},
+ {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "udp"}, "spec": {"selector": {"app": "udp"},
+  "ports": [{"port": 53, "protocol": "UDP", "targetPort": "questions"}]}}]}
+UDP
+until_true 20 "its pod runs" phase_is udp Running
+udp=$(kubectl get service udp -o 'jsonpath={.spec.clusterIP}')
+look_up() { on_node busybox nslookup -type=a "$@" 2>&1; }
+elsewhere() { look_up "$@" | grep -q 'Address: *192\.0\.2\.53'; }
+until_true 10 "it answers" elsewhere any.name "$udp"
+
+step "names of outside: the servers that are configured; dead ones cost seconds once, then nothing"
+took() { # what, most seconds: the last command's time
+    [ "$(awk "BEGIN{print ($EPOCHREALTIME - $begin < $2)}")" = 1 ] || fail "$1 took longer than $2 s"
+}
+restart_proxy() { # the servers it shall ask
+    kill -9 "$(cut -d' ' -f1 "$CLUSTER_DIR/pids/node-1.netproxy")" || fail "kill netproxy"
+    KEELSON_DNS_UPSTREAM=$1 keelson start node-1 >/dev/null || fail "keelson start node-1"
+    cluster_names() { look_up "web.$zone" 10.96.0.10 | grep -q "Address: *$address"; }
+    until_true 10 "names of the cluster answer" cluster_names
+}
+node_2=${node_1%1}2
+ip netns exec "$node_2" "$PWD/build/images/demo" dns "$network.102:5353" &
+upstream=$!
+trap 'kill "$upstream" 2>/dev/null; cleanup' EXIT
+restart_proxy "$network.102:5353"
+until_true 5 "forwarded" elsewhere www.example.org 10.96.0.10
+kubectl create service externalname away --external-name=www.example.org >/dev/null || fail "create service externalname"
+until_true 5 "an alias that leads out" elsewhere "away.$zone" 10.96.0.10
+restart_proxy "$network.102:5399,$network.102:5398" # nobody is there
+begin=$EPOCHREALTIME
+expect "dead servers" "SERVFAIL" "$(look_up www.example.org 10.96.0.10)"
+took "a failure" 4.8 # busybox asks twice
+look_up www.example.org 10.96.0.10 >/dev/null
+look_up www.example.org 10.96.0.10 >/dev/null
+begin=$EPOCHREALTIME
+expect "servers known as dead" "SERVFAIL" "$(look_up www.example.org 10.96.0.10)"
+took "a failure that was foreseen" 1
+kill "$upstream"
+
 step "kubectl expose: a selector finds its pods, a rollout moves it to the new ones"
 kubectl expose deployment web --name=exposed --port=80 --target-port=8080 >/dev/null || fail "kubectl expose"
 exposed=$(kubectl get service exposed -o 'jsonpath={.spec.clusterIP}')

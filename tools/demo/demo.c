@@ -2,6 +2,7 @@
  *
  *   demo                      an HTTP/1.1 server on 8080 that answers "keelson demo VERSION on PODNAME"
  *   demo load HOST:PORT ...   a client that asks for that page at a steady rate until TERM and counts what failed
+ *   demo dns HOST:PORT        a DNS server over UDP that answers every question with the address 192.0.2.53
  *
  * The server ends as a good one does: TERM → LINGER: goes on accepting and answering for DEMO_LINGER_S seconds (2), because
  * proxies hear of the pod's end a moment after it, each answer now closing its connection → DRAIN: accepts no more,
@@ -329,17 +330,25 @@ over:
     l->longest_ms = now_ms() - began > l->longest_ms ? (long)(now_ms() - began) : l->longest_ms;
 }
 
+static struct sockaddr_in address_of(int argc, char **argv)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    char text[64] = "", *port;
+    (void)snprintf(text, sizeof text, "%s", argc < 3 ? "" : argv[2]);
+    port = strchr(text, ':');
+    if (port != NULL)
+        *port++ = '\0';
+    if (port == NULL || inet_pton(AF_INET, text, &a.sin_addr) != 1) {
+        (void)fprintf(stderr, "usage: demo [load ADDRESS:PORT [keep-alive] [INTERVAL-MS] | dns ADDRESS:PORT]\n");
+        exit(2);
+    }
+    a.sin_port = htons((uint16_t)number(port, 65535, PORT));
+    return a;
+}
+
 static int load(int argc, char **argv)
 {
-    struct load l = {.interval_ms = 25, .timeout_ms = 5000, .fd = -1, .to.sin_family = AF_INET};
-    char *port = argc < 3 ? NULL : strchr(argv[2], ':');
-    if (port != NULL)
-        *port = '\0';
-    if (port == NULL || inet_pton(AF_INET, argv[2], &l.to.sin_addr) != 1) {
-        (void)fprintf(stderr, "usage: demo load ADDRESS:PORT [keep-alive] [INTERVAL-MS]\n");
-        return 2;
-    }
-    l.to.sin_port = htons((uint16_t)number(port + 1, 65535, PORT));
+    struct load l = {.interval_ms = 25, .timeout_ms = 5000, .fd = -1, .to = address_of(argc, argv)};
     for (int i = 3; i < argc; i++) {
         l.keep_alive |= strcmp(argv[i], "keep-alive") == 0;
         l.interval_ms = number(argv[i], 60000, l.interval_ms);
@@ -363,4 +372,56 @@ static int load(int argc, char **argv)
     return l.failed == 0 ? 0 : 1;
 }
 
-int main(int argc, char **argv) { return argc > 1 && strcmp(argv[1], "load") == 0 ? load(argc, argv) : serve(); }
+/* --- DNS --- */
+
+/* The question with an answer behind it; how long it is, 0 when it is no question. */
+static size_t dns_answer(unsigned char *message, size_t size, size_t max)
+{
+    static const unsigned char record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 192, 0, 2, 53};
+    size_t at = 12;
+    if (size < 12 || (message[2] & 0x80) != 0)
+        return 0;
+    while (at < size && message[at] != 0)
+        at += (size_t)message[at] + 1;
+    at += 5; /* the root, type and class */
+    if (at > size || at + sizeof record > max)
+        return 0;
+    bool is_a = message[at - 4] == 0 && message[at - 3] == 1;
+    message[2] |= 0x84; /* an answer, with authority */
+    message[3] = 0x80;
+    memset(message + 6, 0, 6); /* no answer, authority, additional */
+    if (!is_a)
+        return at;
+    message[7] = 1;
+    memcpy(message + at, record, sizeof record);
+    return at + sizeof record;
+}
+
+static int serve_dns(int argc, char **argv)
+{
+    struct sockaddr_in a = address_of(argc, argv), from;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0)
+        die("dns");
+    signals();
+    struct pollfd polled[] = {{ended[0], POLLIN, 0}, {fd, POLLIN, 0}};
+    for (;;) {
+        unsigned char message[1024];
+        socklen_t from_size = sizeof from;
+        if (poll(polled, 2, -1) < 0 && errno != EINTR)
+            die("poll");
+        if (polled[0].revents != 0)
+            return 0;
+        ssize_t n = polled[1].revents == 0 ? 0 : recvfrom(fd, message, 512, MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
+        size_t size = n <= 0 ? 0 : dns_answer(message, (size_t)n, sizeof message);
+        if (size > 0 && sendto(fd, message, size, 0, (struct sockaddr *)&from, from_size) < 0)
+            (void)fprintf(stderr, "demo: answer not sent: %s\n", strerror(errno));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "load") == 0)
+        return load(argc, argv);
+    return argc > 1 && strcmp(argv[1], "dns") == 0 ? serve_dns(argc, argv) : serve();
+}
