@@ -10,13 +10,11 @@ out=$(keelson up --masters 1 2>&1) || fail "keelson up: $out"
 node_1=$(tag)-node-1
 on_node() { ip netns exec "$node_1" "$@"; }
 mkdir -p "$work/load"
-loads=()
-end_loads() { # also when the story is cut short: they are ours alone
-    [ "${#loads[@]}" = 0 ] || kill "${loads[@]}" 2>/dev/null
-    wait "${loads[@]}" 2>/dev/null
-    loads=()
+end_loads() {
+    kill "${helpers[@]}"
+    wait "${helpers[@]}" 2>/dev/null
+    helpers=()
 }
-trap 'end_loads; cleanup' EXIT
 
 deployment() { # name, linger in seconds, lifecycle as JSON
     kubectl create -f - >/dev/null <<JSON || fail "create deployment $1"
@@ -37,7 +35,7 @@ load_from_node() { # name, arguments of demo load
     local name=$1
     shift
     ip netns exec "$node_1" "$images/demo" load "$address:80" "$@" >"$work/load/$name" 2>&1 &
-    loads+=($!)
+    helpers+=($!)
 }
 load_from_pod() {
     kubectl create -f - >/dev/null <<JSON || fail "create the pod that asks"

@@ -75,7 +75,7 @@ from_pod loyal "$(asks "$sticky" 20)"
 [ "$(sort -u <<<"$seen" | grep -c 'keelson demo')" = 1 ] || fail "one endpoint wanted: $seen"
 
 step "it is remembered while it asks, forgotten after its time, and not moved because others come or go"
-remembered() { on_node nft list map ip kube-proxy affinity | grep -q "$sticky . tcp . 80"; }
+remembered() { on_node nft list map ip kube-proxy affinity | grep "$sticky . tcp . 80"; } # no -q: it would break the pipe
 forgotten() { ! remembered; }
 first=$(on_node curl -s -m 3 "$sticky")
 for _ in $(seq 10); do
@@ -140,7 +140,7 @@ UDP
 until_true 20 "its pod runs" phase_is udp Running
 udp=$(kubectl get service udp -o 'jsonpath={.spec.clusterIP}')
 look_up() { on_node busybox nslookup -type=a "$@" 2>&1; }
-elsewhere() { look_up "$@" | grep -q 'Address: *192\.0\.2\.53'; }
+elsewhere() { look_up "$@" | grep 'Address: *192\.0\.2\.53'; }
 until_true 10 "it answers" elsewhere any.name "$udp"
 
 step "names of outside: the servers that are configured; dead ones cost seconds once, then nothing"
@@ -148,15 +148,18 @@ took() { # what, most seconds: the last command's time
     [ "$(awk "BEGIN{print ($EPOCHREALTIME - $begin < $2)}")" = 1 ] || fail "$1 took longer than $2 s"
 }
 restart_proxy() { # the servers it shall ask
-    kill -9 "$(cut -d' ' -f1 "$CLUSTER_DIR/pids/node-1.netproxy")" || fail "kill netproxy"
+    local pid
+    pid=$(cut -d' ' -f1 "$CLUSTER_DIR/pids/node-1.netproxy")
+    kill -9 "$pid" || fail "kill netproxy"
+    has_ended() { ! kill -0 "$pid"; } # what still dies counts as running for keelson start
+    until_true 5 "it has ended" has_ended
     KEELSON_DNS_UPSTREAM=$1 keelson start node-1 >/dev/null || fail "keelson start node-1"
-    cluster_names() { look_up "web.$zone" 10.96.0.10 | grep -q "Address: *$address"; }
-    until_true 10 "names of the cluster answer" cluster_names
+    until_true 10 "it is ready" curl -sf -m 1 "http://$network.101:10256/readyz"
+    expect "names of the cluster" "Address: *$address" "$(look_up "web.$zone" 10.96.0.10)"
 }
 node_2=${node_1%1}2
 ip netns exec "$node_2" "$PWD/build/images/demo" dns "$network.102:5353" &
-upstream=$!
-trap 'kill "$upstream" 2>/dev/null; cleanup' EXIT
+helpers+=($!)
 restart_proxy "$network.102:5353"
 until_true 5 "forwarded" elsewhere www.example.org 10.96.0.10
 kubectl create service externalname away --external-name=www.example.org >/dev/null || fail "create service externalname"
@@ -170,7 +173,6 @@ look_up www.example.org 10.96.0.10 >/dev/null
 begin=$EPOCHREALTIME
 expect "servers known as dead" "SERVFAIL" "$(look_up www.example.org 10.96.0.10)"
 took "a failure that was foreseen" 1
-kill "$upstream"
 
 step "kubectl expose: a selector finds its pods, a rollout moves it to the new ones"
 kubectl expose deployment web --name=exposed --port=80 --target-port=8080 >/dev/null || fail "kubectl expose"
