@@ -2,6 +2,7 @@
  *
  *   demo                      an HTTP/1.1 server on 8080 that answers "keelson demo VERSION on PODNAME"
  *   demo load HOST:PORT ...   a client that asks for that page at a steady rate until TERM and counts what failed
+ *   demo watch HOST:PORT      connects every millisecond and says when that begins and ceases to work: "up 1700000000.000000"
  *   demo dns HOST:PORT        a DNS server over UDP that answers every question with the address 192.0.2.53
  *
  * The server ends as a good one does: TERM → LINGER: goes on accepting and answering for DEMO_LINGER_S seconds (2), because
@@ -339,7 +340,7 @@ static struct sockaddr_in address_of(int argc, char **argv)
     if (port != NULL)
         *port++ = '\0';
     if (port == NULL || inet_pton(AF_INET, text, &a.sin_addr) != 1) {
-        (void)fprintf(stderr, "usage: demo [load ADDRESS:PORT [keep-alive] [INTERVAL-MS] | dns ADDRESS:PORT]\n");
+        (void)fprintf(stderr, "usage: demo [load ADDRESS:PORT [keep-alive] [INTERVAL-MS] | watch ADDRESS:PORT | dns ADDRESS:PORT]\n");
         exit(2);
     }
     a.sin_port = htons((uint16_t)number(port, 65535, PORT));
@@ -370,6 +371,44 @@ static int load(int argc, char **argv)
     }
     (void)printf("asked %lu failed %lu connections %lu longest %ld ms\n", l.asked, l.failed, l.connections, l.longest_ms);
     return l.failed == 0 ? 0 : 1;
+}
+
+/* --- when does it answer --- */
+
+static bool can_connect(const struct sockaddr_in *to)
+{
+    struct linger at_once = {.l_onoff = 1}; /* a reset, else thousands of ports would wait for their time */
+    int error = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    socklen_t size = sizeof error;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0)
+        die("socket");
+    bool up = connect(fd, (const struct sockaddr *)to, sizeof *to) == 0;
+    if (!up && errno == EINPROGRESS) {
+        struct pollfd polled = {fd, POLLOUT, 0};
+        up = poll(&polled, 1, 200) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+    }
+    (void)close(fd);
+    return up;
+}
+
+static int watch(int argc, char **argv)
+{
+    struct sockaddr_in to = address_of(argc, argv);
+    struct pollfd end = {-1, POLLIN, 0};
+    bool was = false;
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    signals();
+    end.fd = ended[0];
+    while (poll(&end, 1, 1) == 0) {
+        struct timespec now;
+        bool is = can_connect(&to);
+        if (is == was)
+            continue;
+        (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+        (void)printf("%s %lld.%06ld\n", is ? "up" : "down", (long long)now.tv_sec, now.tv_nsec / 1000);
+        was = is;
+    }
+    return 0;
 }
 
 /* --- DNS --- */
@@ -423,5 +462,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "load") == 0)
         return load(argc, argv);
+    if (argc > 1 && strcmp(argv[1], "watch") == 0)
+        return watch(argc, argv);
     return argc > 1 && strcmp(argv[1], "dns") == 0 ? serve_dns(argc, argv) : serve();
 }
