@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and `make up` need, from Debian only.
-# Idempotent; with everything present it needs neither network nor root.
+# Idempotent; with everything present it needs neither network nor root. `deps.sh bench` adds the peer that
+# `make bench-store` compares with.
 #
 # On Debian 12 two libraries and (where there is none) kubectl come from newer suites. They are
 # pinned by name, so nothing else is ever taken from there. The mirror is the machine's own:
@@ -23,7 +24,9 @@ case "${VERSION_ID:-}" in
 13) build="$build libmsgpack-c-dev" ;;
 *) die "Debian 12 or 13 is needed, this is ${PRETTY_NAME:-unknown}" ;;
 esac
+peer="etcd-server etcd-client golang-etcd-server-dev golang-go"
 want="$build $run"
+[ "${1:-}" != bench ] || want="$want $peer"
 command -v kubectl >/dev/null || want="$want kubernetes-client"
 
 installed() { dpkg-query -W -f='${db:Status-Abbrev}${Version}' "$1" 2>/dev/null | grep '^ii' | cut -c4-; }
