@@ -11,7 +11,7 @@ CFLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS_$(CONFIG)) $(EXTRA_CFLAGS)
 MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpackc)
-LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
+LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -lxxhash -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
 
 COMPONENTS := raftstore apiserver controllers scheduler nodeagent netproxy
 FOLDERS := common $(COMPONENTS)

@@ -13,7 +13,7 @@ die() { echo "deps: $*" >&2; exit 1; }
 . /etc/os-release
 [ "${ID:-}" = debian ] || die "this script knows Debian 12 and 13, not '${PRETTY_NAME:-this system}'"
 
-build="gcc make pkg-config libc6-dev libuv1-dev libssl-dev liblz4-dev libmicrohttpd-dev \
+build="gcc make pkg-config libc6-dev libuv1-dev libssl-dev liblz4-dev libxxhash-dev libmicrohttpd-dev \
 libcurl4-openssl-dev libgnutls28-dev libyaml-dev zlib1g-dev libcmocka-dev libnftables-dev libldns-dev libraft-dev libyyjson-dev \
 clang clang-format libclang-rt-dev git"
 run="crun skopeo umoci containernetworking-plugins iproute2 iptables nftables busybox-static \

@@ -8,10 +8,10 @@
 #include "raftstore/apply.h"
 #include "raftstore/snapfile.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 struct fixture {
     char folder[64];
@@ -20,13 +20,15 @@ struct fixture {
     int left;          /* jobs */
     char order[32];    /* letters of the jobs, as they end */
     int status;
+    sem_t told;
+    struct timer turn;
 };
 
 static int setup(void **state)
 {
     struct fixture *f = NEW(struct fixture);
     struct err err;
-    strcpy(f->folder, "/tmp/uv_disk_test.XXXXXX");
+    snprintf(f->folder, sizeof f->folder, "/tmp/uv_disk_test.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     f->uv = uv_env_new("test", LOG_ERROR);
     f->env = uv_env_env(f->uv);
@@ -165,8 +167,8 @@ static void prepares_on_its_thread(void **state)
 static int prepare_until_told(struct disk_job *job)
 {
     struct job *j = container_of(job, struct job, job);
-    while (__atomic_load_n(&j->f->status, __ATOMIC_ACQUIRE) == 0)
-        usleep(1000);
+    while (sem_wait(&j->f->told) != 0)
+        ; /* a signal */
     job->bytes = SLICE("told");
     return 0;
 }
@@ -175,7 +177,7 @@ static void tell(struct disk_job *job, int status, const struct err *why)
 {
     struct job *j = container_of(job, struct job, job);
     done(job, status, why);
-    __atomic_store_n(&j->f->status, 1, __ATOMIC_RELEASE);
+    (void)sem_post(&j->f->told);
 }
 
 static void the_log_does_not_wait_for_bulk(void **state)
@@ -185,12 +187,14 @@ static void the_log_does_not_wait_for_bulk(void **state)
     submit(f, &a, 'a', (struct disk_job){.kind = DISK_CREATE, .name = "log", .size = 8192});
     submit(f, &b, 'b', (struct disk_job){.kind = DISK_CREATE, .name = "bulk", .bulk = true});
     run_all(f);
+    assert_ok(sem_init(&f->told, 0, 0));
     submit(f, &c, 'c', (struct disk_job){.kind = DISK_WRITE, .name = "bulk", .bulk = true, .prepare = prepare_until_told});
     d = (struct job){.f = f, .letter = 'd', .job = {.kind = DISK_WRITE, .name = "log", .bytes = SLICE("x"), .sync = true, .done = tell}};
     f->left++;
     disk_submit(&f->env->disk, &d.job);
     run_all(f);
     assert_string_equal(f->order + 2, "dc");
+    sem_destroy(&f->told);
 }
 
 /* Applies puts while the bulk thread reads the pin; the file must restore to the state at the pin. The thread sanitizer
@@ -253,6 +257,17 @@ static void on_result(void *arg, const struct store_command *c, struct slice res
 static void on_entry(void *arg, uint64_t index) { (void)arg, (void)index; }
 static void on_restored(void *arg) { (void)arg; }
 
+static void stop(struct timer *t) { uv_env_stop(container_of(t, struct fixture, turn)->uv); }
+
+/* One turn of the loop: what has completed is told. */
+static void look(struct fixture *f)
+{
+    timer_init(&f->turn, stop);
+    loop_timer_start(&f->env->loop, &f->turn, 0);
+    uv_env_run(f->uv, NULL, NULL);
+    loop_timer_stop(&f->env->loop, &f->turn);
+}
+
 static void a_snapshot_is_taken_while_the_store_changes(void **state)
 {
     struct fixture *f = *state;
@@ -272,7 +287,7 @@ static void a_snapshot_is_taken_while_the_store_changes(void **state)
     for (uint64_t i = 20001; !t.done; i++) {
         apply_one(m, &entry, client, i, (int)(i * 104729 % 9000), i % 1000 == 0 ? (int64_t)i / 2 : 0);
         if (i % 64 == 0)
-            uv_run(uv_env_loop(f->uv), UV_RUN_NOWAIT); /* one look at what has completed */
+            look(f);
     }
     assert_true(mvcc_revision(apply_mvcc(a)) > 20000 && mvcc_compact_revision(apply_mvcc(a)) > 0);
     struct snapfile_reader *r;
