@@ -79,6 +79,47 @@ kubectl uncordon node-2 >/dev/null || fail "uncordon"
 nothing_lost new-connections kept-connection from-pod
 expect "the new version serves" "keelson demo 2" "$(on_node curl -s -m 2 "$address")"
 
+step "minReadySeconds and maxUnavailable: never fewer than 3 available, and no faster than that"
+kubectl patch deployment web -p '{"spec": {"replicas": 3, "minReadySeconds": 3}}' >/dev/null || fail "patch"
+available() { [ "$(kubectl get deployment web -o 'jsonpath={.status.availableReplicas}')" = "$1" ]; }
+until_true 40 "3 available" available 3
+"$kubectl_program" get deployment web -w -o 'jsonpath={.status.availableReplicas}{"\n"}' >"$work/available" &
+helpers+=($!)
+begin=$EPOCHREALTIME
+kubectl set image deployment/web demo=keelson/demo:1 >/dev/null || fail "set image"
+rolled_out web
+[ "$(awk "BEGIN{print ($EPOCHREALTIME - $begin >= 6)}")" = 1 ] || fail "three pods, one after the other, were available in less than 3 x 2 s (times of conditions are whole seconds)"
+end_loads
+[ "$(sort -n "$work/available" | head -n 1)" = 3 ] || fail "available meanwhile: $(sort -n "$work/available" | uniq -c)"
+
+step "a pod that is not ready gets nothing, and is asked again when it is"
+mkdir -p "$work/closed"
+kubectl create -f - >/dev/null <<JSON || fail "create"
+{"apiVersion": "v1", "kind": "List", "items": [
+ {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "moody"}, "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "moody"}},
+  "template": {"metadata": {"labels": {"app": "moody"}}, "spec": {"volumes": [{"name": "h", "hostPath": {"path": "$work/closed"}}],
+   "containers": [{"name": "demo", "image": "keelson/demo:1", "volumeMounts": [{"name": "h", "mountPath": "/h"}],
+   "readinessProbe": {"exec": {"command": ["sh", "-c", "! test -e /h/\$HOSTNAME"]}, "periodSeconds": 1, "failureThreshold": 1}}]}}}},
+ {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "moody"}, "spec": {"selector": {"app": "moody"},
+  "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}]}
+JSON
+until_true 40 "2 of 2 ready" running app=moody 2
+address=$(kubectl get service moody -o 'jsonpath={.spec.clusterIP}')
+moods() { for _ in $(seq 30); do on_node curl -s -m 2 "$address" || echo nothing; done | sort -u; }
+both() { [ "$(moods | grep -c 'keelson demo 1 on moody-')" = 2 ]; }
+until_true 10 "both answer" both
+load_from_node new-connections 25
+closed=$(kubectl get pods -l app=moody -o 'jsonpath={.items[0].metadata.name}')
+touch "$work/closed/$closed"
+only_other() { local out; out=$(moods); [ "$(wc -l <<<"$out")" = 1 ] && [[ $out != *"$closed" ]] && [ "$out" != nothing ]; }
+until_true 10 "only the other answers" only_other
+rm "$work/closed/$closed"
+until_true 10 "both answer again" both
+end_loads
+expect "what was asked meanwhile" "^asked [0-9]+ failed 0 " "$(grep '^asked' "$work/load/new-connections")"
+echo "  new-connections: $(grep '^asked' "$work/load/new-connections")"
+kubectl delete deployment,service moody >/dev/null || fail "delete"
+
 step "one that exits at TERM, behind a preStop pause"
 for hook in '{"sleep": {"seconds": 2}}' '{"exec": {"command": ["sleep", "2"]}}'; do
     deployment careless 0 "{\"preStop\": $hook}"
