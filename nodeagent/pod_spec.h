@@ -100,6 +100,7 @@ struct pod_container {
     enum pod_pull pull;
     const char **command, **args; /* NULL-terminated; NULL when absent */
     const char *working_dir;
+    const char *message_path; /* where it may leave its last words */
     struct pod_env *env;
     size_t env_count;
     struct pod_env_all *env_all;

@@ -35,6 +35,8 @@ static void put_terminated(struct builder *b, struct json *state, const struct r
     struct json *terminated = json_ensure_object(b->d, state, "terminated");
     json_set_int(b->d, terminated, "exitCode", exit->code);
     json_set_str(b->d, terminated, "reason", end_reason(exit));
+    if (exit->message[0] != '\0')
+        json_set_str(b->d, terminated, "message", exit->message);
     put_time(b->d, terminated, "startedAt", started_ms);
     put_time(b->d, terminated, "finishedAt", exit->finished_ms);
     if (*container_id != '\0')

@@ -44,6 +44,7 @@ static const struct setting of_container[] = {
     {"securityContext.seccompProfile.type", ONE_OF, SECCOMP, false},
     {"securityContext.appArmorProfile.type", ONE_OF, "Unconfined", false},
     {"securityContext.procMount", ONE_OF, "Default", false},
+    {"terminationMessagePolicy", ONE_OF, "File", true},
     {"stdin", NO, NULL, true},
     {"tty", NO, NULL, true},
 };

@@ -10,11 +10,14 @@
 #include "nodeagent/pod_data.h"
 #include "nodeagent/pod_spec.h"
 
+#define RUNTIME_MESSAGE_MAX 4096 /* bytes of a container's last words that are kept */
+
 struct runtime_exit {
     int code, signal;
     bool oom_killed; /* the kernel killed one of its processes for want of memory */
     bool unknown;    /* its shim was gone: the code is made up (137) */
     int64_t finished_ms;
+    char message[RUNTIME_MESSAGE_MAX + 1]; /* what it left at terminationMessagePath, as UTF-8; "": nothing */
 };
 
 enum runtime_verb {

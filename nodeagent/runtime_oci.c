@@ -20,6 +20,7 @@
 #define STATE_BYTES_MAX 65536
 #define ATTEMPTS_KEPT 2
 #define BINDS_MAX 128
+#define MESSAGE_FILE "termination-log" /* in a container's folder: its last words */
 
 struct runtime_oci {
     struct env *env;
@@ -183,6 +184,42 @@ static void shim_free(struct shim_watch *w)
     mem_free(w);
 }
 
+/* How long the UTF-8 character at `at` is; 0 when it is none. */
+static size_t character_bytes(const char *at, const char *end)
+{
+    unsigned char c = (unsigned char)*at;
+    size_t size = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    if (c == 0 || size > (size_t)(end - at))
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if (((unsigned char)at[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (c == 0xe0 && (unsigned char)at[1] < 0xa0) || (c == 0xf0 && (unsigned char)at[1] < 0x90);
+    bool outside = (c == 0xed && (unsigned char)at[1] >= 0xa0) || (c == 0xf4 && (unsigned char)at[1] >= 0x90);
+    return overlong || outside ? 0 : size;
+}
+
+/* What a container left may be any bytes, and may have been cut; the API takes text. */
+static void message_read(const char *folder, char message[RUNTIME_MESSAGE_MAX + 1])
+{
+    struct buf text = {0};
+    char *path = mem_printf("%s/" MESSAGE_FILE, folder);
+    size_t n = 0;
+    if (host_read_file(path, 0, RUNTIME_MESSAGE_MAX, &text, NULL) == 0 && text.size > 0) { /* the sandbox has none */
+        n = text.size;
+        memcpy(message, text.data, n);
+    }
+    message[n] = '\0';
+    for (size_t i = 0; i < n;) {
+        size_t size = character_bytes(message + i, message + n);
+        if (size == 0)
+            message[i] = '?';
+        i += MAX(size, (size_t)1);
+    }
+    buf_release(&text);
+    mem_free(path);
+}
+
 /* False where the shim left none. */
 static bool exit_read(const char *folder, struct runtime_exit *ret)
 {
@@ -198,6 +235,8 @@ static bool exit_read(const char *folder, struct runtime_exit *ret)
             .oom_killed = json_int_at(object, "oomKills", 0) > 0,
             .finished_ms = json_int_at(object, "finishedMs", 0),
         };
+    if (there)
+        message_read(folder, ret->message);
     mem_free(path);
     json_doc_free(d);
     buf_release(&text);
@@ -659,9 +698,9 @@ static int binds_fill(struct call *c, struct oci_bind *binds, size_t *ret_count,
     static const char *const files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
     const struct pod_container *container = container_of_call(c);
     size_t n = 0;
-    if (container->mount_count + ARRAY_LEN(files) > BINDS_MAX)
+    if (container->mount_count + ARRAY_LEN(files) + 1 > BINDS_MAX)
         return err_set(reterr, ERR_INVALID, "container %s has more than %d volume mounts", container->name,
-                       BINDS_MAX - (int)ARRAY_LEN(files));
+                       BINDS_MAX - (int)ARRAY_LEN(files) - 1);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         bool mounted = false;
         for (size_t j = 0; j < container->mount_count; j++)
@@ -674,8 +713,10 @@ static int binds_fill(struct call *c, struct oci_bind *binds, size_t *ret_count,
         if (rv < 0)
             return rv;
     }
+    char *message = arena_printf(&c->arena, "%s/" MESSAGE_FILE, c->folder);
+    binds[n++] = (struct oci_bind){message, container->message_path, false};
     *ret_count = n;
-    return 0;
+    return host_write_file(message, (struct slice){0}, 0666, reterr);
 }
 
 static int meta_write(struct call *c, struct err *reterr)

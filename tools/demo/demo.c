@@ -116,7 +116,7 @@ static void answer(struct server *s, struct connection *c)
     int n = snprintf(out, sizeof out,
                      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s",
                      strlen(s->page), last ? "close" : "keep-alive", s->page);
-    (void)printf("%s\n", first);
+    (void)printf("%s response:200\n", first);
     bool sent = write(c->fd, out, (size_t)n) == n;
     size_t used = (size_t)(head_end + 4 - c->in);
     c->answer_at_ms = 0;
