@@ -148,7 +148,7 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
     r->failure.cause_reason = "ResourceVersionTooLarge";
     r->failure.cause_message = "Too large resource version";
     r->failure.retry_after_seconds = 1;
-    request_fail_with(r, ERR_TIMEOUT, "Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
+    request_fail_with(r, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
 }
 
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
@@ -211,11 +211,36 @@ int request_query_int(struct api_request *r, const char *name, int64_t fallback,
     *ret = fallback;
     if (request_query(r, name, &text) && text.size > 0) {
         long long v = strtoll(text.data, &end, 10);
-        if (*end != '\0' || text.size > 18 || v < 0)
-            code = failure_set(&r->failure, ERR_BAD_REQUEST,
-                               "%s: Invalid value: \"%.100s\": must be a non-negative whole number", name, text.data);
+        if (*end != '\0' || text.size > 18)
+            code = failure_set(&r->failure, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"%.100s\": invalid syntax", text.data);
         else
             *ret = v;
+    }
+    buf_release(&text);
+    return code;
+}
+
+int request_query_revision(struct api_request *r, bool watch, int64_t *ret)
+{
+    struct buf text = {0};
+    char *end = NULL;
+    int code = 0;
+    *ret = 0;
+    if (request_query(r, "resourceVersion", &text) && text.size > 0) {
+        long long v = strtoll(text.data, &end, 10);
+        struct json *bad = json_new_string(r->doc, buf_slice(&text));
+        if (*end == '\0' && text.size <= 18 && text.data[0] >= '0' && text.data[0] <= '9') {
+            *ret = v;
+        } else if (watch) {
+            check_fail_at(&r->failure.check, "resourceVersion", CHECK_INVALID, bad,
+                          "strconv.ParseUint: parsing \"%.100s\": invalid syntax", text.data);
+            code = failure_invalid_resource(&r->failure, r->route.kind, (struct slice){NULL, 0});
+        } else {
+            code = failure_set(&r->failure, ERR_BAD_REQUEST,
+                               "invalid resource version: resourceVersion: Invalid value: \"%.100s\": strconv.ParseUint: "
+                               "parsing \"%.100s\": invalid syntax",
+                               text.data, text.data);
+        }
     }
     buf_release(&text);
     return code;
@@ -370,15 +395,23 @@ static bool shape_fits(const struct route *r)
 static void resource_request(struct api_request *r)
 {
     struct route *route = &r->route;
-    if (route->kind == NULL || *route->kind->plural == '\0' || (route->subresource.size > 0 && route->sub == NULL) ||
-        (route->namespace.size > 0 && !route->kind->namespaced && strcmp(route->kind->plural, "namespaces") != 0)) {
+    bool known = route->kind != NULL && *route->kind->plural != '\0' && (route->subresource.size == 0 || route->sub != NULL) &&
+                 (route->namespace.size == 0 || route->kind->namespaced || strcmp(route->kind->plural, "namespaces") == 0) &&
+                 (route->name.size == 0 || route->namespace.size > 0 || !route->kind->namespaced);
+    if (!known && !kinds_serve(route->group, route->version)) {
         not_found_path(r);
+        return;
+    }
+    if (!known) {
+        failure_generic(&r->failure, ERR_NOT_FOUND);
+        request_fail(r);
         return;
     }
     if (!verb_allowed(route) || !shape_fits(route) ||
         (route->kind->namespaced && route->namespace.size == 0 && strcmp(route->verb, "list") != 0 &&
          strcmp(route->verb, "watch") != 0)) {
-        request_fail_with(r, ERR_METHOD, "the server does not allow this method on the requested resource");
+        failure_generic(&r->failure, ERR_METHOD);
+        request_fail(r);
         return;
     }
     bool reads =

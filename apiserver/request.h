@@ -106,6 +106,9 @@ bool request_query(const struct api_request *r, const char *name, struct buf *ou
 /* A decimal parameter: absent gives `fallback`; ERR_BAD_REQUEST is set in the failure. */
 int request_query_int(struct api_request *r, const char *name, int64_t fallback, int64_t *ret);
 
+/* resourceVersion: absent gives 0; a read and a watch refuse what is no number in different words. */
+int request_query_revision(struct api_request *r, bool watch, int64_t *ret);
+
 struct store_op *request_op(struct api_request *r,
                             void (*done)(struct api_request *, struct store_call *, int, const struct err *));
 void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms,
@@ -119,6 +122,7 @@ void store_key(const struct kind *k, struct slice namespace, struct slice name, 
 /* The verbs: read.c, watch.c, write.c, log.c, discovery.c. */
 void read_get(struct api_request *r);
 void read_list(struct api_request *r);
+int list_options_invalid(struct api_request *r, const char *field, const char *detail); /* 422 of ListOptions: Forbidden */
 void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);

@@ -60,6 +60,9 @@ int scale_of(const struct json *object, const struct kind *k, int64_t revision, 
 int verb_scale(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                const struct json *scale, struct verb_result *ret, struct failure *f);
 
+/* 422 ` "" is invalid: patch: Invalid value: "…": <text>`: what a patch made of an object cannot be read. */
+int patch_failure(struct failure *f, const struct json *patched, const char *text);
+
 /* "Pod in version "v1" cannot be handled as a Pod: …" */
 int decode_failure(struct failure *f, const struct kind *k, const struct err *why);
 

@@ -157,6 +157,14 @@ static bool add_strict_failure(struct api_request *r)
     struct buf text = {0};
     const struct kind *k = r->route.kind;
     strict_message(&r->strict, &text);
+    if (r->write->kind == WRITE_PATCH) { /* what is unknown came with the patch, but is told of its result */
+        struct buf whole = {0};
+        buf_printf(&whole, "strict decoding error: %s", text.data);
+        patch_failure(&r->failure, r->write->body, whole.data);
+        buf_release(&whole);
+        buf_release(&text);
+        return true;
+    }
     failure_set(&r->failure, ERR_BAD_REQUEST,
                 "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", k->name, k->version,
                 k->name, text.data);
@@ -217,6 +225,7 @@ static void fail_namespace(struct api_request *r, bool terminating)
         kind_resource_text(r->route.kind, &resource);
         r->failure.cause_reason = "NamespaceTerminating";
         r->failure.cause_message = "namespace is being terminated";
+        r->failure.cause_field = "metadata.namespace";
         failure_about(&r->failure, r->route.kind, buf_slice(&r->write->name));
         failure_set(
             &r->failure, ERR_FORBIDDEN,
@@ -633,15 +642,58 @@ static int check_type_meta(struct api_request *r, const struct kind *k, const st
     char version[128];
     struct slice kind = json_string_at(tree, "kind"), api = json_string_at(tree, "apiVersion");
     kinds_api_version(k, version);
-    if (api.size > 0 && !slice_is(api, version))
+    bool same_version = api.size == 0 || slice_is(api, version), same_kind = kind.size == 0 || slice_is(kind, k->name);
+    if (same_version && same_kind)
+        return 0;
+    if (kind.size == 0)
+        kind = slice_str(k->name);
+    if (api.size == 0)
+        api = slice_str(version);
+    struct slice rest = api, group = slice_cut(&rest, '/'), short_version = rest.data == NULL ? api : rest;
+    const struct kind *other = kinds_find_name(rest.data == NULL ? SLICE("") : group, short_version, kind);
+    if (other != NULL && same_kind) /* another version of the same kind could be converted, but does not belong here */
         return failure_set(&r->failure, ERR_BAD_REQUEST,
                            "the API version in the data (%.*s) does not match the expected API version (%s)",
                            SLICE_ARGS(api), version);
-    if (kind.size > 0 && !slice_is(kind, k->name))
-        return failure_set(&r->failure, ERR_BAD_REQUEST,
-                           "%.*s in version \"%s\" cannot be handled as a %s: the kinds do not match", SLICE_ARGS(kind),
-                           k->version, k->name);
-    return 0;
+    struct slice package = slice_str(*k->group == '\0' ? "core" : k->group);
+    package.size = slice_find(package, '.');
+    return other != NULL
+               ? failure_set(&r->failure, ERR_BAD_REQUEST,
+                             "%.*s in version \"%.*s\" cannot be handled as a %s: converting (%.*s.%.*s) to (%.*s.%s): "
+                             "unknown conversion",
+                             SLICE_ARGS(kind), SLICE_ARGS(short_version), k->name, SLICE_ARGS(short_version),
+                             SLICE_ARGS(kind), SLICE_ARGS(package), k->name)
+               : failure_set(&r->failure, ERR_BAD_REQUEST,
+                             "%.*s in version \"%.*s\" cannot be handled as a %s: no kind \"%.*s\" is registered for "
+                             "version \"%.*s\" in scheme \"keelson\"",
+                             SLICE_ARGS(kind), SLICE_ARGS(short_version), k->name, SLICE_ARGS(kind), SLICE_ARGS(api));
+}
+
+#define SUMMARY_BYTES_MAX 30
+
+/* The beginning of a body as people are shown it: text of what begins like an object, else hexadecimal. */
+static void body_summary(struct slice body, struct buf *out)
+{
+    size_t n = MIN(body.size, (size_t)SUMMARY_BYTES_MAX);
+    if (body.size == 0)
+        buf_append_str(out, "<empty>");
+    else if (body.data[0] == '{')
+        buf_append(out, body.data, n);
+    for (size_t i = 0; body.size > 0 && body.data[0] != '{' && i < n; i++)
+        buf_printf(out, "%02x", (unsigned)(unsigned char)body.data[i]);
+    if (n < body.size)
+        buf_append_str(out, " ...");
+}
+
+static int fail_unrecognized(struct api_request *r, const char *name, const char *before, const char *why)
+{
+    struct buf summary = {0};
+    body_summary(r->x->request.body, &summary);
+    int code = failure_set(&r->failure, ERR_BAD_REQUEST,
+                           "the object provided is unrecognized (must be of type %s): %s%s (%s)", name, before, why,
+                           summary.data);
+    buf_release(&summary);
+    return code;
 }
 
 static int parse_protobuf(struct api_request *r, const struct type *t, struct json **ret)
@@ -649,7 +701,7 @@ static int parse_protobuf(struct api_request *r, const struct type *t, struct js
     struct proto_envelope e;
     struct err why;
     if (proto_open(r->x->request.body, &e, &why) != 0 || proto_decode(r->doc, t, e.raw, ret, &why) != 0)
-        return failure_from(&r->failure, &why);
+        return fail_unrecognized(r, t->name, "", why.message);
     if (e.kind.size > 0)
         json_set_string(r->doc, *ret, "kind", e.kind);
     if (e.api_version.size > 0)
@@ -669,10 +721,11 @@ static int parse_body(struct api_request *r, const struct type *t, struct json *
         return failure_set(
             &r->failure, ERR_MEDIA_TYPE,
             "the body of the request was in an unknown format - accepted media types include: application/json, "
-            "application/vnd.kubernetes.protobuf");
+            "application/yaml, application/vnd.kubernetes.protobuf");
+    if (q->body.size == 0)
+        return fail_unrecognized(r, t->name, "couldn't get version/kind; json parse error: ", "unexpected end of JSON input");
     if (json_parse(r->doc, q->body, ret, &why) != 0)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "couldn't get version/kind; json parse error: %s",
-                           why.message);
+        return fail_unrecognized(r, t->name, "couldn't get version/kind; json parse error: ", why.message);
     return 0;
 }
 
@@ -720,46 +773,51 @@ static int parse_patch(struct api_request *r)
         "application/merge-patch+json, application/strategic-merge-patch+json");
 }
 
-static int propagation(struct api_request *r, struct slice word, const struct json *orphan)
+/* Query parameters and DeleteOptions are checked before anything else is looked at; all errors are told at once. */
+static void check_dry_run(struct api_request *r, const struct json *list)
 {
+    struct check *c = &r->failure.check;
+    struct json_iterator i = json_iterate(list);
+    bool good = true;
+    while (json_next(&i))
+        good &= slice_is(json_string(i.value), "All");
+    if (!good)
+        check_fail_at(c, "dryRun", CHECK_NOT_SUPPORTED, list, "supported values: \"All\"");
+    r->write->dry_run = json_size(list) > 0;
+}
+
+static void check_propagation(struct api_request *r, const struct json *options)
+{
+    static const char *const allowed[] = {"Foreground", "Background", "Orphan", "nil", NULL};
     struct delete_options *o = &r->write->options;
+    struct check *c = &r->failure.check;
+    const struct json *policy = json_get(options, "propagationPolicy"), *orphan = json_get(options, "orphanDependents");
+    struct slice word = json_string(policy);
+    if (policy != NULL && orphan != NULL)
+        check_fail_at(c, "propagationPolicy", CHECK_INVALID, policy,
+                      "orphanDependents and deletionPropagation cannot be both set");
     if (slice_is(word, "Background"))
         o->propagation = PROPAGATE_BACKGROUND;
     else if (slice_is(word, "Foreground"))
         o->propagation = PROPAGATE_FOREGROUND;
-    else if (slice_is(word, "Orphan") || json_bool(orphan, false))
+    else if (slice_is(word, "Orphan") || (policy == NULL && json_bool(orphan, false)))
         o->propagation = PROPAGATE_ORPHAN;
-    else if (word.size > 0)
-        return failure_set(&r->failure, ERR_INVALID,
-                           "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%.*s\": "
-                           "supported values: "
-                           "\"Background\", \"Foreground\", \"Orphan\"",
-                           SLICE_ARGS(word));
-    return 0;
-}
-
-static int dry_run_value(struct api_request *r, struct slice word)
-{
-    if (!slice_is(word, "All"))
-        return failure_set(&r->failure, ERR_INVALID, "dryRun: Unsupported value: \"%.*s\": supported values: \"All\"",
-                           SLICE_ARGS(word));
-    r->write->dry_run = true;
-    return 0;
+    else if (policy != NULL) {
+        size_t mark = check_enter(c, "propagationPolicy");
+        check_fail_one_of(c, policy, allowed);
+        check_leave(c, mark);
+    }
 }
 
 static int delete_options_rest(struct api_request *r, const struct json *options)
 {
     struct write *w = r->write;
-    int code = 0;
     w->options.grace_seconds = json_int_at(options, "gracePeriodSeconds", w->options.grace_seconds);
     w->options.uid = json_string_at(options, "preconditions.uid");
     w->options.resource_version = json_string_at(options, "preconditions.resourceVersion");
-    struct json_iterator i = json_iterate(json_get(options, "dryRun"));
-    while (code == 0 && json_next(&i))
-        code = dry_run_value(r, json_string(i.value));
-    return code != 0
-               ? code
-               : propagation(r, json_string_at(options, "propagationPolicy"), json_get(options, "orphanDependents"));
+    check_propagation(r, options);
+    check_dry_run(r, json_get(options, "dryRun"));
+    return r->failure.check.count == 0 ? 0 : failure_options(&r->failure, "DeleteOptions");
 }
 
 /* DeleteOptions stand in the body, or in the query where there is none. */
@@ -779,6 +837,12 @@ static int parse_delete(struct api_request *r)
         options = json_new_object(r->doc);
         if (request_query(r, "propagationPolicy", &text))
             json_set_string(r->doc, options, "propagationPolicy", buf_slice(&text));
+        if (request_query(r, "orphanDependents", &text))
+            json_set_bool(r->doc, options, "orphanDependents", strcmp(text.data, "false") != 0 && strcmp(text.data, "0") != 0);
+        if (request_query(r, "dryRun", &text)) {
+            json_set(r->doc, options, "dryRun", json_new_array(r->doc));
+            json_append(json_get(options, "dryRun"), json_new_string(r->doc, buf_slice(&text)));
+        }
         buf_release(&text);
         code = request_query_int(r, "gracePeriodSeconds", -1, &w->options.grace_seconds);
     }
@@ -807,24 +871,52 @@ static int parse_eviction(struct api_request *r)
     return code == 0 ? delete_options_rest(r, json_get(eviction, "deleteOptions")) : code;
 }
 
-static int parse_query(struct api_request *r)
+#define FIELD_MANAGER_MAX 128
+
+static void check_field_manager(struct api_request *r, bool force)
 {
     struct buf text = {0};
-    int code = 0;
-    if (request_query(r, "dryRun", &text) && text.size > 0)
-        code = dry_run_value(r, buf_slice(&text));
-    r->warn = true;
-    if (code == 0 && request_query(r, "fieldValidation", &text) && text.size > 0) {
-        r->write->strict = strcmp(text.data, "Strict") == 0;
-        r->warn = strcmp(text.data, "Warn") == 0;
-        if (!r->write->strict && !r->warn && strcmp(text.data, "Ignore") != 0)
-            code = failure_set(
-                &r->failure, ERR_INVALID,
-                "fieldValidation: Unsupported value: \"%.100s\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
-                text.data);
+    struct check *c = &r->failure.check;
+    if (force)
+        check_fail_at(c, "force", CHECK_FORBIDDEN, NULL, "may not be specified for non-apply patch");
+    if (request_query(r, "fieldManager", &text) && text.size > FIELD_MANAGER_MAX)
+        check_fail_at(c, "fieldManager", CHECK_TOO_LONG, NULL, "may not be more than %d bytes", FIELD_MANAGER_MAX);
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] >= ' ' && text.data[i] != 127)
+            continue;
+        check_fail_at(c, "fieldManager", CHECK_INVALID, json_new_string(r->doc, buf_slice(&text)),
+                      "should only contain printable characters");
+        break;
     }
     buf_release(&text);
-    return code;
+}
+
+/* The options of a POST, PUT or PATCH, which all stand in the query. */
+static int parse_query(struct api_request *r)
+{
+    static const char *const levels[] = {"", "Ignore", "Strict", "Warn", NULL};
+    const char *options = strcmp(r->route.verb, "create") == 0   ? "CreateOptions"
+                          : strcmp(r->route.verb, "update") == 0 ? "UpdateOptions"
+                                                                 : "PatchOptions";
+    struct buf text = {0};
+    struct check *c = &r->failure.check;
+    check_field_manager(r, strcmp(options, "PatchOptions") == 0 && request_query(r, "force", &text));
+    if (request_query(r, "dryRun", &text) && text.size > 0) {
+        struct json *list = json_new_array(r->doc);
+        json_append(list, json_new_string(r->doc, buf_slice(&text)));
+        check_dry_run(r, list);
+    }
+    r->warn = true;
+    if (request_query(r, "fieldValidation", &text) && text.size > 0) {
+        r->write->strict = strcmp(text.data, "Strict") == 0;
+        r->warn = strcmp(text.data, "Warn") == 0;
+        size_t mark = check_enter(c, "fieldValidation");
+        if (!r->write->strict && !r->warn && strcmp(text.data, "Ignore") != 0)
+            check_fail_one_of(c, json_new_string(r->doc, buf_slice(&text)), levels);
+        check_leave(c, mark);
+    }
+    buf_release(&text);
+    return c->count == 0 ? 0 : failure_options(&r->failure, options);
 }
 
 /* The next object of a deletecollection, one after the other; the answer is the list as it was. */
@@ -877,7 +969,8 @@ static int parse(struct api_request *r)
     struct write *w = r->write;
     const char *sub = r->route.sub == NULL ? "" : r->route.sub->name;
     bool scale = strcmp(sub, "scale") == 0;
-    int code = parse_query(r);
+    bool deletes = strncmp(r->route.verb, "delete", 6) == 0;
+    int code = deletes ? 0 : parse_query(r);
     if (code != 0)
         return code;
     if (strcmp(r->route.verb, "create") == 0) {
