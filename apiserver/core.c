@@ -47,7 +47,7 @@ static void observe(struct api_request *r, int status)
         metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
 }
 
-#define HEADERS_MAX (8 + WARNINGS_MAX)
+#define HEADERS_MAX (12 + WARNINGS_MAX)
 
 struct headers {
     struct http_header list[HEADERS_MAX];
@@ -67,7 +67,13 @@ static void headers_make(struct api_request *r, const char *content_type, struct
     struct slice audit = http_header_get(r->x->request.headers, r->x->request.header_count, "Audit-Id");
     random_uuid(&r->api->env->random, h->audit);
     header_add(h, "Audit-Id", audit.size > 0 ? audit : slice_str(h->audit));
-    header_add(h, "Cache-Control", SLICE("no-cache, private"));
+    header_add(h, "Cache-Control", r->cache.control == NULL ? SLICE("no-cache, private") : slice_str(r->cache.control));
+    if (r->cache.etag[0] != '\0') {
+        header_add(h, "ETag", slice_str(r->cache.etag));
+        header_add(h, "Vary", SLICE("Accept"));
+    }
+    if (r->cache.location != NULL)
+        header_add(h, "Location", slice_str(r->cache.location));
     header_add(h, "Content-Type", slice_str(content_type));
     header_add(h, "X-Kubernetes-Pf-Flowschema-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
     header_add(h, "X-Kubernetes-Pf-Prioritylevel-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
@@ -103,6 +109,31 @@ static void answer(struct api_request *r, int status, const char *content_type, 
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body)
 {
     answer(r, status, content_type, body, NULL);
+}
+
+/* If-None-Match: a list of tags, or "*"; weak ones count as well (RFC 9110, section 13.1.2). */
+static bool has_etag(const struct api_request *r)
+{
+    struct slice rest = http_header_get(r->x->request.headers, r->x->request.header_count, "If-None-Match");
+    while (rest.data != NULL) {
+        struct slice tag = slice_cut(&rest, ',');
+        while (tag.size > 0 && tag.data[0] == ' ')
+            tag = slice_from(tag, 1);
+        if (slice_has_prefix(tag, SLICE("W/")))
+            tag = slice_from(tag, 2);
+        if (slice_is(tag, "*") || slice_is(tag, r->cache.etag))
+            return true;
+    }
+    return false;
+}
+
+void request_answer_tagged(struct api_request *r, const char *content_type, struct slice body, uint64_t hash)
+{
+    (void)snprintf(r->cache.etag, sizeof r->cache.etag, "\"%016" PRIX64 "\"", hash); /* fits */
+    if (has_etag(r))
+        request_answer(r, 304, content_type, SLICE(""));
+    else
+        request_answer(r, 200, content_type, body);
 }
 
 void request_answer_bytes(struct api_request *r, int status, struct bytes *json)

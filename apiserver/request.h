@@ -73,6 +73,11 @@ struct api_request {
     struct failure failure;
     struct json_doc *doc;
     struct strict strict;
+    struct {
+        char etag[24];        /* with its quotes; empty: none */
+        const char *control;  /* NULL: not to be kept */
+        const char *location; /* of a redirect; borrowed until answered */
+    } cache;
     bool streaming; /* begin was called */
     bool warn;      /* unknown fields become Warning headers */
     size_t ops;     /* store calls in flight */
@@ -91,6 +96,8 @@ struct watch_cache *request_cache(const struct api_request *r);
 /* Answers. Each ends the request's part in the exchange. */
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body);
 void request_answer_bytes(struct api_request *r, int status, struct bytes *json);
+/* 200 with an entity tag made of `hash`, or 304 when the client has that one. */
+void request_answer_tagged(struct api_request *r, const char *content_type, struct slice body, uint64_t hash);
 void request_fail(struct api_request *r); /* from r->failure */
 int request_fail_with(struct api_request *r, int code, const char *format, ...) PRINTF_ARGS(3, 4);
 void request_fail_store(struct api_request *r, int status, const struct err *why);

@@ -156,6 +156,7 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     if (v->kind->prepare_create != NULL)
         v->kind->prepare_create(d, o);
     if (v->kind == &kind_pod) {
+        admission_tolerations(d, o);
         code = admission_service_account(v, d, o, f);
         if (code != 0)
             return code;

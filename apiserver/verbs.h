@@ -18,7 +18,7 @@ struct verb_facts {
     char suffix[8];                    /* for generateName */
     struct strict *strict;             /* unknown fields are noted here */
     const struct json *account;        /* of a new pod: the ServiceAccount it asks for; NULL: there is none */
-    bool mounts_tokens;                /* the namespace has its kube-root-ca.crt, so a token's volume can be made */
+    bool mounts_tokens;                /* this apiserver makes tokens, and the namespace is there to have accounts */
     const struct allocator *allocator; /* for kinds that claim values; NULL: none are filled in */
 };
 

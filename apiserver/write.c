@@ -12,6 +12,7 @@
 #include "apiserver/request.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/yaml.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,7 @@ struct write {
     bool from_cache, strict;
     bool evicting; /* the deletion that an Eviction asks for */
     int attempts;
+    uint64_t account_deadline_ms; /* of a new pod's wait for its account; 0: has not waited */
     int64_t revision;    /* of the object decided on */
     struct buf key, old; /* store key; its stored bytes */
     struct buf name;
@@ -548,6 +550,12 @@ static struct cached *namespace_object(const struct api_request *r, const struct
     return o;
 }
 
+static bool namespace_lives(const struct api_request *r)
+{
+    struct cached *namespace = watch_cache_get(r->api->caches[kinds_index(&kind_namespace)], r->route.namespace);
+    return namespace != NULL && !namespace->deleting;
+}
+
 /* The account that a new pod asks for, from the cache. */
 static void find_account(struct api_request *r, struct verb_facts *v)
 {
@@ -555,8 +563,30 @@ static void find_account(struct api_request *r, struct verb_facts *v)
     struct cached *o = namespace_object(r, &kind_serviceaccount, admission_account_name(r->write->body));
     if (o != NULL && json_parse(r->doc, bytes_slice(o->json), &tree, NULL) == 0)
         v->account = tree;
-    v->mounts_tokens =
-        r->api->token_key != NULL && namespace_object(r, &kind_configmap, SLICE("kube-root-ca.crt")) != NULL;
+    v->mounts_tokens = r->api->token_key != NULL && namespace_lives(r);
+}
+
+static void account_again(struct api_request *r, int status)
+{
+    (void)status; /* whether the cache moved on or time is up, the account is looked for once more */
+    decide(r, (struct slice){NULL, 0}, 0);
+}
+
+/* The controllers give a new namespace its account `default` a moment after it was made: a pod that comes before waits,
+ * for ACCOUNT_WAIT_MS in all. Other accounts are not waited for. */
+static bool waits_for_account(struct api_request *r, const struct verb_facts *v)
+{
+    struct write *w = r->write;
+    struct watch_cache *c = r->api->caches[kinds_index(&kind_serviceaccount)];
+    uint64_t now = clock_monotonic_ms(&r->api->env->clock);
+    if (v->account != NULL || !v->mounts_tokens || !slice_is(admission_account_name(w->body), "default"))
+        return false;
+    if (w->account_deadline_ms == 0)
+        w->account_deadline_ms = now + ACCOUNT_WAIT_MS;
+    if (now >= w->account_deadline_ms)
+        return false;
+    request_wait(r, c, watch_cache_revision(c) + 1, MIN(w->account_deadline_ms - now, (uint64_t)ACCOUNT_TRY_MS), account_again);
+    return true;
 }
 
 static void decide_create(struct api_request *r, struct verb_facts *v)
@@ -565,6 +595,8 @@ static void decide_create(struct api_request *r, struct verb_facts *v)
     w->creating = true;
     if (r->route.kind == &kind_pod)
         find_account(r, v);
+    if (r->route.kind == &kind_pod && waits_for_account(r, v))
+        return;
     if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure)) || check_escalation(r, NULL) != 0) {
         w->from_cache = false;
         request_fail(r);
@@ -709,6 +741,17 @@ static int parse_protobuf(struct api_request *r, const struct type *t, struct js
     return 0;
 }
 
+static int parse_yaml(struct api_request *r, const struct type *t, struct json **ret)
+{
+    struct buf text = {0};
+    struct err why;
+    int code = yaml_to_json(r->x->request.body, &text, &why);
+    if (code == 0)
+        code = json_parse(r->doc, buf_slice(&text), ret, &why);
+    buf_release(&text);
+    return code == 0 ? 0 : fail_unrecognized(r, t->name, "", why.message);
+}
+
 static int parse_body(struct api_request *r, const struct type *t, struct json **ret)
 {
     struct slice type;
@@ -717,6 +760,8 @@ static int parse_body(struct api_request *r, const struct type *t, struct json *
     body_type(http_header_get(q->headers, q->header_count, "Content-Type"), &type);
     if (slice_is(type, "application/vnd.kubernetes.protobuf"))
         return parse_protobuf(r, t, ret);
+    if (slice_is(type, "application/yaml"))
+        return parse_yaml(r, t, ret);
     if (type.size > 0 && !slice_is(type, "application/json"))
         return failure_set(
             &r->failure, ERR_MEDIA_TYPE,
@@ -745,6 +790,29 @@ static int parse_object(struct api_request *r)
     return code;
 }
 
+/* What is wrong with an apply is told; one that is right is refused with the types of patches there are. */
+static int check_apply(struct api_request *r)
+{
+    struct buf text = {0};
+    struct err why;
+    struct json *tree = NULL;
+    if (!request_query(r, "fieldManager", &text) || text.size == 0) {
+        check_fail_at(&r->failure.check, "fieldManager", CHECK_REQUIRED, NULL, "is required for apply patch");
+        buf_release(&text);
+        return failure_options(&r->failure, "PatchOptions");
+    }
+    buf_reset(&text);
+    int code = yaml_to_json(r->x->request.body, &text, &why);
+    if (code == 0)
+        code = json_parse(r->doc, buf_slice(&text), &tree, &why);
+    buf_release(&text);
+    if (code != 0)
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "error decoding YAML: %s", why.message);
+    return json_at(tree, "metadata.managedFields") == NULL
+               ? 0
+               : failure_set(&r->failure, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
+}
+
 static int parse_patch(struct api_request *r)
 {
     static const struct {
@@ -758,6 +826,8 @@ static int parse_patch(struct api_request *r)
     struct json *tree = NULL;
     const struct http_request *q = &r->x->request;
     body_type(http_header_get(q->headers, q->header_count, "Content-Type"), &type);
+    if (slice_is(type, "application/apply-patch+yaml") && check_apply(r) != 0)
+        return r->failure.code;
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (!slice_is(type, types[i].type))
             continue;
@@ -900,7 +970,11 @@ static int parse_query(struct api_request *r)
                                                                  : "PatchOptions";
     struct buf text = {0};
     struct check *c = &r->failure.check;
-    check_field_manager(r, strcmp(options, "PatchOptions") == 0 && request_query(r, "force", &text));
+    const struct http_request *q = &r->x->request;
+    struct slice type;
+    body_type(http_header_get(q->headers, q->header_count, "Content-Type"), &type);
+    check_field_manager(r, strcmp(options, "PatchOptions") == 0 && !slice_is(type, "application/apply-patch+yaml") &&
+                               request_query(r, "force", &text));
     if (request_query(r, "dryRun", &text) && text.size > 0) {
         struct json *list = json_new_array(r->doc);
         json_append(list, json_new_string(r->doc, buf_slice(&text)));

@@ -158,10 +158,11 @@ void check_handler(struct check *c, const struct json *v)
 /* A volume without a source is an emptyDir only for servers older than this one's first version. */
 void check_volume_source(struct check *c, const struct json *v)
 {
-    const char *members[VOLUME_SOURCES_MAX + 1] = {NULL};
-    size_t n = 0;
-    for (const struct field *f = type_volume_source.fields; f->name != NULL && n < VOLUME_SOURCES_MAX; f++)
-        members[n++] = f->name;
+    const char *members[VOLUME_SOURCES_MAX + 2] = {"emptyDir"}; /* looked at before all others */
+    size_t n = 1;
+    for (const struct field *f = type_volume_source.fields; f->name != NULL && n <= VOLUME_SOURCES_MAX; f++)
+        if (strcmp(f->name, members[0]) != 0)
+            members[n++] = f->name;
     if (check_union(c, v, members, "volume") == 0)
         check_fail(c, CHECK_REQUIRED, NULL, "must specify a volume type");
 }
