@@ -11,7 +11,7 @@ CFLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS_$(CONFIG)) $(EXTRA_CFLAGS)
 MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpackc)
-LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
+LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -lxxhash -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
 
 COMPONENTS := raftstore apiserver controllers scheduler nodeagent netproxy
 FOLDERS := common $(COMPONENTS)
@@ -26,7 +26,7 @@ BINARIES := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/main.c),$(B)/bin/$(c)
 TOOLS := $(foreach t,rsctl keelson bench walcat,$(if $(wildcard tools/$(t).c),$(B)/bin/$(t)))
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: help deps all build test unit sim up down bench lint fmt check-all clean images
+.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -63,6 +63,10 @@ images: all ## make the demo images from busybox
 
 bench: all ## figures of docs/benchmarks.md
 	@tests/bench/run
+
+bench-store: all ## raftstore beside etcd in one run; SECTIONS="speed watch size failover gigabyte"
+	@tools/deps.sh bench
+	@tests/bench/store $(SECTIONS)
 
 lint: ## include direction, banned functions, names of hosts and paths
 	@tools/lint.sh
