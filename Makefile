@@ -41,7 +41,7 @@ all: ## build everything into build/bin
 	@$(MAKE) --no-print-directory build
 	@ln -sfn release/bin build/bin
 
-build: $(BINARIES) $(TOOLS)
+build: $(BINARIES) $(TOOLS) $(B)/run_cases
 
 test: ## lint, units and simulation under sanitizers, end-to-end stories; T=name runs the cases that match
 	@tests/run $(if $(T),"$(T)")
@@ -109,6 +109,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$
 	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
 
 $(B)/sim: $(SIM_OBJECTS) $(LIBS)
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
+# Bad inputs and their answers against a running apiserver: tests/e2e/bad_input.sh.
+$(B)/run_cases: $(call objects,$(wildcard tests/cases/*.c)) $(B)/libcommon.a
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -82,8 +82,17 @@ static void append_value(const struct json *bad, struct buf *out)
         }
         buf_append_char(out, '}');
         break;
-    case JSON_NONE:
-    case JSON_NULL: buf_append_str(out, "null"); break;
+    case JSON_ARRAY:
+        buf_append_str(out, "[]string{");
+        struct json_iterator e = json_iterate(bad);
+        while (json_next(&e)) {
+            buf_append_str(out, e.position > 1 ? ", " : "");
+            append_value(e.value, out);
+        }
+        buf_append_char(out, '}');
+        break;
+    case JSON_NONE: /* Go's field package shows a nil pointer as a string */
+    case JSON_NULL: buf_append_str(out, "\"null\""); break;
     default: json_print(bad, out);
     }
 }
@@ -96,8 +105,8 @@ static void add(struct check *c, enum check_kind kind, struct buf *body, const c
         buf_release(body);
         return;
     }
-    /* A path of the whole object is written "<nil>" by Go's field package. */
-    char *path = c->path.size == 0 ? mem_strdup("<nil>") : mem_slice_dup(buf_slice(&c->path));
+    /* A path without any name is written "[]" by Go's field package. */
+    char *path = c->path.size == 0 ? mem_strdup("[]") : mem_slice_dup(buf_slice(&c->path));
     c->errors[c->count++] = (struct check_error){kind, path, mem_slice_dup(buf_slice(body))};
     buf_release(body);
 }
@@ -150,6 +159,20 @@ void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, co
     buf_printf(&body, "%s: ", kinds[kind].text);
     json_print_string(bad, &body);
     add(c, kind, &body, detail);
+}
+
+void check_fail_shown(struct check *c, const char *field, enum check_kind kind, const char *shown, const char *format, ...)
+{
+    char detail[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args); /* cut when longer */
+    va_end(args);
+    struct buf body = {0};
+    size_t mark = check_enter(c, field);
+    buf_printf(&body, "%s: %s", kinds[kind].text, shown);
+    add(c, kind, &body, detail);
+    check_leave(c, mark);
 }
 
 void check_fail_one_of(struct check *c, const struct json *bad, const char *const *allowed)

@@ -47,6 +47,7 @@ struct field {
     uint16_t flags;                                               /* of enum field_flags */
     const char *fallback;                                         /* default, as JSON text; NULL: none */
     void (*check)(struct check *check, const struct json *value); /* beyond the type; NULL: nothing */
+    const char *required;                                         /* what a missing one is told; NULL: no more */
     const char *const *one_of;                                    /* allowed strings, NULL-terminated */
     enum list_kind list;
     const char *list_keys; /* of LIST_MAP: "containerPort,protocol" */

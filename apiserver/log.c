@@ -263,9 +263,37 @@ static void pod_done(struct api_request *r, struct store_call *call, int status,
     }
 }
 
+/* PodLogOptions that are numbers: not negative, or positive. */
+static int check_options(struct api_request *r)
+{
+    static const struct {
+        const char *name;
+        int64_t least;
+    } numbers[] = {{"tailLines", 0}, {"limitBytes", 1}, {"sinceSeconds", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        int64_t v;
+        int code = request_query_int(r, numbers[i].name, numbers[i].least, &v);
+        if (code != 0)
+            return code;
+        if (v < numbers[i].least)
+            check_fail_at(&r->failure.check, numbers[i].name, CHECK_INVALID, json_new_int(r->doc, v),
+                          numbers[i].least == 0 ? "must be greater than or equal to %d" : "must be greater than %d", 0);
+    }
+    if (r->failure.check.count == 0)
+        return 0;
+    r->failure.code = ERR_INVALID;
+    buf_printf(&r->failure.message, "PodLogOptions \"%.*s\" is invalid: ", SLICE_ARGS(r->route.name));
+    check_message(&r->failure.check, &r->failure.message);
+    return ERR_INVALID;
+}
+
 void log_begin(struct api_request *r)
 {
     struct buf key = {0};
+    if (check_options(r) != 0) {
+        request_fail(r);
+        return;
+    }
     struct log_stream *l = NEW(struct log_stream);
     l->api = r->api;
     l->request = r;

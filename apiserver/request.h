@@ -73,6 +73,11 @@ struct api_request {
     struct failure failure;
     struct json_doc *doc;
     struct strict strict;
+    struct {
+        char etag[24];        /* with its quotes; empty: none */
+        const char *control;  /* NULL: not to be kept */
+        const char *location; /* of a redirect; borrowed until answered */
+    } cache;
     bool streaming; /* begin was called */
     bool warn;      /* unknown fields become Warning headers */
     size_t ops;     /* store calls in flight */
@@ -91,6 +96,8 @@ struct watch_cache *request_cache(const struct api_request *r);
 /* Answers. Each ends the request's part in the exchange. */
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body);
 void request_answer_bytes(struct api_request *r, int status, struct bytes *json);
+/* 200 with an entity tag made of `hash`, or 304 when the client has that one. */
+void request_answer_tagged(struct api_request *r, const char *content_type, struct slice body, uint64_t hash);
 void request_fail(struct api_request *r); /* from r->failure */
 int request_fail_with(struct api_request *r, int code, const char *format, ...) PRINTF_ARGS(3, 4);
 void request_fail_store(struct api_request *r, int status, const struct err *why);
@@ -106,6 +113,9 @@ bool request_query(const struct api_request *r, const char *name, struct buf *ou
 /* A decimal parameter: absent gives `fallback`; ERR_BAD_REQUEST is set in the failure. */
 int request_query_int(struct api_request *r, const char *name, int64_t fallback, int64_t *ret);
 
+/* resourceVersion: absent gives 0; a read and a watch refuse what is no number in different words. */
+int request_query_revision(struct api_request *r, bool watch, int64_t *ret);
+
 struct store_op *request_op(struct api_request *r,
                             void (*done)(struct api_request *, struct store_call *, int, const struct err *));
 void request_wait(struct api_request *r, struct watch_cache *c, int64_t revision, uint64_t timeout_ms,
@@ -119,6 +129,7 @@ void store_key(const struct kind *k, struct slice namespace, struct slice name, 
 /* The verbs: read.c, watch.c, write.c, log.c, discovery.c. */
 void read_get(struct api_request *r);
 void read_list(struct api_request *r);
+int list_options_invalid(struct api_request *r, const char *field, const char *detail); /* 422 of ListOptions: Forbidden */
 void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);

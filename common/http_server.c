@@ -353,7 +353,7 @@ static void remote_address(struct MHD_Connection *connection, char text[64])
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
     MHD_add_response_header(response, "Content-Type", "application/json");
@@ -366,6 +366,14 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
     "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"" message \
     "\",\"reason\":\"" reason "\",\"code\":" code "}\n"
 
+static enum MHD_Result refuse_too_large(struct front *f)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text, STATUS_TEXT("413", "RequestEntityTooLarge", "Request entity too large: limit is %zu"),
+                   f->server->options.body_bytes_max); /* fits */
+    return refuse(f->connection, 413, text);
+}
+
 /* The whole request is here: hands it to the core. */
 static enum MHD_Result hand_over(struct front *f, const char *method)
 {
@@ -373,7 +381,7 @@ static enum MHD_Result hand_over(struct front *f, const char *method)
     struct slice query = buf_slice(&f->uri), raw_path = slice_cut(&query, '?');
     struct identity *who = identity_of(f->server, f->connection);
     if (f->too_large)
-        return refuse(f->connection, 413, STATUS_TEXT("413", "RequestEntityTooLarge", "the request body is too large"));
+        return refuse_too_large(f);
     if (who != NULL && who->status != 0)
         return refuse(f->connection, 401, STATUS_TEXT("401", "Unauthorized", "Unauthorized"));
     if (raw_path.size == 0 || raw_path.data[0] != '/' || http_percent_decode(raw_path, false, &f->path) != 0)

@@ -28,7 +28,7 @@
 #define ZERO_BYTES (64 * 1024)
 
 #define BLOCK_BYTES 4096            /* what O_DIRECT wants sizes, offsets and memory to be multiples of */
-#define BOUNCE_BYTES (1024 * 1024)
+#define BOUNCE_BYTES (256 * 1024)
 #define BULK_NICE 10                /* the loop comes first on a busy machine */
 
 struct open_file {

@@ -139,7 +139,8 @@ static const struct bench_load loads[] = {
     {"list", "linearizable ranges of all keys that put wrote", bench_closed_loop, &bench_list},
     {"keepalive", "of --keys leases", bench_keepalives, &bench_keepalive},
     {"pace", "--rate puts a second for --seconds, whether answered or not", bench_pace, NULL},
-    {"watch", "--total puts by one writer, --watchers of their prefix", bench_watch, NULL},
+    {"watch", "--total puts by one writer, --watchers of their prefix", bench_watch, &bench_put},
+    {"follow", "--watchers of what others put, until each has had --total events", bench_watch, NULL},
     {"disk", "4 KiB write and sync, one after the other, in --data", bench_disk, NULL},
 };
 

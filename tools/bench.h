@@ -31,7 +31,7 @@ struct bench {
 struct bench_load {
     const char *name, *help;
     int (*run)(struct bench *b, const struct bench_load *load); /* an exit code */
-    const struct bench_request *request;                        /* of a closed loop */
+    const struct bench_request *request;                        /* of a closed loop; NULL: none */
 };
 
 /* bench_load.c: closed loops, each client with one request under way */
@@ -54,7 +54,7 @@ int bench_keepalives(struct bench *b, const struct bench_load *load); /* grants 
 /* bench_pace.c: puts at a steady rate, whether answered or not */
 int bench_pace(struct bench *b, const struct bench_load *load);
 
-/* bench_watch.c: one writer, many watchers of the same prefix */
+/* bench_watch.c: one writer, many watchers of the same prefix; without a request: only watchers */
 int bench_watch(struct bench *b, const struct bench_load *load);
 
 /* bench.c */

@@ -72,6 +72,14 @@ const struct kind *kinds_find_name(struct slice group, struct slice version, str
     return NULL;
 }
 
+bool kinds_serve(struct slice group, struct slice version)
+{
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (slice_is(group, kinds[i]->group) && slice_is(version, kinds[i]->version))
+            return true;
+    return false;
+}
+
 const struct subresource *kinds_subresource(const struct kind *k, struct slice name)
 {
     for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++) {

@@ -6,7 +6,7 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_policy_rule[] = {
-    {.name = "verbs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 1, .flags = FIELD_REQUIRED},
+    {.name = "verbs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 1, .flags = FIELD_REQUIRED, .required = "verbs must contain at least one value"},
     {.name = "apiGroups", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 2},
     {.name = "resources", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
     {.name = "resourceNames", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 4},
@@ -82,7 +82,7 @@ void check_policy_rules(struct check *c, const struct json *rules, bool namespac
 
 void check_role_ref(struct check *c, const struct json *v, bool namespaced)
 {
-    static const char *const kinds[] = {"Role", "ClusterRole", NULL}, *const cluster[] = {"ClusterRole", NULL};
+    static const char *const kinds[] = {"ClusterRole", "Role", NULL}, *const cluster[] = {"ClusterRole", NULL};
     static const char *const groups[] = {"rbac.authorization.k8s.io", NULL};
     const struct json *kind = json_at(v, "roleRef.kind"), *group = json_at(v, "roleRef.apiGroup");
     bool known = slice_is(json_string(kind), "ClusterRole") || (namespaced && slice_is(json_string(kind), "Role"));
@@ -99,8 +99,14 @@ void check_role_ref(struct check *c, const struct json *v, bool namespaced)
 void check_role_ref_update(struct check *c, const struct json *object, const struct json *old)
 {
     const struct json *now = json_get(object, "roleRef");
-    if (!json_equal(now, json_get(old, "roleRef")))
-        check_fail_at(c, "roleRef", CHECK_INVALID, now, "cannot change roleRef");
+    if (!json_equal(now, json_get(old, "roleRef"))) {
+        struct buf shown = {0};
+        buf_printf(&shown, "rbac.RoleRef{APIGroup:\"%.*s\", Kind:\"%.*s\", Name:\"%.*s\"}",
+                   SLICE_ARGS(json_string_at(now, "apiGroup")), SLICE_ARGS(json_string_at(now, "kind")),
+                   SLICE_ARGS(json_string_at(now, "name")));
+        check_fail_shown(c, "roleRef", CHECK_INVALID, shown.data, "cannot change roleRef");
+        buf_release(&shown);
+    }
 }
 
 /* "ClusterRole/view", and by priority the subjects of a kind: "a, b". */

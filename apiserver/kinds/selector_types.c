@@ -3,17 +3,16 @@
 
 #include "apiserver/kinds/types.h"
 
-static const char *const node_operators[] = {"DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn", NULL};
-
 static const struct field fields_node_selector_requirement[] = {
     {.name = "key", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
-    {.name = "operator", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .one_of = node_operators},
+    {.name = "operator", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
     {.name = "values", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
     {.name = NULL},
 };
 static const struct type type_node_selector_requirement = {
     .name = "NodeSelectorRequirement",
     .fields = fields_node_selector_requirement,
+    .check = check_node_requirement,
 };
 
 static const struct field fields_node_selector_term[] = {
@@ -80,7 +79,7 @@ const struct type type_resource_field_selector = {
 
 static const struct field fields_object_field_selector[] = {
     {.name = "apiVersion", .type = FIELD_STRING, .proto = 1, .fallback = "\"v1\""},
-    {.name = "fieldPath", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
+    {.name = "fieldPath", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .check = check_field_path},
     {.name = NULL},
 };
 const struct type type_object_field_selector = {

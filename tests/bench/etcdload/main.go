@@ -218,25 +218,51 @@ func (l *load) pace() {
 	fmt.Printf("pace: failed %d, longest gap between answers %.1f ms\n", failed, float64(gap.Microseconds())/1000)
 }
 
-func (l *load) watch() {
-	var got int64
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+// Watches the prefix and counts; returns when all watchers are there.
+func (l *load) watchAll(ctx context.Context, prefix string, got *int64) {
 	var ready sync.WaitGroup
 	for w := 0; w < *watchers; w++ {
 		ready.Add(1)
 		go func(w int) {
 			first := true
-			for answer := range l.store(w).Watch(clientv3.WithRequireLeader(ctx), "fan/", clientv3.WithPrefix(), clientv3.WithCreatedNotify()) {
+			for answer := range l.store(w).Watch(clientv3.WithRequireLeader(ctx), prefix, clientv3.WithPrefix(), clientv3.WithCreatedNotify()) {
 				if first && answer.Created {
 					first = false
 					ready.Done()
 				}
-				atomic.AddInt64(&got, int64(len(answer.Events)))
+				atomic.AddInt64(got, int64(len(answer.Events)))
 			}
 		}(w)
 	}
 	ready.Wait()
+}
+
+func await(got *int64, want int64) {
+	for deadline := time.Now().Add(2 * time.Minute); atomic.LoadInt64(got) < want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			die("%d of %d events came within two minutes", atomic.LoadInt64(got), want)
+		}
+	}
+}
+
+// Watchers of what another process writes.
+func (l *load) follow() {
+	var got int64
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	l.watchAll(ctx, "bench/", &got)
+	fmt.Printf("follow: %d watchers are there\n", *watchers)
+	began := time.Now()
+	want := int64(*total) * int64(*watchers)
+	await(&got, want)
+	fmt.Printf("follow: %d events to %d watchers, %.0f events/s\n", want, *watchers, float64(want)/time.Since(began).Seconds())
+}
+
+func (l *load) watch() {
+	var got int64
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	l.watchAll(ctx, "fan/", &got)
 	latencies := make([]time.Duration, *total)
 	want := int64(*total) * int64(*watchers)
 	began := time.Now()
@@ -247,11 +273,7 @@ func (l *load) watch() {
 		}
 		latencies[i] = time.Since(start)
 	}
-	for deadline := time.Now().Add(60 * time.Second); atomic.LoadInt64(&got) < want; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			die("%d of %d events came within a minute", atomic.LoadInt64(&got), want)
-		}
-	}
+	await(&got, want)
 	took := time.Since(began)
 	report("watch", latencies, took)
 	fmt.Printf("watch: %d events to %d watchers, %.0f events/s\n", want, *watchers, float64(want)/took.Seconds())
@@ -308,6 +330,8 @@ func main() {
 		l.pace()
 	case "watch":
 		l.watch()
+	case "follow":
+		l.follow()
 	default:
 		die("%q is no load", what)
 	}
