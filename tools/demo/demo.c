@@ -8,7 +8,7 @@
  * The server ends as a good one does: TERM → LINGER: goes on accepting and answering for DEMO_LINGER_S seconds (2), because
  * proxies hear of the pod's end a moment after it, each answer now closing its connection → DRAIN: accepts no more,
  * finishes what is in flight → exit 0. With DEMO_LINGER_S=0 it exits at once, as a careless one does.
- * "GET /slow/MS" is answered after so many milliseconds. */
+ * "GET /slow/MS" is answered after so many milliseconds; what is not there with 404. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +105,16 @@ static void drop(struct connection *c)
     *c = (struct connection){.fd = -1};
 }
 
+static bool is_there(const char *request)
+{
+    static const char *const paths[] = {"/ ", "/index.html ", "/slow/"};
+    const char *path = strchr(request, ' ');
+    for (size_t i = 0; path != NULL && i < sizeof paths / sizeof paths[0]; i++)
+        if (strncmp(path + 1, paths[i], strlen(paths[i])) == 0)
+            return true;
+    return false;
+}
+
 /* One small answer always fits an empty socket buffer. */
 static void answer(struct server *s, struct connection *c)
 {
@@ -113,10 +123,12 @@ static void answer(struct server *s, struct connection *c)
     bool close_asked = strcasestr(c->in, "\r\nConnection: close") != NULL || strstr(c->in, " HTTP/1.0\r\n") != NULL;
     bool last = close_asked || s->phase != SERVING;
     (void)snprintf(first, sizeof first, "%.*s", (int)strcspn(c->in, "\r\n"), c->in);
+    bool found = is_there(c->in);
+    const char *page = found ? s->page : "not found\n";
     int n = snprintf(out, sizeof out,
-                     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s",
-                     strlen(s->page), last ? "close" : "keep-alive", s->page);
-    (void)printf("%s response:200\n", first);
+                     "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s",
+                     found ? "200 OK" : "404 Not Found", strlen(page), last ? "close" : "keep-alive", page);
+    (void)printf("%s response:%s\n", first, found ? "200" : "404");
     bool sent = write(c->fd, out, (size_t)n) == n;
     size_t used = (size_t)(head_end + 4 - c->in);
     c->answer_at_ms = 0;
