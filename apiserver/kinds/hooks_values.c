@@ -152,6 +152,22 @@ void check_resources(struct check *c, const struct json *v)
     }
 }
 
+/* What a node has: counts of pods too, which no container asks for. */
+void check_node_resources(struct check *c, const struct json *v)
+{
+    struct json_iterator i = json_iterate(v);
+    while (json_next(&i)) {
+        struct quantity q;
+        struct err why;
+        size_t mark = check_enter_key(c, i.key);
+        if (name_check_qualified(i.key, &why) != 0)
+            check_fail_text(c, CHECK_INVALID, i.key, "%s", why.message);
+        if (quantity_parse(json_string(i.value), &q, NULL) == 0 && q.nano < 0)
+            check_fail(c, CHECK_INVALID, i.value, "must be greater than or equal to 0");
+        check_leave(c, mark);
+    }
+}
+
 void check_requests(struct check *c, const struct json *v)
 {
     const struct json *limits = json_get(v, "limits");
