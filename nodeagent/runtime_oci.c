@@ -423,7 +423,7 @@ static void on_sandbox_started(struct proc_run *run, int status, const struct pr
         return;
     }
     c->net = (struct netns_call){.done = on_address, .data = c};
-    netns_add(c->rt->env, &c->rt->network, c->id, c->pid, &c->net);
+    netns_add(c->rt->env, &c->rt->network, c->id, c->pid, c->request->pod, &c->net);
 }
 
 static void on_pause_image(struct image_request *r, int status, const struct err *why)
@@ -467,9 +467,12 @@ static int volume_write(struct call *c, const struct pod_volume *v, const char *
 {
     struct volume_files files = {0};
     struct environment_facts facts = facts_of(c);
+    char *folder = arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name);
     int rv = volume_files_build(&files, c->request->pod, v, c->request->fetched, &facts, &c->err);
     if (rv == 0)
-        rv = volume_files_write(&files, arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name), stamp, &c->err);
+        rv = volume_files_write(&files, folder, stamp, &c->err);
+    if (rv == 0 && c->request->pod->fs_group >= 0)
+        rv = host_give_group(folder, c->request->pod->fs_group, true, &c->err);
     volume_files_release(&files);
     if (rv < 0)
         (void)err_wrap(&c->err, rv, "MountVolume.SetUp failed for volume \"%s\" ", v->name);
@@ -516,7 +519,7 @@ static void sandbox_stopped(struct call *c)
 {
     loop_timer_stop(&c->rt->env->loop, &c->timer);
     c->net = (struct netns_call){.done = on_address_returned, .data = c};
-    netns_remove(c->rt->env, &c->rt->network, c->id, 0, &c->net);
+    netns_remove(c->rt->env, &c->rt->network, c->id, &c->net);
 }
 
 static void stop_waits_check(struct runtime_oci *rt, const char *uid)
@@ -602,6 +605,32 @@ static int host_path_check(const struct pod_volume *v, struct err *reterr)
     return 0;
 }
 
+/* subPathExpr: with the variables of the container. */
+static int sub_path_expand(struct call *c, const char *text, char **ret, struct err *reterr)
+{
+    struct environment e = {0};
+    struct environment_options o = {.pod = c->request->pod, .container = container_of_call(c), .image = c->image.config,
+                                    .data = c->request->fetched, .hostname = c->request->pod->hostname, .facts = facts_of(c)};
+    int rv = environment_build(&e, &o, reterr);
+    if (rv == 0)
+        *ret = pod_expand(&c->arena, text, environment_get, &e);
+    environment_release(&e);
+    if (rv == 0 && ((*ret)[0] == '\0' || (*ret)[0] == '/' || strstr(*ret, "..") != NULL || strstr(*ret, "$(") != NULL))
+        rv = err_set(reterr, ERR_INVALID, "subPathExpr %s gives '%.200s': it must be relative, without '..', of known variables",
+                     text, *ret);
+    return rv;
+}
+
+static int sub_path_of(struct call *c, const struct pod_mount *m, char **source, struct err *reterr)
+{
+    struct host_stat st;
+    char *path = (char *)m->sub_path;
+    int rv = m->expand ? sub_path_expand(c, m->sub_path, &path, reterr) : 0;
+    if (rv == 0)
+        *source = arena_printf(&c->arena, "%s/%s", *source, path);
+    return rv == 0 && host_stat(*source, &st) == ERR_NOT_FOUND ? host_mkdirs(*source, 0777, reterr) : rv;
+}
+
 static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bind *ret, struct err *reterr)
 {
     const struct pod_volume *v = volume_named(c->request->pod, m->volume);
@@ -617,12 +646,10 @@ static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bin
         if (rv == 0 && v->in_memory)
             rv = host_mount_memory(source, v->size_limit_bytes, reterr);
     }
-    if (rv == 0 && m->sub_path != NULL) {
-        struct host_stat st;
-        source = arena_printf(&c->arena, "%s/%s", source, m->sub_path);
-        if (host_stat(source, &st) == ERR_NOT_FOUND)
-            rv = host_mkdirs(source, 0777, reterr);
-    }
+    if (rv == 0 && v->kind == POD_VOLUME_EMPTY_DIR && c->request->pod->fs_group >= 0)
+        rv = host_give_group(source, c->request->pod->fs_group, false, reterr);
+    if (rv == 0 && m->sub_path != NULL)
+        rv = sub_path_of(c, m, &source, reterr);
     *ret = (struct oci_bind){source, m->path, m->read_only || v->kind == POD_VOLUME_FILES};
     return rv;
 }
