@@ -184,12 +184,26 @@ void check_fail_one_of(struct check *c, const struct json *bad, const char *cons
     buf_release(&list);
 }
 
+/* The message tells each error once; the causes of the Status hold them all. */
+static bool said_before(const struct check *c, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(c->errors[i].path, c->errors[index].path) == 0 && strcmp(c->errors[i].body, c->errors[index].body) == 0)
+            return true;
+    return false;
+}
+
 void check_message(const struct check *c, struct buf *out)
 {
-    if (c->count > 1)
-        buf_append_char(out, '[');
-    for (size_t i = 0; i < c->count; i++)
-        buf_printf(out, "%s%s: %s", i == 0 ? "" : ", ", c->errors[i].path, c->errors[i].body);
-    if (c->count > 1)
+    size_t begin = out->size, told = 0;
+    buf_append_char(out, '[');
+    for (size_t i = 0; i < c->count; i++) {
+        if (said_before(c, i))
+            continue;
+        buf_printf(out, "%s%s: %s", told++ == 0 ? "" : ", ", c->errors[i].path, c->errors[i].body);
+    }
+    if (told > 1)
         buf_append_char(out, ']');
+    else
+        memmove(out->data + begin, out->data + begin + 1, out->size-- - begin); /* with its terminator */
 }

@@ -33,6 +33,7 @@ enum field_flags {
     FIELD_INLINE = 4,   /* its members stand in the parent in JSON, in a nested message in protobuf */
     FIELD_POINTER = 8,  /* an explicit zero differs from absent: kept when it arrives by protobuf */
     FIELD_IMMUTABLE = 16,
+    FIELD_TOLD = 64, /* with FIELD_REQUIRED: a rule across fields says what is missing, in words of its own */
     FIELD_ZERO = 32, /* an empty value that arrives is kept, but nobody insists on one (status fields) */
 };
 

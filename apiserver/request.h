@@ -140,7 +140,10 @@ void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
 void log_free(struct log_stream *l);
 
-/* The body by its content type, as a tree in r->doc; the failure is set. */
+struct slice request_content_type(const struct api_request *r); /* without parameters; empty when there is none */
+/* body.c: the body by its content type, as a tree in r->doc; the failure is set. The first only reads it, `t` for protobuf
+ * and the complaint; the second also wants it to be of that kind. */
+int request_body_tree(struct api_request *r, const struct type *t, struct json **ret);
 int request_parse_body(struct api_request *r, const struct kind *k, struct json **ret);
 
 /* A request of the apiserver to itself, as system:apiserver. One at a time per struct; `done` runs exactly once unless

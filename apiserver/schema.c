@@ -526,7 +526,7 @@ static void check_duplicates(struct check *c, const struct field *f, const struc
 static void check_field(struct check *c, const struct field *f, const struct json *v)
 {
     size_t mark = check_enter(c, f->name);
-    if ((f->flags & FIELD_REQUIRED) && is_missing(v)) {
+    if ((f->flags & (FIELD_REQUIRED | FIELD_TOLD)) == FIELD_REQUIRED && is_missing(v)) {
         check_fail(c, CHECK_REQUIRED, NULL, "%s", f->required == NULL ? "" : f->required);
     } else if (v != NULL && json_type(v) != JSON_NULL) {
         check_one_of(c, f, v);

@@ -250,18 +250,23 @@ static int no_new_finalizers(const struct verb_facts *v, const struct json *o, c
 {
     if (json_at(old, "metadata.deletionTimestamp") == NULL)
         return 0;
+    struct buf added = {0};
     struct json_iterator i = json_iterate(json_at(o, "metadata.finalizers"));
     while (json_next(&i)) {
         bool found = false;
         struct json_iterator k = json_iterate(json_at(old, "metadata.finalizers"));
         while (json_next(&k))
             found |= json_equal(i.value, k.value);
-        if (!found)
-            check_fail_at(&f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
-                          "no new finalizers can be added if the object is being deleted, found new finalizers "
-                          "[]string{\"%.*s\"}",
-                          SLICE_ARGS(json_string(i.value)));
+        if (found)
+            continue;
+        buf_append_str(&added, added.size == 0 ? "" : ", ");
+        json_print_string(json_string(i.value), &added);
     }
+    if (added.size > 0)
+        check_fail_at(&f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
+                      "no new finalizers can be added if the object is being deleted, found new finalizers []string{%s}",
+                      added.data);
+    buf_release(&added);
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, v->name);
 }
 

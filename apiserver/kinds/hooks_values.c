@@ -6,6 +6,8 @@
 #include "apiserver/names.h"
 #include "common/kube/quantity.h"
 
+#include <ctype.h>
+
 #define ANNOTATIONS_BYTES_MAX (256 * 1024)
 #define CONFIG_BYTES_MAX (1024 * 1024)
 
@@ -55,15 +57,20 @@ void check_labels(struct check *c, const struct json *v)
 void check_annotations(struct check *c, const struct json *v)
 {
     size_t bytes = 0;
+    struct buf lower = {0};
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
         struct err why;
-        if (name_check_qualified(i.key, &why) != 0)
+        buf_reset(&lower); /* in keys of annotations case does not matter */
+        for (size_t k = 0; k < i.key.size; k++)
+            buf_append_char(&lower, (char)tolower((unsigned char)i.key.data[k]));
+        if (name_check_qualified(buf_slice(&lower), &why) != 0)
             check_fail_text(c, CHECK_INVALID, i.key, "%s", why.message);
         bytes += i.key.size + json_string(i.value).size;
     }
     if (bytes > ANNOTATIONS_BYTES_MAX)
         check_fail(c, CHECK_TOO_LONG, NULL, "may not be more than %d bytes", ANNOTATIONS_BYTES_MAX);
+    buf_release(&lower);
 }
 
 static bool one_of(struct slice s, const char *const *allowed)
@@ -78,6 +85,7 @@ static bool one_of(struct slice s, const char *const *allowed)
 void check_finalizers(struct check *c, const struct json *v)
 {
     static const char *const standard[] = {"kubernetes", "orphan", "foregroundDeletion", NULL};
+    bool orphan = false, foreground = false;
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
         struct err why;
@@ -90,7 +98,11 @@ void check_finalizers(struct check *c, const struct json *v)
         if (slice_find(name, '/') == name.size && !one_of(name, standard))
             check_fail(c, CHECK_INVALID, i.value, "name is neither a standard finalizer name nor is it fully qualified");
         check_leave(c, mark);
+        orphan |= slice_is(name, "orphan");
+        foreground |= slice_is(name, "foregroundDeletion");
     }
+    if (orphan && foreground)
+        check_fail(c, CHECK_INVALID, v, "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
 void check_config_keys(struct check *c, const struct json *v)
@@ -142,30 +154,24 @@ void check_resources(struct check *c, const struct json *v)
         size_t mark = check_enter_key(c, i.key);
         if (name_check_qualified(i.key, &why) != 0)
             check_fail_text(c, CHECK_INVALID, i.key, "%s", why.message);
-        else if (slice_find(i.key, '/') == i.key.size && !is_container_resource(i.key)) {
-            check_fail_text(c, CHECK_INVALID, i.key, "must be a standard resource type or fully qualified");
-            check_fail_text(c, CHECK_INVALID, i.key, "must be a standard resource for containers");
-        }
         if (quantity_parse(json_string(i.value), &q, NULL) == 0 && q.nano < 0)
             check_fail(c, CHECK_INVALID, i.value, "must be greater than or equal to 0");
         check_leave(c, mark);
     }
 }
 
-/* What a node has: counts of pods too, which no container asks for. */
-void check_node_resources(struct check *c, const struct json *v)
+void check_container_resources(struct check *c, const struct json *v)
 {
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
-        struct quantity q;
-        struct err why;
         size_t mark = check_enter_key(c, i.key);
-        if (name_check_qualified(i.key, &why) != 0)
-            check_fail_text(c, CHECK_INVALID, i.key, "%s", why.message);
-        if (quantity_parse(json_string(i.value), &q, NULL) == 0 && q.nano < 0)
-            check_fail(c, CHECK_INVALID, i.value, "must be greater than or equal to 0");
+        if (slice_find(i.key, '/') == i.key.size && !is_container_resource(i.key)) {
+            check_fail_text(c, CHECK_INVALID, i.key, "must be a standard resource type or fully qualified");
+            check_fail_text(c, CHECK_INVALID, i.key, "must be a standard resource for containers");
+        }
         check_leave(c, mark);
     }
+    check_resources(c, v);
 }
 
 void check_requests(struct check *c, const struct json *v)

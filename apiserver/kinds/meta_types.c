@@ -4,10 +4,10 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_owner_reference[] = {
-    {.name = "kind", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_ZERO},
-    {.name = "uid", .type = FIELD_STRING, .proto = 4, .flags = FIELD_ZERO},
-    {.name = "apiVersion", .type = FIELD_STRING, .proto = 5, .flags = FIELD_ZERO},
+    {.name = "kind", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED | FIELD_TOLD},
+    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED | FIELD_TOLD},
+    {.name = "uid", .type = FIELD_STRING, .proto = 4, .flags = FIELD_REQUIRED | FIELD_TOLD},
+    {.name = "apiVersion", .type = FIELD_STRING, .proto = 5, .flags = FIELD_REQUIRED | FIELD_TOLD},
     {.name = "controller", .type = FIELD_BOOL, .proto = 6, .flags = FIELD_POINTER},
     {.name = "blockOwnerDeletion", .type = FIELD_BOOL, .proto = 7, .flags = FIELD_POINTER},
     {.name = NULL},

@@ -146,8 +146,8 @@ static const struct field fields_node_features[] = {
 static const struct type type_node_features = {.name = "NodeFeatures", .fields = fields_node_features};
 
 static const struct field fields_node_status[] = {
-    {.name = "capacity", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_node_resources},
-    {.name = "allocatable", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_node_resources},
+    {.name = "capacity", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_resources},
+    {.name = "allocatable", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_resources},
     {.name = "phase", .type = FIELD_STRING, .proto = 3},
     {.name = "conditions",
      .type = FIELD_OBJECT,

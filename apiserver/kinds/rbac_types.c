@@ -52,8 +52,19 @@ static void check_subject(struct check *c, const struct json *v)
     if (!known && json_string(kind).size > 0)
         check_fail_one_of(c, kind, kinds);
     check_leave(c, mark);
-    if (slice_is(json_string(kind), "ServiceAccount") && json_string_at(v, "namespace").size == 0)
-        check_fail_at(c, "namespace", CHECK_REQUIRED, NULL, "%s", "");
+}
+
+/* In a RoleBinding an account without a namespace is one of the binding's own. */
+static void check_account_namespaces(struct check *c, const struct json *subjects)
+{
+    struct json_iterator i = json_iterate(subjects);
+    while (json_next(&i)) {
+        size_t mark = check_enter(c, "subjects");
+        (void)check_enter_index(c, i.position - 1); /* left with `mark` */
+        if (slice_is(json_string_at(i.value, "kind"), "ServiceAccount") && json_string_at(i.value, "namespace").size == 0)
+            check_fail_at(c, "namespace", CHECK_REQUIRED, NULL, "%s", "");
+        check_leave(c, mark);
+    }
 }
 
 const struct type type_subject = {
@@ -66,15 +77,17 @@ void check_policy_rules(struct check *c, const struct json *rules, bool namespac
     while (json_next(&i)) {
         size_t mark = check_enter(c, "rules"), paths = json_size(json_get(i.value, "nonResourceURLs"));
         (void)check_enter_index(c, i.position - 1); /* left with `mark` */
+        bool resources = json_size(json_get(i.value, "apiGroups")) > 0 || json_size(json_get(i.value, "resources")) > 0 ||
+                         json_size(json_get(i.value, "resourceNames")) > 0;
         if (paths > 0 && namespaced)
             check_fail_at(c, "nonResourceURLs", CHECK_INVALID, json_get(i.value, "nonResourceURLs"),
                           "namespaced rules cannot apply to non-resource URLs");
-        else if (paths > 0 && json_size(json_get(i.value, "resources")) > 0)
+        if (paths > 0 && resources)
             check_fail_at(c, "nonResourceURLs", CHECK_INVALID, json_get(i.value, "nonResourceURLs"),
                           "rules cannot apply to both regular resources and non-resource URLs");
-        else if (paths == 0 && json_get(i.value, "apiGroups") == NULL)
+        if (paths == 0 && json_size(json_get(i.value, "apiGroups")) == 0)
             check_fail_at(c, "apiGroups", CHECK_REQUIRED, NULL, "resource rules must supply at least one api group");
-        else if (paths == 0 && json_size(json_get(i.value, "resources")) == 0)
+        if (paths == 0 && json_size(json_get(i.value, "resources")) == 0)
             check_fail_at(c, "resources", CHECK_REQUIRED, NULL, "resource rules must supply at least one resource");
         check_leave(c, mark);
     }
@@ -82,7 +95,7 @@ void check_policy_rules(struct check *c, const struct json *rules, bool namespac
 
 void check_role_ref(struct check *c, const struct json *v, bool namespaced)
 {
-    static const char *const kinds[] = {"ClusterRole", "Role", NULL}, *const cluster[] = {"ClusterRole", NULL};
+    static const char *const kinds[] = {"Role", "ClusterRole", NULL}, *const cluster[] = {"ClusterRole", NULL};
     static const char *const groups[] = {"rbac.authorization.k8s.io", NULL};
     const struct json *kind = json_at(v, "roleRef.kind"), *group = json_at(v, "roleRef.apiGroup");
     bool known = slice_is(json_string(kind), "ClusterRole") || (namespaced && slice_is(json_string(kind), "Role"));
@@ -90,6 +103,8 @@ void check_role_ref(struct check *c, const struct json *v, bool namespaced)
     if (!known)
         check_fail_one_of(c, kind, namespaced ? kinds : cluster);
     check_leave(c, mark);
+    if (!namespaced)
+        check_account_namespaces(c, json_get(v, "subjects"));
     mark = check_enter(c, "roleRef.apiGroup");
     if (!slice_is(json_string(group), groups[0]))
         check_fail_one_of(c, group, groups);

@@ -49,8 +49,8 @@ static const struct field fields_resource_claim[] = {
 static const struct type type_resource_claim = {.name = "ResourceClaim", .fields = fields_resource_claim};
 
 static const struct field fields_resource_requirements[] = {
-    {.name = "limits", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_resources},
-    {.name = "requests", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_resources},
+    {.name = "limits", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_container_resources},
+    {.name = "requests", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_container_resources},
     {.name = "claims",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,

@@ -41,8 +41,8 @@ void check_port(struct check *c, const struct json *v);
 void check_port_name(struct check *c, const struct json *v);
 void check_positive(struct check *c, const struct json *v);
 void check_affinity_timeout(struct check *c, const struct json *v);
-void check_resources(struct check *c, const struct json *v);
-void check_node_resources(struct check *c, const struct json *v);
+void check_resources(struct check *c, const struct json *v); /* names and amounts, of nodes too */
+void check_container_resources(struct check *c, const struct json *v);
 void check_deadline(struct check *c, const struct json *v);
 void check_field_path(struct check *c, const struct json *v);
 void check_file_mode(struct check *c, const struct json *v);
