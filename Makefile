@@ -11,7 +11,7 @@ CFLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS_$(CONFIG)) $(EXTRA_CFLAGS)
 MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpackc)
-LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
+LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -lxxhash -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
 
 COMPONENTS := raftstore apiserver controllers scheduler nodeagent netproxy
 FOLDERS := common $(COMPONENTS)
@@ -26,7 +26,7 @@ BINARIES := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/main.c),$(B)/bin/$(c)
 TOOLS := $(foreach t,rsctl keelson bench walcat,$(if $(wildcard tools/$(t).c),$(B)/bin/$(t)))
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: help deps all build test unit sim up down bench lint fmt check-all clean images
+.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -41,7 +41,7 @@ all: ## build everything into build/bin
 	@$(MAKE) --no-print-directory build
 	@ln -sfn release/bin build/bin
 
-build: $(BINARIES) $(TOOLS)
+build: $(BINARIES) $(TOOLS) $(B)/run_cases
 
 test: ## lint, units and simulation under sanitizers, end-to-end stories; T=name runs the cases that match
 	@tests/run $(if $(T),"$(T)")
@@ -63,6 +63,10 @@ images: all ## make the demo images from busybox
 
 bench: all ## figures of docs/benchmarks.md
 	@tests/bench/run
+
+bench-store: all ## raftstore beside etcd in one run; SECTIONS="speed watch size failover gigabyte"
+	@tools/deps.sh bench
+	@tests/bench/store $(SECTIONS)
 
 lint: ## include direction, banned functions, names of hosts and paths
 	@tools/lint.sh
@@ -105,6 +109,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$
 	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
 
 $(B)/sim: $(SIM_OBJECTS) $(LIBS)
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
+# Bad inputs and their answers against a running apiserver: tests/e2e/bad_input.sh.
+$(B)/run_cases: $(call objects,$(wildcard tests/cases/*.c)) $(B)/libcommon.a
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -4,6 +4,7 @@
 #include "common/buf.h"
 
 #define TOKEN_MOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
+#define TOLERATION_SECONDS 300
 #define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
 
 struct slice admission_account_name(const struct json *pod)
@@ -73,14 +74,43 @@ static bool wants_token(const struct verb_facts *v, const struct json *spec)
     return v->mounts_tokens && v->account != NULL && json_bool_at(spec, "automountServiceAccountToken", of_account);
 }
 
+static bool tolerates(const struct json *spec, const char *key)
+{
+    struct json_iterator i = json_iterate(json_get(spec, "tolerations"));
+    while (json_next(&i)) {
+        struct slice own = json_string_at(i.value, "key"), effect = json_string_at(i.value, "effect");
+        if ((own.size == 0 || slice_is(own, key)) && (effect.size == 0 || slice_is(effect, "NoExecute")))
+            return true;
+    }
+    return false;
+}
+
+void admission_tolerations(struct json_doc *d, struct json *pod)
+{
+    static const char *const keys[] = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"};
+    struct json *spec = json_ensure_object(d, pod, "spec");
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (tolerates(spec, keys[i]))
+            continue;
+        struct json *toleration = json_new_object(d);
+        json_set_str(d, toleration, "key", keys[i]);
+        json_set_str(d, toleration, "operator", "Exists");
+        json_set_str(d, toleration, "effect", "NoExecute");
+        json_set_int(d, toleration, "tolerationSeconds", TOLERATION_SECONDS);
+        if (json_type(json_get(spec, "tolerations")) != JSON_ARRAY)
+            json_set(d, spec, "tolerations", json_new_array(d));
+        json_append(json_get(spec, "tolerations"), toleration);
+    }
+}
+
 int admission_service_account(const struct verb_facts *v, struct json_doc *d, struct json *pod, struct failure *f)
 {
     struct json *spec = json_ensure_object(d, pod, "spec");
     struct slice name = admission_account_name(pod);
     if (json_get_slice(json_at(pod, "metadata.annotations"), SLICE(MIRROR_ANNOTATION)) != NULL)
         return 0;
-    bool named = json_string_at(spec, "serviceAccountName").size > 0;
-    if (v->account == NULL && named && !slice_is(name, "default")) {
+    bool named = json_string_at(spec, "serviceAccountName").size > 0 && !slice_is(name, "default");
+    if (v->account == NULL && (named || v->mounts_tokens)) {
         failure_about(f, v->kind, json_string_at(pod, "metadata.name"));
         return failure_set(f, ERR_FORBIDDEN,
                            "pods \"%.*s\" is forbidden: error looking up service account %.*s/%.*s: serviceaccount "

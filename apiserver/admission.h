@@ -5,9 +5,13 @@
 #include "apiserver/verbs.h"
 
 /* ServiceAccount: a new pod runs as an account that exists, and gets its token mounted (the projected volume
- * kube-api-access-XXXXX) unless it or the account says otherwise. ERR_FORBIDDEN when the account it names is missing.
- * A pod that names none in a namespace whose controllers have not made `default` yet goes without a token. */
+ * kube-api-access-XXXXX) unless it or the account says otherwise. ERR_FORBIDDEN when the account is missing; whoever asks
+ * has waited for `default`. An apiserver that makes no tokens asks for no account but one that a pod names. */
 int admission_service_account(const struct verb_facts *v, struct json_doc *d, struct json *pod, struct failure *f);
+
+/* DefaultTolerationSeconds: a new pod that does not say how long it stays on a node that is not ready or not reachable
+ * stays for five minutes. */
+void admission_tolerations(struct json_doc *d, struct json *pod);
 
 /* The account a pod to be made asks for; "default" when it names none. */
 struct slice admission_account_name(const struct json *pod);

@@ -164,9 +164,10 @@ static int may_impersonate(struct api_request *r, const char *group, const char 
         return 0;
     return failure_set(&r->failure, ERR_FORBIDDEN,
                        "%.*s \"%.*s\" is forbidden: User \"%.*s\" cannot impersonate resource \"%.*s\" in API group "
-                       "\"%s\" at the cluster scope",
+                       "\"%s\" %s%.*s%s",
                        SLICE_ARGS(a.resource), SLICE_ARGS(a.name), SLICE_ARGS(r->user.name), SLICE_ARGS(a.resource),
-                       group);
+                       group, a.namespace.size > 0 ? "in the namespace \"" : "at the cluster scope",
+                       SLICE_ARGS(a.namespace), a.namespace.size > 0 ? "\"" : "");
 }
 
 /* Groups that come with a user who names none itself. */
@@ -232,7 +233,7 @@ int authn_request(struct api_request *r)
 static int token_invalid(struct api_request *r, const char *field, const struct json *bad, const char *text)
 {
     check_fail_at(&r->failure.check, field, CHECK_INVALID, bad, "%s", text);
-    return failure_invalid(&r->failure, &kind_tokenrequest, r->route.name);
+    return failure_invalid(&r->failure, &kind_tokenrequest, (struct slice){NULL, 0});
 }
 
 static const struct json *cached_tree(struct api_request *r, const struct kind *k, struct slice name)
@@ -265,8 +266,11 @@ static int bind_token(struct api_request *r, const struct json *ref, struct json
                            : slice_is(kind, "Secret") ? &kind_secret
                            : slice_is(kind, "Node")   ? &kind_node
                                                       : NULL;
+    struct slice version = json_string_at(ref, "apiVersion");
+    bool core = slice_find(version, '/') == version.size; /* no group before the version */
     if (k == NULL)
-        return token_invalid(r, "spec.boundObjectRef", json_get(ref, "kind"), "unsupported");
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "cannot bind token to object of type %s%.*s, Kind=%.*s", core ? "/" : "",
+                           SLICE_ARGS(version), SLICE_ARGS(kind));
     const struct json *object = cached_tree(r, k, name);
     if (object == NULL)
         return failure_not_found(&r->failure, k, name);

@@ -204,8 +204,14 @@ static bool is_selectable(const struct kind *k, const char *label)
 int selection_check(const struct selection *s, const struct kind *k, struct err *reterr)
 {
     for (size_t i = 0; i < s->fields.count; i++) {
-        if (!is_selectable(k, s->fields.terms[i].key))
-            return err_set(reterr, ERR_BAD_REQUEST, "field label not supported: %s", s->fields.terms[i].key);
+        if (is_selectable(k, s->fields.terms[i].key))
+            continue;
+        /* Kinds with field labels of their own say it in other words than those without. */
+        return k->selectable == NULL
+                   ? err_set(reterr, ERR_BAD_REQUEST,
+                             "\"%s\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+                             s->fields.terms[i].key)
+                   : err_set(reterr, ERR_BAD_REQUEST, "field label not supported: %s", s->fields.terms[i].key);
     }
     return 0;
 }

@@ -82,8 +82,17 @@ static void append_value(const struct json *bad, struct buf *out)
         }
         buf_append_char(out, '}');
         break;
-    case JSON_NONE:
-    case JSON_NULL: buf_append_str(out, "null"); break;
+    case JSON_ARRAY:
+        buf_append_str(out, "[]string{");
+        struct json_iterator e = json_iterate(bad);
+        while (json_next(&e)) {
+            buf_append_str(out, e.position > 1 ? ", " : "");
+            append_value(e.value, out);
+        }
+        buf_append_char(out, '}');
+        break;
+    case JSON_NONE: /* Go's field package shows a nil pointer as a string */
+    case JSON_NULL: buf_append_str(out, "\"null\""); break;
     default: json_print(bad, out);
     }
 }
@@ -96,8 +105,8 @@ static void add(struct check *c, enum check_kind kind, struct buf *body, const c
         buf_release(body);
         return;
     }
-    /* A path of the whole object is written "<nil>" by Go's field package. */
-    char *path = c->path.size == 0 ? mem_strdup("<nil>") : mem_slice_dup(buf_slice(&c->path));
+    /* A path without any name is written "[]" by Go's field package. */
+    char *path = c->path.size == 0 ? mem_strdup("[]") : mem_slice_dup(buf_slice(&c->path));
     c->errors[c->count++] = (struct check_error){kind, path, mem_slice_dup(buf_slice(body))};
     buf_release(body);
 }
@@ -152,6 +161,20 @@ void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, co
     add(c, kind, &body, detail);
 }
 
+void check_fail_shown(struct check *c, const char *field, enum check_kind kind, const char *shown, const char *format, ...)
+{
+    char detail[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args); /* cut when longer */
+    va_end(args);
+    struct buf body = {0};
+    size_t mark = check_enter(c, field);
+    buf_printf(&body, "%s: %s", kinds[kind].text, shown);
+    add(c, kind, &body, detail);
+    check_leave(c, mark);
+}
+
 void check_fail_one_of(struct check *c, const struct json *bad, const char *const *allowed)
 {
     struct buf list = {0};
@@ -161,12 +184,26 @@ void check_fail_one_of(struct check *c, const struct json *bad, const char *cons
     buf_release(&list);
 }
 
+/* The message tells each error once; the causes of the Status hold them all. */
+static bool said_before(const struct check *c, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(c->errors[i].path, c->errors[index].path) == 0 && strcmp(c->errors[i].body, c->errors[index].body) == 0)
+            return true;
+    return false;
+}
+
 void check_message(const struct check *c, struct buf *out)
 {
-    if (c->count > 1)
-        buf_append_char(out, '[');
-    for (size_t i = 0; i < c->count; i++)
-        buf_printf(out, "%s%s: %s", i == 0 ? "" : ", ", c->errors[i].path, c->errors[i].body);
-    if (c->count > 1)
+    size_t begin = out->size, told = 0;
+    buf_append_char(out, '[');
+    for (size_t i = 0; i < c->count; i++) {
+        if (said_before(c, i))
+            continue;
+        buf_printf(out, "%s%s: %s", told++ == 0 ? "" : ", ", c->errors[i].path, c->errors[i].body);
+    }
+    if (told > 1)
         buf_append_char(out, ']');
+    else
+        memmove(out->data + begin, out->data + begin + 1, out->size-- - begin); /* with its terminator */
 }

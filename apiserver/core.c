@@ -21,6 +21,7 @@ static void request_release(struct deferred *d)
     list_free(r->list);
     watch_free(r->watch);
     log_free(r->log);
+    connection_free(r->connection);
     failure_release(&r->failure);
     strict_release(&r->strict);
     json_doc_free(r->doc);
@@ -47,7 +48,7 @@ static void observe(struct api_request *r, int status)
         metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
 }
 
-#define HEADERS_MAX (8 + WARNINGS_MAX)
+#define HEADERS_MAX (12 + WARNINGS_MAX)
 
 struct headers {
     struct http_header list[HEADERS_MAX];
@@ -67,7 +68,13 @@ static void headers_make(struct api_request *r, const char *content_type, struct
     struct slice audit = http_header_get(r->x->request.headers, r->x->request.header_count, "Audit-Id");
     random_uuid(&r->api->env->random, h->audit);
     header_add(h, "Audit-Id", audit.size > 0 ? audit : slice_str(h->audit));
-    header_add(h, "Cache-Control", SLICE("no-cache, private"));
+    header_add(h, "Cache-Control", r->cache.control == NULL ? SLICE("no-cache, private") : slice_str(r->cache.control));
+    if (r->cache.etag[0] != '\0') {
+        header_add(h, "ETag", slice_str(r->cache.etag));
+        header_add(h, "Vary", SLICE("Accept"));
+    }
+    if (r->cache.location != NULL)
+        header_add(h, "Location", slice_str(r->cache.location));
     header_add(h, "Content-Type", slice_str(content_type));
     header_add(h, "X-Kubernetes-Pf-Flowschema-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
     header_add(h, "X-Kubernetes-Pf-Prioritylevel-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
@@ -103,6 +110,31 @@ static void answer(struct api_request *r, int status, const char *content_type, 
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body)
 {
     answer(r, status, content_type, body, NULL);
+}
+
+/* If-None-Match: a list of tags, or "*"; weak ones count as well (RFC 9110, section 13.1.2). */
+static bool has_etag(const struct api_request *r)
+{
+    struct slice rest = http_header_get(r->x->request.headers, r->x->request.header_count, "If-None-Match");
+    while (rest.data != NULL) {
+        struct slice tag = slice_cut(&rest, ',');
+        while (tag.size > 0 && tag.data[0] == ' ')
+            tag = slice_from(tag, 1);
+        if (slice_has_prefix(tag, SLICE("W/")))
+            tag = slice_from(tag, 2);
+        if (slice_is(tag, "*") || slice_is(tag, r->cache.etag))
+            return true;
+    }
+    return false;
+}
+
+void request_answer_tagged(struct api_request *r, const char *content_type, struct slice body, uint64_t hash)
+{
+    (void)snprintf(r->cache.etag, sizeof r->cache.etag, "\"%016" PRIX64 "\"", hash); /* fits */
+    if (has_etag(r))
+        request_answer(r, 304, content_type, SLICE(""));
+    else
+        request_answer(r, 200, content_type, body);
 }
 
 void request_answer_bytes(struct api_request *r, int status, struct bytes *json)
@@ -148,7 +180,7 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
     r->failure.cause_reason = "ResourceVersionTooLarge";
     r->failure.cause_message = "Too large resource version";
     r->failure.retry_after_seconds = 1;
-    request_fail_with(r, ERR_TIMEOUT, "Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
+    request_fail_with(r, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
 }
 
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
@@ -190,6 +222,17 @@ void request_end_stream(struct api_request *r, bool clean)
     settle(r);
 }
 
+int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t)
+{
+    int rv = http_upgrade(r->x, headers, n, t);
+    if (rv < 0)
+        return rv;
+    observe(r, 101);
+    r->x = NULL;
+    settle(r);
+    return 0;
+}
+
 bool request_query(const struct api_request *r, const char *name, struct buf *out)
 {
     struct buf scratch = {0};
@@ -211,11 +254,36 @@ int request_query_int(struct api_request *r, const char *name, int64_t fallback,
     *ret = fallback;
     if (request_query(r, name, &text) && text.size > 0) {
         long long v = strtoll(text.data, &end, 10);
-        if (*end != '\0' || text.size > 18 || v < 0)
-            code = failure_set(&r->failure, ERR_BAD_REQUEST,
-                               "%s: Invalid value: \"%.100s\": must be a non-negative whole number", name, text.data);
+        if (*end != '\0' || text.size > 18)
+            code = failure_set(&r->failure, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"%.100s\": invalid syntax", text.data);
         else
             *ret = v;
+    }
+    buf_release(&text);
+    return code;
+}
+
+int request_query_revision(struct api_request *r, bool watch, int64_t *ret)
+{
+    struct buf text = {0};
+    char *end = NULL;
+    int code = 0;
+    *ret = 0;
+    if (request_query(r, "resourceVersion", &text) && text.size > 0) {
+        long long v = strtoll(text.data, &end, 10);
+        struct json *bad = json_new_string(r->doc, buf_slice(&text));
+        if (*end == '\0' && text.size <= 18 && text.data[0] >= '0' && text.data[0] <= '9') {
+            *ret = v;
+        } else if (watch) {
+            check_fail_at(&r->failure.check, "resourceVersion", CHECK_INVALID, bad,
+                          "strconv.ParseUint: parsing \"%.100s\": invalid syntax", text.data);
+            code = failure_invalid_resource(&r->failure, r->route.kind, (struct slice){NULL, 0});
+        } else {
+            code = failure_set(&r->failure, ERR_BAD_REQUEST,
+                               "invalid resource version: resourceVersion: Invalid value: \"%.100s\": strconv.ParseUint: "
+                               "parsing \"%.100s\": invalid syntax",
+                               text.data, text.data);
+        }
     }
     buf_release(&text);
     return code;
@@ -370,21 +438,31 @@ static bool shape_fits(const struct route *r)
 static void resource_request(struct api_request *r)
 {
     struct route *route = &r->route;
-    if (route->kind == NULL || *route->kind->plural == '\0' || (route->subresource.size > 0 && route->sub == NULL) ||
-        (route->namespace.size > 0 && !route->kind->namespaced && strcmp(route->kind->plural, "namespaces") != 0)) {
+    bool known = route->kind != NULL && *route->kind->plural != '\0' && (route->subresource.size == 0 || route->sub != NULL) &&
+                 (route->namespace.size == 0 || route->kind->namespaced || strcmp(route->kind->plural, "namespaces") == 0) &&
+                 (route->name.size == 0 || route->namespace.size > 0 || !route->kind->namespaced);
+    if (!known && !kinds_serve(route->group, route->version)) {
         not_found_path(r);
+        return;
+    }
+    if (!known) {
+        failure_generic(&r->failure, ERR_NOT_FOUND);
+        request_fail(r);
         return;
     }
     if (!verb_allowed(route) || !shape_fits(route) ||
         (route->kind->namespaced && route->namespace.size == 0 && strcmp(route->verb, "list") != 0 &&
          strcmp(route->verb, "watch") != 0)) {
-        request_fail_with(r, ERR_METHOD, "the server does not allow this method on the requested resource");
+        failure_generic(&r->failure, ERR_METHOD);
+        request_fail(r);
         return;
     }
     bool reads =
         strcmp(route->verb, "get") == 0 || strcmp(route->verb, "list") == 0 || strcmp(route->verb, "watch") == 0;
     if (route->sub != NULL && strcmp(route->sub->name, "log") == 0)
         log_begin(r);
+    else if (route->sub != NULL && route->sub->connects)
+        connect_begin(r);
     else if (route->sub != NULL && strcmp(route->sub->name, "token") == 0)
         token_begin(r);
     else if (!reads && (route->kind->never_stored && route->kind != &kind_binding))
@@ -404,8 +482,8 @@ static int negotiate(struct api_request *r)
     const struct http_request *q = &r->x->request;
     struct buf include = {0};
     (void)request_query(r, "includeObject", &include); /* absent is empty */
-    /* Logs are text whatever the client would like. */
-    bool any = r->route.sub != NULL && strcmp(r->route.sub->name, "log") == 0;
+    /* Logs are text whatever the client would like, and a connection is no document. */
+    bool any = r->route.sub != NULL && (r->route.sub->connects || strcmp(r->route.sub->name, "log") == 0);
     int code = any || !r->route.is_resource ? 0
                                             : accept_parse(http_header_get(q->headers, q->header_count, "Accept"),
                                                            buf_slice(&include), &r->accept, &r->failure);

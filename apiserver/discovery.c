@@ -195,7 +195,7 @@ static void answer_root(struct api_request *r, bool core)
             memcpy(type, "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
                    sizeof "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList");
         aggregated(core, version, &out);
-        request_answer(r, 200, type, buf_slice(&out));
+        request_answer_tagged(r, type, buf_slice(&out), hash_bytes(buf_slice(&out)));
     } else {
         if (core)
             core_versions(r, &out);
@@ -312,6 +312,27 @@ static void openapi_index(struct buf *out)
     buf_append_str(out, "}}\n");
 }
 
+/* A document under the hash of its content never changes: it may be kept for a year. Under another hash the client is sent
+ * to the right one; without a hash it asks again each time. */
+static void answer_openapi_document(struct api_request *r, struct slice path, struct slice document)
+{
+    char hash[17];
+    struct buf asked = {0}, location = {0};
+    uint64_t own = hash_bytes(document);
+    (void)snprintf(hash, sizeof hash, "%016" PRIX64, own); /* fits */
+    bool given = request_query(r, "hash", &asked) && asked.size > 0;
+    if (given && strcmp(asked.data, hash) != 0) {
+        buf_printf(&location, "%.*s?hash=%s", SLICE_ARGS(path), hash);
+        r->cache.location = location.data;
+        request_answer(r, 301, "text/plain; charset=utf-8", SLICE(""));
+    } else {
+        r->cache.control = given ? "public, max-age=31536000, immutable" : NULL;
+        request_answer_tagged(r, "application/json", document, own);
+    }
+    buf_release(&asked);
+    buf_release(&location);
+}
+
 static bool answer_openapi(struct api_request *r, struct slice path)
 {
     struct buf out = {0};
@@ -335,8 +356,10 @@ static bool answer_openapi(struct api_request *r, struct slice path)
             buf_release(&own);
         }
     }
-    if (known)
-        request_answer(r, 200, "application/json", buf_slice(&out));
+    if (known && slice_is(path, "/openapi/v3"))
+        request_answer_tagged(r, "application/json", buf_slice(&out), hash_bytes(buf_slice(&out)));
+    else if (known)
+        answer_openapi_document(r, path, buf_slice(&out));
     buf_release(&out);
     return known;
 }

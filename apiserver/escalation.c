@@ -86,13 +86,20 @@ static int escalation_refused(struct api_request *r, const struct json *object, 
         json_print(json_get(rule, fields[i]), &text);
     }
     struct slice name = json_string_at(object, "metadata.name");
+    struct buf groups = {0};
+    buf_append(&groups, "", 0);
+    for (size_t i = 0; i < r->user.group_count; i++) {
+        buf_append_str(&groups, i > 0 ? "," : "");
+        json_print_string(r->user.groups[i], &groups);
+    }
     kind_resource_text(r->route.kind, &resource);
     failure_about(&r->failure, r->route.kind, name);
     int code = failure_set(&r->failure, ERR_FORBIDDEN,
-                           "%s \"%.*s\" is forbidden: user \"%.*s\" is attempting to grant RBAC permissions not "
+                           "%s \"%.*s\" is forbidden: user \"%.*s\" (groups=[%s]) is attempting to grant RBAC permissions not "
                            "currently held:\n{%s}",
-                           resource.data, SLICE_ARGS(name), SLICE_ARGS(r->user.name), text.size == 0 ? "" : text.data);
+                           resource.data, SLICE_ARGS(name), SLICE_ARGS(r->user.name), groups.data, text.size == 0 ? "" : text.data);
     buf_release(&text);
+    buf_release(&groups);
     buf_release(&resource);
     return code;
 }

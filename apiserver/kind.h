@@ -33,6 +33,7 @@ enum field_flags {
     FIELD_INLINE = 4,   /* its members stand in the parent in JSON, in a nested message in protobuf */
     FIELD_POINTER = 8,  /* an explicit zero differs from absent: kept when it arrives by protobuf */
     FIELD_IMMUTABLE = 16,
+    FIELD_TOLD = 64, /* with FIELD_REQUIRED: a rule across fields says what is missing, in words of its own */
     FIELD_ZERO = 32, /* an empty value that arrives is kept, but nobody insists on one (status fields) */
 };
 
@@ -47,6 +48,7 @@ struct field {
     uint16_t flags;                                               /* of enum field_flags */
     const char *fallback;                                         /* default, as JSON text; NULL: none */
     void (*check)(struct check *check, const struct json *value); /* beyond the type; NULL: nothing */
+    const char *required;                                         /* what a missing one is told; NULL: no more */
     const char *const *one_of;                                    /* allowed strings, NULL-terminated */
     enum list_kind list;
     const char *list_keys; /* of LIST_MAP: "containerPort,protocol" */
@@ -74,6 +76,7 @@ struct subresource {
     const char *name;                   /* "status", "scale", "binding", "log" */
     const char *group, *version, *kind; /* of its body: autoscaling/v1 Scale */
     const char *verbs;                  /* "get,patch,update" */
+    bool connects;                      /* its requests are connected to the pod's node; it has no body (connect.c) */
 };
 
 /* A field that field selectors may name. */

@@ -19,6 +19,8 @@
 #define BOOKMARK_MS 60000
 #define WATCH_TIMEOUT_MIN_MS (30 * 60 * 1000)
 #define WATCH_TIMEOUT_SPREAD_MS (30 * 60 * 1000)
+#define ACCOUNT_WAIT_MS 1500 /* a new pod waits so long for the account `default` of a new namespace */
+#define ACCOUNT_TRY_MS 150
 #define UPDATE_ATTEMPTS_MAX 8 /* optimistic writes: then 409 */
 #define GENERATE_ATTEMPTS_MAX 8
 #define DELETE_COLLECTION_MAX 100000

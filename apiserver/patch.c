@@ -4,6 +4,9 @@
 
 #include "apiserver/patch.h"
 #include "apiserver/schema.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
 
 struct json *patch_merge(struct json_doc *d, const struct json *target, const struct json *patch)
 {
@@ -96,13 +99,45 @@ static bool list_has_replace(const struct json *patch)
     return false;
 }
 
+static int by_key(const void *a, const void *b) { return slice_compare(*(const struct slice *)a, *(const struct slice *)b); }
+
+/* What Go's %v makes of a decoded value: map[a:1 b:[x y]]. */
+static void go_text(const struct json *v, struct buf *out)
+{
+    struct json_iterator i = json_iterate(v);
+    size_t n = json_size(v), at = 0;
+    if (json_type(v) == JSON_STRING) {
+        buf_append_slice(out, json_string(v));
+        return;
+    }
+    if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT) {
+        json_print(v, out);
+        return;
+    }
+    struct slice *keys = mem_alloc((n + 1) * sizeof *keys);
+    buf_append_str(out, json_type(v) == JSON_ARRAY ? "[" : "map[");
+    while (json_type(v) == JSON_ARRAY && json_next(&i)) {
+        buf_append_str(out, i.position > 1 ? " " : "");
+        go_text(i.value, out);
+    }
+    while (json_type(v) == JSON_OBJECT && at < n && json_next(&i))
+        keys[at++] = i.key;
+    qsort(keys, at, sizeof *keys, by_key);
+    for (size_t k = 0; k < at; k++) {
+        buf_printf(out, "%s%.*s:", k > 0 ? " " : "", SLICE_ARGS(keys[k]));
+        go_text(json_get_slice(v, keys[k]), out);
+    }
+    buf_append_char(out, ']');
+    mem_free(keys);
+}
+
 static int merge_element(struct merger *m, const struct field *f, struct json *out, const struct json *element)
 {
     const struct json *key = json_get(element, f->merge_key);
     if (json_type(element) != JSON_OBJECT || key == NULL) {
         struct buf text = {0};
-        json_print(element, &text);
-        int code = err_set(m->reterr, ERR_BAD_REQUEST, "map: %.*s does not contain declared merge key: %s",
+        go_text(element, &text);
+        int code = err_set(m->reterr, ERR_UNEXPLAINED, "map: %.*s does not contain declared merge key: %s",
                            (int)MIN(text.size, (size_t)200), text.data, f->merge_key);
         buf_release(&text);
         return code;
@@ -273,8 +308,14 @@ static int merge_object(struct merger *m, const struct type *t, const struct jso
         *ret = slice_is(word, "replace") ? plain_copy(m->d, patch) : json_new_object(m->d);
         return 0;
     }
-    if (word.data != NULL && !slice_is(word, "merge"))
-        return err_set(m->reterr, ERR_BAD_REQUEST, "Unknown patch type found: %.*s", SLICE_ARGS(word));
+    if (word.data != NULL && !slice_is(word, "merge")) {
+        struct buf text = {0};
+        go_text(patch, &text);
+        int code = err_set(m->reterr, ERR_UNEXPLAINED, "unknown patch type: %.*s in map: %.*s", SLICE_ARGS(word),
+                           (int)MIN(text.size, (size_t)200), text.data);
+        buf_release(&text);
+        return code;
+    }
     struct json *out = json_type(target) == JSON_OBJECT ? json_copy(m->d, target) : json_new_object(m->d);
     struct json_iterator i = json_iterate(patch);
     while (json_next(&i)) {
@@ -304,6 +345,6 @@ int patch_strategic(struct json_doc *d, const struct type *t, const struct json 
 {
     struct merger m = {d, reterr};
     if (json_type(patch) != JSON_OBJECT)
-        return err_set(reterr, ERR_BAD_REQUEST, "a strategic merge patch is a JSON object");
+        return patch_wrong_type(patch, "map[string]interface {}", reterr);
     return merge_object(&m, t, target, patch, ret);
 }

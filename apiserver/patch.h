@@ -19,4 +19,7 @@ int patch_strategic(struct json_doc *d, const struct type *t, const struct json 
 int patch_json(struct json_doc *d, const struct json *target, const struct json *operations, struct json **ret,
                struct err *reterr);
 
+/* ERR_BAD_REQUEST "error decoding patch: json: cannot unmarshal string into Go value of type …". */
+int patch_wrong_type(const struct json *patch, const char *go_type, struct err *reterr);
+
 #endif

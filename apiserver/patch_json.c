@@ -18,7 +18,7 @@ static int token_unescape(struct slice token, struct buf *out, struct err *reter
         if (c == '~') {
             char next = i + 1 < token.size ? token.data[++i] : '\0';
             if (next != '0' && next != '1')
-                return err_set(reterr, ERR_BAD_REQUEST, "bad escape in JSON pointer");
+                return err_set(reterr, ERR_INVALID, "bad escape in JSON pointer");
             c = next == '0' ? '~' : '/';
         }
         buf_append_char(out, c);
@@ -54,7 +54,7 @@ static int locate(struct json *root, struct slice pointer, struct place *ret, st
     if (pointer.size == 0)
         return 0;
     if (pointer.data[0] != '/')
-        return err_set(reterr, ERR_BAD_REQUEST, "JSON pointer \"%.*s\" does not begin with '/'", SLICE_ARGS(pointer));
+        return err_set(reterr, ERR_INVALID, "JSON pointer \"%.*s\" does not begin with '/'", SLICE_ARGS(pointer));
     struct slice rest = slice_from(pointer, 1);
     struct json *at = root;
     for (;;) {
@@ -148,23 +148,23 @@ static int operate(struct json_doc *d, struct json **root, const struct json *o,
     struct json *value = NULL;
     int code;
     if (path.data == NULL)
-        return err_set(reterr, ERR_BAD_REQUEST, "a JSON patch operation has no path");
+        return err_set(reterr, ERR_INVALID, "a JSON patch operation has no path");
     if (slice_is(op, "remove"))
         return take(d, *root, path, true, &value, reterr);
     if (slice_is(op, "move") || slice_is(op, "copy")) {
         if (from.data == NULL)
-            return err_set(reterr, ERR_BAD_REQUEST, "a JSON patch operation has no from");
+            return err_set(reterr, ERR_INVALID, "a JSON patch operation has no from");
         code = take(d, *root, from, slice_is(op, "move"), &value, reterr);
         return code != 0 ? code : add(d, root, path, value, reterr);
     }
     if (given == NULL)
-        return err_set(reterr, ERR_BAD_REQUEST, "a JSON patch operation has no value");
+        return err_set(reterr, ERR_INVALID, "a JSON patch operation has no value");
     if (slice_is(op, "add"))
         return add(d, root, path, json_copy(d, given), reterr);
     if (slice_is(op, "replace"))
         return replace(d, root, path, json_copy(d, given), reterr);
     if (!slice_is(op, "test"))
-        return err_set(reterr, ERR_BAD_REQUEST, "unexpected JSON patch operation \"%.*s\"", SLICE_ARGS(op));
+        return err_set(reterr, ERR_INVALID, "unexpected JSON patch operation \"%.*s\"", SLICE_ARGS(op));
     struct err ignored;
     bool there = take(d, *root, path, false, &value, &ignored) == 0;
     if (there ? !json_equal(value, given) : json_type(given) != JSON_NULL)
@@ -172,13 +172,22 @@ static int operate(struct json_doc *d, struct json **root, const struct json *o,
     return 0;
 }
 
+int patch_wrong_type(const struct json *patch, const char *go_type, struct err *reterr)
+{
+    static const char *const words[] = {[JSON_NONE] = "null",     [JSON_NULL] = "null",     [JSON_BOOL] = "bool",
+                                        [JSON_NUMBER] = "number", [JSON_STRING] = "string", [JSON_ARRAY] = "array",
+                                        [JSON_OBJECT] = "object"};
+    return err_set(reterr, ERR_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
+                   words[json_type(patch)], go_type);
+}
+
 int patch_json(struct json_doc *d, const struct json *target, const struct json *operations, struct json **ret,
                struct err *reterr)
 {
     if (json_type(operations) != JSON_ARRAY)
-        return err_set(reterr, ERR_BAD_REQUEST, "a JSON patch is a list of operations");
+        return patch_wrong_type(operations, "[]handlers.jsonPatchOp", reterr);
     if (json_size(operations) > PATCH_OPERATIONS_MAX)
-        return err_set(reterr, ERR_TOO_LARGE, "a JSON patch has at most %d operations, got %zu", PATCH_OPERATIONS_MAX,
+        return err_set(reterr, ERR_TOO_LARGE, "Request entity too large: The allowed maximum operations in a JSON patch is %d, got %zu", PATCH_OPERATIONS_MAX,
                        json_size(operations));
     struct json *root = json_copy(d, target);
     struct json_iterator i = json_iterate(operations);

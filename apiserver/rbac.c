@@ -291,6 +291,20 @@ bool rbac_allows(struct rbac *r, const struct user *u, const struct attributes *
     return false;
 }
 
+void rbac_dangling(struct rbac *r, const struct user *u, const struct attributes *a, struct buf *out)
+{
+    refresh(r);
+    for (size_t k = 0; k < r->binding_count; k++) {
+        const struct binding *b = &r->bindings[k];
+        bool elsewhere = b->namespace.size > 0 && (!a->is_resource || !slice_equal(b->namespace, a->namespace));
+        if (elsewhere || binding_subject(b, u) == NULL || binding_rules(r, b) != NULL)
+            continue;
+        bool role = slice_is(json_string_at(b->object, "roleRef.kind"), "Role");
+        buf_printf(out, "%s%s.rbac.authorization.k8s.io \"%.*s\" not found", out->size == 0 ? ": RBAC: " : ", ",
+                   role ? "role" : "clusterrole", SLICE_ARGS(json_string_at(b->object, "roleRef.name")));
+    }
+}
+
 void rbac_rules(struct rbac *r, const struct user *u, struct slice namespace,
                 void (*rule)(void *arg, const struct json *policy_rule), void *arg)
 {

@@ -20,6 +20,9 @@ void rbac_free(struct rbac *r); /* NULL is fine */
 /* `reason` (may be NULL) gets which binding allows it. */
 bool rbac_allows(struct rbac *r, const struct user *u, const struct attributes *a, struct buf *reason);
 
+/* The roles that bindings of this user name and that are not there: `: RBAC: role.rbac.authorization.k8s.io "x" not found`, or nothing. */
+void rbac_dangling(struct rbac *r, const struct user *u, const struct attributes *a, struct buf *out);
+
 /* Calls `rule` for every rule that holds for the user cluster-wide or in `namespace`. */
 void rbac_rules(struct rbac *r, const struct user *u, struct slice namespace,
                 void (*rule)(void *arg, const struct json *policy_rule), void *arg);

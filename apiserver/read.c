@@ -6,6 +6,7 @@
 #include "apiserver/request.h"
 #include "common/mem.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -77,7 +78,7 @@ void read_get(struct api_request *r)
     int64_t revision = 0;
     bool asked = request_query(r, "resourceVersion", &text) && text.size > 0;
     buf_release(&text);
-    if (asked && request_query_int(r, "resourceVersion", 0, &revision) != 0)
+    if (asked && request_query_revision(r, false, &revision) != 0)
         request_fail(r);
     else if (asked && r->route.sub == NULL)
         request_wait(r, request_cache(r), revision, FUTURE_WAIT_MS, get_cached);
@@ -195,6 +196,8 @@ static void list_drained(struct http_exchange *x)
         list_pump(r);
 }
 
+#define TOKEN_LATEST 0 /* in the revision's place of a token: whatever is newest when it is used */
+
 static const char hex_digits[] = "0123456789abcdef";
 
 /* The token is opaque to clients: revision and next key, in hexadecimal. */
@@ -222,11 +225,16 @@ static int token_parse(struct slice token, int64_t *ret_revision, struct buf *re
     }
     char *end = NULL;
     *ret_revision = good && plain.size > 0 ? strtoll(plain.data, &end, 10) : 0;
-    good = good && end != NULL && *end == '/' && *ret_revision > 0;
+    good = good && end != NULL && *end == '/' && *ret_revision >= TOKEN_LATEST;
     if (good)
         buf_append_slice(ret_key, slice_from(buf_slice(&plain), (size_t)(end - plain.data) + 1));
     buf_release(&plain);
-    return good ? 0 : failure_set(f, ERR_BAD_REQUEST, "continue key is not valid: it is not one this server made");
+    for (size_t i = 0; i < token.size && !good; i++) {
+        if (!isalnum((unsigned char)token.data[i]) && token.data[i] != '-' && token.data[i] != '_')
+            return failure_set(f, ERR_BAD_REQUEST,
+                               "invalid continue token: continue key is not valid: illegal base64 data at input byte %zu", i);
+    }
+    return good ? 0 : failure_set(f, ERR_BAD_REQUEST, "invalid continue token: continue key is not valid");
 }
 
 /* Cuts the answer at the limit; the token says where to go on. */
@@ -270,19 +278,27 @@ static void page_end(const struct api_request *r, struct buf *out)
     out->data[out->size - 1] = '0'; /* '0' follows '/' */
 }
 
+/* The token that comes along goes on from the same key with whatever is there by then. */
 static void fail_expired(struct api_request *r)
 {
+    if (r->list->start.size == 0) {
+        request_fail_with(r, ERR_EXPIRED, "The resourceVersion for the provided list is too old.");
+        return;
+    }
+    token_make(TOKEN_LATEST, buf_slice(&r->list->start), &r->failure.continue_token);
     request_fail_with(
         r, ERR_EXPIRED,
         "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-        "without the continue parameter.");
+        "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+        "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+        "modified, or deleted between the time the first chunk was returned and now may show up in the list.");
 }
 
 static void page_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
 {
     struct list_stream *l = r->list;
     size_t prefix = strlen("/registry/") + strlen(r->route.kind->storage_prefix) + 1;
-    if (status == ERR_COMPACTED && l->start.size > 0) {
+    if (status == ERR_COMPACTED) {
         fail_expired(r);
         return;
     }
@@ -306,6 +322,8 @@ static void page_done(struct api_request *r, struct store_call *call, int status
         else
             cached_unref(o);
     }
+    if (l->wanted == TOKEN_LATEST)
+        l->wanted = call->header.revision;
     l->revision = l->wanted;
     if (call->range.more && call->range.kv_count > 0) {
         struct buf next = {0};
@@ -336,14 +354,19 @@ static void list_exact(struct api_request *r)
     buf_release(&to);
 }
 
-static int list_invalid(struct api_request *r, const char *field, const char *detail)
+int list_options_invalid(struct api_request *r, const char *field, const char *detail)
 {
     check_fail_at(&r->failure.check, field, CHECK_FORBIDDEN, NULL, "%s", detail);
-    r->failure.kind = NULL;
-    buf_printf(&r->failure.message, "ListOptions.meta.k8s.io \"\" is invalid: ");
-    check_message(&r->failure.check, &r->failure.message);
-    r->failure.code = ERR_INVALID;
-    return ERR_INVALID;
+    return failure_options(&r->failure, "ListOptions");
+}
+
+static int match_unknown(struct api_request *r, struct slice match)
+{
+    static const char *const allowed[] = {"Exact", "NotOlderThan", "", NULL};
+    size_t mark = check_enter(&r->failure.check, "resourceVersionMatch");
+    check_fail_one_of(&r->failure.check, json_new_string(r->doc, match), allowed);
+    check_leave(&r->failure.check, mark);
+    return failure_options(&r->failure, "ListOptions");
 }
 
 static int match_parameter(struct api_request *r, struct list_stream *l)
@@ -353,15 +376,15 @@ static int match_parameter(struct api_request *r, struct list_stream *l)
     if (request_query(r, "resourceVersionMatch", &match) && match.size > 0) {
         bool exact = strcmp(match.data, "Exact") == 0;
         if (!exact && strcmp(match.data, "NotOlderThan") != 0)
-            code = list_invalid(r, "resourceVersionMatch", "supported values: \"Exact\", \"NotOlderThan\"");
+            code = match_unknown(r, buf_slice(&match));
         else if (!l->has_revision)
-            code = list_invalid(r, "resourceVersionMatch",
+            code = list_options_invalid(r, "resourceVersionMatch",
                                 "resourceVersionMatch is forbidden unless resourceVersion is provided");
         else if (l->start.size > 0)
             code =
-                list_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+                list_options_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
         else if (exact && l->wanted == 0)
-            code = list_invalid(r, "resourceVersionMatch",
+            code = list_options_invalid(r, "resourceVersionMatch",
                                 "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
         l->exact = exact;
     } else {
@@ -376,12 +399,16 @@ static int list_parameters(struct api_request *r, struct list_stream *l)
     struct buf text = {0};
     int code = request_selection(r, &l->selection);
     if (code == 0 && request_query(r, "sendInitialEvents", &text) && text.size > 0)
-        code = list_invalid(r, "sendInitialEvents", "sendInitialEvents is forbidden for list");
+        code = list_options_invalid(r, "sendInitialEvents", "sendInitialEvents is forbidden for list");
     if (code == 0)
         code = request_query_int(r, "limit", 0, &l->limit);
+    l->limit = MAX(l->limit, (int64_t)0); /* a negative limit is none */
+    int64_t ignored;
+    if (code == 0)
+        code = request_query_int(r, "timeoutSeconds", 0, &ignored);
     l->has_revision = request_query(r, "resourceVersion", &text) && text.size > 0;
     if (code == 0)
-        code = request_query_int(r, "resourceVersion", 0, &l->wanted);
+        code = request_query_revision(r, false, &l->wanted);
     if (code == 0 && request_query(r, "continue", &text) && text.size > 0) {
         if (l->has_revision && l->wanted != 0)
             code = failure_set(&r->failure, ERR_BAD_REQUEST,

@@ -62,6 +62,7 @@ struct write;
 struct list_stream;
 struct watch_stream;
 struct log_stream;
+struct connection;
 
 struct api_request {
     struct apiserver *api;
@@ -73,6 +74,11 @@ struct api_request {
     struct failure failure;
     struct json_doc *doc;
     struct strict strict;
+    struct {
+        char etag[24];        /* with its quotes; empty: none */
+        const char *control;  /* NULL: not to be kept */
+        const char *location; /* of a redirect; borrowed until answered */
+    } cache;
     bool streaming; /* begin was called */
     bool warn;      /* unknown fields become Warning headers */
     size_t ops;     /* store calls in flight */
@@ -84,6 +90,7 @@ struct api_request {
     struct list_stream *list;
     struct watch_stream *watch;
     struct log_stream *log;
+    struct connection *connection;
 };
 
 struct watch_cache *request_cache(const struct api_request *r);
@@ -91,6 +98,8 @@ struct watch_cache *request_cache(const struct api_request *r);
 /* Answers. Each ends the request's part in the exchange. */
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body);
 void request_answer_bytes(struct api_request *r, int status, struct bytes *json);
+/* 200 with an entity tag made of `hash`, or 304 when the client has that one. */
+void request_answer_tagged(struct api_request *r, const char *content_type, struct slice body, uint64_t hash);
 void request_fail(struct api_request *r); /* from r->failure */
 int request_fail_with(struct api_request *r, int code, const char *format, ...) PRINTF_ARGS(3, 4);
 void request_fail_store(struct api_request *r, int status, const struct err *why);
@@ -100,11 +109,16 @@ void request_answer_object(struct api_request *r, int status, const struct kind 
                            int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);
 void request_end_stream(struct api_request *r, bool clean);
+/* As http_upgrade: with 0 the request is over, and the connection is the tunnel's. */
+int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t);
 
 /* Value of a query parameter, copied into `out` (terminated); false when absent. */
 bool request_query(const struct api_request *r, const char *name, struct buf *out);
 /* A decimal parameter: absent gives `fallback`; ERR_BAD_REQUEST is set in the failure. */
 int request_query_int(struct api_request *r, const char *name, int64_t fallback, int64_t *ret);
+
+/* resourceVersion: absent gives 0; a read and a watch refuse what is no number in different words. */
+int request_query_revision(struct api_request *r, bool watch, int64_t *ret);
 
 struct store_op *request_op(struct api_request *r,
                             void (*done)(struct api_request *, struct store_call *, int, const struct err *));
@@ -119,17 +133,23 @@ void store_key(const struct kind *k, struct slice namespace, struct slice name, 
 /* The verbs: read.c, watch.c, write.c, log.c, discovery.c. */
 void read_get(struct api_request *r);
 void read_list(struct api_request *r);
+int list_options_invalid(struct api_request *r, const char *field, const char *detail); /* 422 of ListOptions: Forbidden */
 void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);
+void connect_begin(struct api_request *r);    /* connect.c: exec, attach */
 void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
 void list_free(struct list_stream *l);
 void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
 void log_free(struct log_stream *l);
+void connection_free(struct connection *c);
 
-/* The body by its content type, as a tree in r->doc; the failure is set. */
+struct slice request_content_type(const struct api_request *r); /* without parameters; empty when there is none */
+/* body.c: the body by its content type, as a tree in r->doc; the failure is set. The first only reads it, `t` for protobuf
+ * and the complaint; the second also wants it to be of that kind. */
+int request_body_tree(struct api_request *r, const struct type *t, struct json **ret);
 int request_parse_body(struct api_request *r, const struct kind *k, struct json **ret);
 
 /* A request of the apiserver to itself, as system:apiserver. One at a time per struct; `done` runs exactly once unless

@@ -31,9 +31,9 @@ static const char *resource_verb(const struct http_request *request, const struc
     const char *word = method_word(request->method);
     bool collection = r->name.size == 0;
     if (strcmp(word, "get") == 0)
-        return query_is_true(request->query, "watch") && r->subresource.size == 0 ? "watch"
-               : collection                                                       ? "list"
-                                                                                  : "get";
+        return !collection                                  ? "get"
+               : query_is_true(request->query, "watch") ? "watch"
+                                                          : "list";
     if (strcmp(word, "post") == 0)
         return "create";
     if (strcmp(word, "put") == 0)

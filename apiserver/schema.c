@@ -12,9 +12,7 @@
 
 struct decoder {
     struct json_doc *d;
-    struct strict *strict;
-    struct buf path;       /* with indices, for unknown fields */
-    struct buf plain;      /* without, as Go names a struct field */
+    struct buf plain;      /* path without indices, as Go names a struct field */
     const char *type_name; /* of the innermost object */
     struct err *reterr;
 };
@@ -235,14 +233,11 @@ static int decode_list(struct decoder *x, const struct field *f, const struct js
     struct json *list = json_new_array(x->d);
     struct json_iterator i = json_iterate(in);
     while (json_next(&i)) {
-        size_t mark = x->path.size;
-        buf_printf(&x->path, "[%zu]", i.position - 1);
         struct json *value = NULL;
         int code = decode_element(x, f, i.value, &value);
         if (code != 0)
             return code;
         json_append(list, value);
-        path_cut(&x->path, mark);
     }
     *ret = list;
     return 0;
@@ -263,15 +258,11 @@ static int decode_pairs(struct decoder *x, const struct field *f, struct pair *p
     for (size_t k = 0; k < n; k++) {
         if (k + 1 < n && slice_equal(pairs[k].key, pairs[k + 1].key))
             continue; /* qsort is stable in glibc for what fits; either way one of the two stays, as in Go the last */
-        size_t mark = x->path.size, plain = x->plain.size;
-        path_field(&x->path, pairs[k].key);
         struct json *value = NULL;
         int code = decode_element(x, f, pairs[k].value, &value);
         if (code != 0)
             return code;
         json_set_slice(x->d, map, pairs[k].key, value);
-        path_cut(&x->path, mark);
-        path_cut(&x->plain, plain);
     }
     return 0;
 }
@@ -328,21 +319,18 @@ static int decode_shape(struct decoder *x, const struct field *f, const struct j
     }
 }
 
-/* Decodes the fields of `t` that stand in `in` into `out`; counts how many members of `in` were known. */
-static int decode_fields(struct decoder *x, const struct type *t, const struct json *in, struct json *out,
-                         size_t *known)
+/* Decodes the fields of `t` that stand in `in` into `out`. */
+static int decode_fields(struct decoder *x, const struct type *t, const struct json *in, struct json *out)
 {
     for (const struct field *f = t->fields; f->name != NULL; f++) {
         if (f->flags & FIELD_INLINE) {
-            int code = decode_fields(x, f->object, in, out, known);
+            int code = decode_fields(x, f->object, in, out);
             if (code != 0)
                 return code;
             continue;
         }
         const struct json *value = json_get(in, f->name);
-        *known += value != NULL ? 1 : 0;
-        size_t path = x->path.size, plain = x->plain.size;
-        path_field(&x->path, slice_str(f->name));
+        size_t plain = x->plain.size;
         path_field(&x->plain, slice_str(f->name));
         const char *outer = x->type_name;
         x->type_name = t->name;
@@ -353,22 +341,51 @@ static int decode_fields(struct decoder *x, const struct type *t, const struct j
         x->type_name = outer;
         if (made != NULL && ((f->flags & FIELD_ALWAYS) || !is_empty(f, made)))
             json_set(x->d, out, f->name, made);
-        path_cut(&x->path, path);
         path_cut(&x->plain, plain);
     }
     return 0;
 }
 
-static void note_unknown(struct decoder *x, const struct type *t, const struct json *in)
+/* Unknown fields, in the order of the document, as the strict decoder of Go tells them. */
+struct unknown {
+    struct strict *strict;
+    struct buf path;
+};
+
+static void note_unknown(struct unknown *u, const struct type *t, const struct json *in);
+
+static void note_unknown_inside(struct unknown *u, const struct field *f, const struct json *in)
 {
+    if (f->type != FIELD_OBJECT)
+        return;
+    if (f->shape == FIELD_ONE) {
+        note_unknown(u, f->object, in);
+        return;
+    }
     struct json_iterator i = json_iterate(in);
     while (json_next(&i)) {
-        if (schema_field(t, i.key) != NULL || x->strict->count == STRICT_ERRORS_MAX)
-            continue;
-        size_t mark = x->path.size;
-        path_field(&x->path, i.key);
-        x->strict->texts[x->strict->count++] = mem_printf("unknown field \"%s\"", x->path.data);
-        path_cut(&x->path, mark);
+        size_t mark = u->path.size;
+        if (f->shape == FIELD_LIST)
+            buf_printf(&u->path, "[%zu]", i.position - 1);
+        else
+            path_field(&u->path, i.key);
+        note_unknown(u, f->object, i.value);
+        path_cut(&u->path, mark);
+    }
+}
+
+static void note_unknown(struct unknown *u, const struct type *t, const struct json *in)
+{
+    struct json_iterator i = json_iterate(in);
+    while (json_type(in) == JSON_OBJECT && json_next(&i)) {
+        size_t mark = u->path.size;
+        const struct field *f = schema_field(t, i.key);
+        path_field(&u->path, i.key);
+        if (f != NULL)
+            note_unknown_inside(u, f, i.value);
+        else if (u->strict->count < STRICT_ERRORS_MAX)
+            u->strict->texts[u->strict->count++] = mem_printf("unknown field \"%s\"", u->path.data);
+        path_cut(&u->path, mark);
     }
 }
 
@@ -377,28 +394,27 @@ static int decode_object(struct decoder *x, const struct type *t, const struct j
     if (json_type(in) != JSON_OBJECT)
         return wrong_type(x, &(struct field){.name = "", .type = FIELD_OBJECT, .object = t}, in, "");
     struct json *out = json_new_object(x->d);
-    size_t known = 0;
-    int code = decode_fields(x, t, in, out, &known);
-    if (code != 0)
-        return code;
-    if (x->strict != NULL && known < json_size(in))
-        note_unknown(x, t, in);
-    *ret = out;
-    return 0;
+    int code = decode_fields(x, t, in, out);
+    if (code == 0)
+        *ret = out;
+    return code;
 }
 
 int schema_decode(struct json_doc *d, const struct type *t, const struct json *in, struct strict *strict,
                   struct json **ret, struct err *reterr)
 {
-    struct decoder x = {.d = d, .strict = strict, .type_name = t->name, .reterr = reterr};
-    buf_append(&x.path, "", 0);
+    struct decoder x = {.d = d, .type_name = t->name, .reterr = reterr};
     buf_append(&x.plain, "", 0);
     struct buf duplicate = {0};
     int code = decode_object(&x, t, in, ret);
+    if (code == 0 && strict != NULL) {
+        struct unknown u = {.strict = strict};
+        note_unknown(&u, t, in);
+        buf_release(&u.path);
+    }
     if (code == 0 && strict != NULL && json_duplicate(in, &duplicate) && strict->count < STRICT_ERRORS_MAX)
         strict->texts[strict->count++] = mem_printf("duplicate field \"%s\"", duplicate.data);
     buf_release(&duplicate);
-    buf_release(&x.path);
     buf_release(&x.plain);
     return code;
 }
@@ -510,8 +526,8 @@ static void check_duplicates(struct check *c, const struct field *f, const struc
 static void check_field(struct check *c, const struct field *f, const struct json *v)
 {
     size_t mark = check_enter(c, f->name);
-    if ((f->flags & FIELD_REQUIRED) && is_missing(v)) {
-        check_fail(c, CHECK_REQUIRED, NULL, "%s", "");
+    if ((f->flags & (FIELD_REQUIRED | FIELD_TOLD)) == FIELD_REQUIRED && is_missing(v)) {
+        check_fail(c, CHECK_REQUIRED, NULL, "%s", f->required == NULL ? "" : f->required);
     } else if (v != NULL && json_type(v) != JSON_NULL) {
         check_one_of(c, f, v);
         if (f->check != NULL)
@@ -524,12 +540,12 @@ static void check_field(struct check *c, const struct field *f, const struct jso
 
 void schema_check(struct check *c, const struct type *t, const struct json *v)
 {
-    if (t->check != NULL)
-        t->check(c, v);
     for (const struct field *f = t->fields; f->name != NULL; f++) {
         if (f->flags & FIELD_INLINE)
             schema_check(c, f->object, v);
         else
             check_field(c, f, json_get(v, f->name));
     }
+    if (t->check != NULL)
+        t->check(c, v);
 }

@@ -10,6 +10,7 @@
 void failure_release(struct failure *f)
 {
     buf_release(&f->message);
+    buf_release(&f->continue_token);
     mem_free(f->name);
     check_clear(&f->check);
     *f = (struct failure){0};
@@ -88,6 +89,43 @@ int failure_conflict_with(struct failure *f, const struct kind *k, struct slice 
     return about(f, ERR_CONFLICT, k, name, "Operation cannot be fulfilled on ", text);
 }
 
+int failure_invalid_resource(struct failure *f, const struct kind *k, struct slice name)
+{
+    struct buf resource = {0};
+    if (f->code != 0)
+        return f->code;
+    f->code = ERR_INVALID;
+    f->names_resource = true;
+    failure_about(f, k, name);
+    kind_resource_text(k, &resource);
+    buf_reset(&f->message);
+    buf_printf(&f->message, "%s \"%.*s\" is invalid: ", resource.data, SLICE_ARGS(name));
+    check_message(&f->check, &f->message);
+    buf_release(&resource);
+    return f->code;
+}
+
+int failure_options(struct failure *f, const char *options)
+{
+    if (f->code != 0)
+        return f->code;
+    f->code = ERR_INVALID;
+    f->options = options;
+    buf_reset(&f->message);
+    buf_printf(&f->message, "%s.meta.k8s.io \"\" is invalid: ", options);
+    check_message(&f->check, &f->message);
+    return f->code;
+}
+
+int failure_generic(struct failure *f, int code)
+{
+    f->bare_details = true;
+    return failure_set(f, code, "%s",
+                       code == ERR_METHOD      ? "the server does not allow this method on the requested resource"
+                       : code == ERR_NOT_FOUND ? "the server could not find the requested resource"
+                                               : "the server rejected our request due to an error in our request");
+}
+
 int failure_invalid(struct failure *f, const struct kind *k, struct slice name)
 {
     if (f->code != 0)
@@ -133,7 +171,7 @@ static void causes(const struct failure *f, struct buf *out)
         cause(out, check_reason(f->check.errors[i].kind), f->check.errors[i].body, f->check.errors[i].path);
     }
     if (f->cause_reason != NULL)
-        cause(out, f->cause_reason, f->cause_message, NULL);
+        cause(out, f->cause_reason, f->cause_message, f->cause_field);
     buf_append_char(out, ']');
 }
 
@@ -144,7 +182,10 @@ static void details(const struct failure *f, struct buf *out)
     if (f->kind != NULL) {
         member(out, "group", slice_str(f->kind->group));
         /* 422 names the kind, everything else the resource. */
-        member(out, "kind", slice_str(f->code == ERR_INVALID ? f->kind->name : f->kind->plural));
+        member(out, "kind", slice_str(f->code == ERR_INVALID && !f->names_resource ? f->kind->name : f->kind->plural));
+    } else if (f->options != NULL) {
+        member(out, "group", SLICE("meta.k8s.io"));
+        member(out, "kind", slice_str(f->options));
     }
     causes(f, out);
     if (f->retry_after_seconds > 0)
@@ -155,11 +196,13 @@ static void details(const struct failure *f, struct buf *out)
 
 void status_failure(const struct failure *f, struct buf *out)
 {
-    buf_append_str(out,
-                   "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
+    buf_append_str(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{");
+    member(out, "continue", buf_slice(&f->continue_token));
+    buf_append_str(out, "},\"status\":\"Failure\",\"message\":");
     json_print_string(buf_slice(&f->message), out);
-    buf_printf(out, ",\"reason\":\"%s\"", err_reason(f->code));
-    if (f->kind != NULL || f->name != NULL || f->check.count > 0 || f->cause_reason != NULL ||
+    if (*err_reason(f->code) != '\0')
+        buf_printf(out, ",\"reason\":\"%s\"", err_reason(f->code));
+    if (f->bare_details || f->kind != NULL || f->name != NULL || f->check.count > 0 || f->cause_reason != NULL || f->options != NULL ||
         f->retry_after_seconds > 0)
         details(f, out);
     buf_printf(out, ",\"code\":%d}\n", err_http(f->code));

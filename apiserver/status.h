@@ -15,7 +15,11 @@ struct failure {
     const struct kind *kind;                  /* for details; NULL: none */
     char *name;                               /* of the object; NULL: none */
     struct check check;                       /* causes of a 422 */
-    const char *cause_reason, *cause_message; /* one further cause: "NamespaceTerminating"; static text */
+    const char *cause_reason, *cause_message, *cause_field; /* one further cause: "NamespaceTerminating"; static text */
+    const char *options;          /* details of a refused CreateOptions, ListOptions …; NULL: none */
+    bool bare_details;            /* an answer that is about no object carries an empty details */
+    bool names_resource;          /* a 422 of the storage names the resource instead of the kind */
+    struct buf continue_token;    /* of an expired list; empty: none */
     int retry_after_seconds;
 };
 
@@ -31,6 +35,13 @@ int failure_conflict_with(struct failure *f, const struct kind *k, struct slice 
     PRINTF_ARGS(4, 5);
 /* 422 `Kind.group "name" is invalid: …` from f->check. */
 int failure_invalid(struct failure *f, const struct kind *k, struct slice name);
+
+/* The same with the resource in the kind's place: `leases.coordination.k8s.io "name" is invalid: …`, what the storage layer says. */
+int failure_invalid_resource(struct failure *f, const struct kind *k, struct slice name);
+/* 422 `CreateOptions.meta.k8s.io "" is invalid: …` from f->check. */
+int failure_options(struct failure *f, const char *options);
+/* The fixed texts of answers about no object: ERR_METHOD, ERR_NOT_FOUND, ERR_INVALID. */
+int failure_generic(struct failure *f, int code);
 
 void kind_resource_text(const struct kind *k, struct buf *out); /* "deployments.apps" */
 

@@ -51,11 +51,26 @@ static int finish(const struct verb_facts *v, struct json_doc *d, struct json *o
     return 0;
 }
 
+/* A base that ends with '-' becomes a name with what is appended. */
+static int generated_base_check(int (*rule)(struct slice, struct err *), struct slice base, struct err *reterr)
+{
+    struct buf name = {0};
+    buf_append_slice(&name, base);
+    if (name.data[name.size - 1] == '-')
+        name.data[name.size - 1] = 'a';
+    int code = rule(buf_slice(&name), reterr);
+    buf_release(&name);
+    return code;
+}
+
 static void check_meta(const struct verb_facts *v, struct check *c, const struct json *o)
 {
     struct slice name = json_string_at(o, "metadata.name");
     struct err why;
     int (*rule)(struct slice, struct err *) = v->kind->check_name == NULL ? name_check_subdomain : v->kind->check_name;
+    struct slice base = json_string_at(o, "metadata.generateName");
+    if (base.size > 0 && generated_base_check(rule, base, &why) != 0)
+        check_fail_at(c, "metadata.generateName", CHECK_INVALID, json_at(o, "metadata.generateName"), "%s", why.message);
     if (name.size == 0)
         check_fail_at(c, "metadata.name", CHECK_REQUIRED, NULL, "name or generateName is required");
     else if (rule(name, &why) != 0)
@@ -129,7 +144,7 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     set_type_meta(v, d, o);
     struct json *meta = json_ensure_object(d, o, "metadata");
     if (json_string_at(meta, "resourceVersion").size > 0)
-        return failure_set(f, ERR_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
+        return failure_set(f, ERR_UNEXPLAINED, "resourceVersion should not be set on objects to be created");
     code = namespace_agrees(v, d, o, f);
     if (code != 0)
         return code;
@@ -141,6 +156,7 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     if (v->kind->prepare_create != NULL)
         v->kind->prepare_create(d, o);
     if (v->kind == &kind_pod) {
+        admission_tolerations(d, o);
         code = admission_service_account(v, d, o, f);
         if (code != 0)
             return code;
@@ -183,18 +199,45 @@ static int preconditions(const struct verb_facts *v, const struct json *old, int
     char text[24];
     (void)snprintf(text, sizeof text, "%" PRId64, old_revision); /* fits */
     if (uid.size > 0 && !slice_equal(uid, own))
-        return failure_conflict_with(f, v->kind, name,
-                                     ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
-                                     SLICE_ARGS(uid), SLICE_ARGS(own));
+        return failure_conflict_with(
+            f, v->kind, name,
+            ": StorageError: invalid object, Code: 4, Key: /registry/%s/%.*s%s%.*s, ResourceVersion: 0, "
+            "AdditionalErrorMsg: Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+            v->kind->storage_prefix, SLICE_ARGS(v->kind->namespaced ? v->namespace : SLICE("")),
+            v->kind->namespaced ? "/" : "", SLICE_ARGS(name), SLICE_ARGS(uid), SLICE_ARGS(own));
     if (revision.size > 0 && !slice_is(revision, text))
         return failure_conflict(f, v->kind, name);
     return 0;
 }
 
+/* Those of a deletion are told in words of their own, and name the kind. */
+static int delete_preconditions(const struct verb_facts *v, const struct json *old, int64_t old_revision,
+                                const struct delete_options *o, struct failure *f)
+{
+    struct slice own = json_string_at(old, "metadata.uid");
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, old_revision); /* fits */
+    bool another = o->uid.size > 0 && !slice_equal(o->uid, own);
+    if (!another && (o->resource_version.size == 0 || slice_is(o->resource_version, text)))
+        return 0;
+    failure_about(f, v->kind, v->name);
+    return failure_set(f, ERR_CONFLICT,
+                       "Operation cannot be fulfilled on %s%s%s \"%.*s\": the %s in the precondition (%.*s) does not match "
+                       "the %s in record (%.*s). The object might have been %s",
+                       v->kind->name, *v->kind->group == '\0' ? "" : ".", v->kind->group, SLICE_ARGS(v->name),
+                       another ? "UID" : "ResourceVersion", SLICE_ARGS(another ? o->uid : o->resource_version),
+                       another ? "UID" : "ResourceVersion", SLICE_ARGS(another ? own : slice_str(text)),
+                       another ? "deleted and then recreated" : "modified");
+}
+
 static int names_agree(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
 {
     struct slice name = json_string_at(o, "metadata.name");
-    if (name.size > 0 && !slice_equal(name, v->name))
+    if (name.size == 0)
+        return failure_set(f, ERR_BAD_REQUEST,
+                           "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
+                           SLICE_ARGS(v->name));
+    if (!slice_equal(name, v->name))
         return failure_set(f, ERR_BAD_REQUEST,
                            "the name of the object (%.*s) does not match the name on the URL (%.*s)", SLICE_ARGS(name),
                            SLICE_ARGS(v->name));
@@ -207,18 +250,23 @@ static int no_new_finalizers(const struct verb_facts *v, const struct json *o, c
 {
     if (json_at(old, "metadata.deletionTimestamp") == NULL)
         return 0;
+    struct buf added = {0};
     struct json_iterator i = json_iterate(json_at(o, "metadata.finalizers"));
     while (json_next(&i)) {
         bool found = false;
         struct json_iterator k = json_iterate(json_at(old, "metadata.finalizers"));
         while (json_next(&k))
             found |= json_equal(i.value, k.value);
-        if (!found)
-            check_fail_at(&f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
-                          "no new finalizers can be added if the object is being deleted, found new finalizers "
-                          "[]string{\"%.*s\"}",
-                          SLICE_ARGS(json_string(i.value)));
+        if (found)
+            continue;
+        buf_append_str(&added, added.size == 0 ? "" : ", ");
+        json_print_string(json_string(i.value), &added);
     }
+    if (added.size > 0)
+        check_fail_at(&f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
+                      "no new finalizers can be added if the object is being deleted, found new finalizers []string{%s}",
+                      added.data);
+    buf_release(&added);
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, v->name);
 }
 
@@ -313,11 +361,34 @@ int verb_update(const struct verb_facts *v, struct json_doc *d, const struct jso
     if (code != 0)
         return code;
     if (v->kind->update_needs_version && json_string_at(o, "metadata.resourceVersion").size == 0) {
-        check_fail_at(&f->check, "metadata.resourceVersion", CHECK_INVALID, json_new_number(d, SLICE("0")),
-                      "must be specified for an update");
-        return failure_invalid(f, v->kind, v->name);
+        check_fail_shown(&f->check, "metadata.resourceVersion", CHECK_INVALID, "0x0", "must be specified for an update");
+        return failure_invalid_resource(f, v->kind, v->name);
     }
     return replace_object(v, d, old, old_revision, o, ret, f);
+}
+
+int patch_failure(struct failure *f, const struct json *patched, const char *text)
+{
+    struct buf whole = {0}, shown = {0};
+    json_print(patched, &whole);
+    json_print_string(buf_slice(&whole), &shown);
+    check_fail_shown(&f->check, "patch", CHECK_INVALID, shown.data, "%s", text);
+    buf_release(&whole);
+    buf_release(&shown);
+    f->code = ERR_INVALID;
+    f->bare_details = true;
+    buf_reset(&f->message);
+    buf_append_str(&f->message, " \"\" is invalid: "); /* of no kind and no name */
+    check_message(&f->check, &f->message);
+    return f->code;
+}
+
+static int decode_patched(const struct verb_facts *v, struct json_doc *d, struct json *patched, struct json **ret,
+                          struct failure *f)
+{
+    struct err why;
+    int code = schema_decode(d, v->kind->type, patched, v->strict, ret, &why);
+    return code == 0 ? 0 : patch_failure(f, patched, why.message);
 }
 
 int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
@@ -336,10 +407,12 @@ int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json
     else if (json_type(patch) == JSON_OBJECT)
         patched = patch_merge(d, target, patch);
     else
-        code = err_set(&why, ERR_BAD_REQUEST, "a merge patch is a JSON object");
+        code = patch_wrong_type(patch, "map[string]interface {}", &why);
+    if (code == ERR_INVALID)
+        return failure_generic(f, ERR_INVALID);
     if (code != 0)
         return failure_set(f, code, "%s", why.message);
-    code = decode(v, d, patched, &o, f);
+    code = decode_patched(v, d, patched, &o, f);
     return code != 0 ? code : replace_object(v, d, old, old_revision, o, ret, f);
 }
 
@@ -396,7 +469,7 @@ int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct jso
         buf_release(&resource);
         return code;
     }
-    int code = preconditions(v, old, old_revision, o->uid, o->resource_version, f);
+    int code = delete_preconditions(v, old, old_revision, o, f);
     if (code != 0)
         return code;
     struct json *gone = json_copy(d, old);
@@ -465,9 +538,13 @@ int verb_bind(const struct verb_facts *v, struct json_doc *d, const struct json 
     if (json_at(old, "metadata.deletionTimestamp") != NULL)
         return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is being deleted, cannot be assigned to a host",
                                      SLICE_ARGS(v->name));
-    if (bound.size > 0)
-        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is already assigned to node \"%.*s\"",
-                                     SLICE_ARGS(v->name), SLICE_ARGS(bound));
+    if (bound.size > 0) {
+        failure_about(f, v->kind, v->name);
+        return failure_set(f, ERR_CONFLICT,
+                           "Operation cannot be fulfilled on pods/binding \"%.*s\": pod %.*s is already assigned to node "
+                           "\"%.*s\"",
+                           SLICE_ARGS(v->name), SLICE_ARGS(v->name), SLICE_ARGS(bound));
+    }
     struct json *o = json_copy(d, old);
     json_set_string(d, json_ensure_object(d, o, "spec"), "nodeName", node);
     struct json_iterator i = json_iterate(json_at(binding, "metadata.annotations"));

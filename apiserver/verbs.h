@@ -18,7 +18,7 @@ struct verb_facts {
     char suffix[8];                    /* for generateName */
     struct strict *strict;             /* unknown fields are noted here */
     const struct json *account;        /* of a new pod: the ServiceAccount it asks for; NULL: there is none */
-    bool mounts_tokens;                /* the namespace has its kube-root-ca.crt, so a token's volume can be made */
+    bool mounts_tokens;                /* this apiserver makes tokens, and the namespace is there to have accounts */
     const struct allocator *allocator; /* for kinds that claim values; NULL: none are filled in */
 };
 
@@ -59,6 +59,9 @@ int verb_bind(const struct verb_facts *v, struct json_doc *d, const struct json 
 int scale_of(const struct json *object, const struct kind *k, int64_t revision, struct json_doc *d, struct json **ret);
 int verb_scale(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                const struct json *scale, struct verb_result *ret, struct failure *f);
+
+/* 422 ` "" is invalid: patch: Invalid value: "…": <text>`: what a patch made of an object cannot be read. */
+int patch_failure(struct failure *f, const struct json *patched, const char *text);
 
 /* "Pod in version "v1" cannot be handled as a Pod: …" */
 int decode_failure(struct failure *f, const struct kind *k, const struct err *why);

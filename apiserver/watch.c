@@ -261,18 +261,22 @@ static int parameters(struct api_request *r, struct watch_stream *w)
     struct buf text = {0};
     int64_t seconds = 0;
     bool has_initial = request_query(r, "sendInitialEvents", &text) && text.size > 0;
+    bool has_match = request_query(r, "resourceVersionMatch", &text) && text.size > 0;
+    bool not_older = has_match && strcmp(text.data, "NotOlderThan") == 0;
     buf_release(&text);
-    if (has_initial) {
-        /* Streaming lists are not served: clients fall back to list and watch when they are told so. */
-        check_fail_at(&r->failure.check, "sendInitialEvents", CHECK_FORBIDDEN, NULL,
-                      "sendInitialEvents is not supported by this server");
-        buf_append_str(&r->failure.message, "ListOptions.meta.k8s.io \"\" is invalid: ");
-        check_message(&r->failure.check, &r->failure.message);
-        return r->failure.code = ERR_INVALID;
-    }
+    if (has_initial && !not_older)
+        return list_options_invalid(r, "resourceVersionMatch",
+                                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    /* Streaming lists are not served: clients fall back to list and watch when they are told so. */
+    if (has_initial)
+        return list_options_invalid(r, "sendInitialEvents",
+                                    "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled");
+    if (has_match)
+        return list_options_invalid(r, "resourceVersionMatch",
+                                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
     int code = request_selection(r, &w->selection);
     if (code == 0)
-        code = request_query_int(r, "resourceVersion", 0, &w->revision);
+        code = request_query_revision(r, true, &w->revision);
     if (code == 0)
         code = request_query_int(r, "timeoutSeconds", 0, &seconds);
     w->from_now = w->revision == 0;

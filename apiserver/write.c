@@ -8,10 +8,10 @@
 
 #include "apiserver/admission.h"
 #include "apiserver/patch.h"
-#include "apiserver/proto.h"
 #include "apiserver/request.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/yaml.h"
 
 #include <stdio.h>
 
@@ -32,6 +32,7 @@ struct write {
     bool from_cache, strict;
     bool evicting; /* the deletion that an Eviction asks for */
     int attempts;
+    uint64_t account_deadline_ms; /* of a new pod's wait for its account; 0: has not waited */
     int64_t revision;    /* of the object decided on */
     struct buf key, old; /* store key; its stored bytes */
     struct buf name;
@@ -157,6 +158,14 @@ static bool add_strict_failure(struct api_request *r)
     struct buf text = {0};
     const struct kind *k = r->route.kind;
     strict_message(&r->strict, &text);
+    if (r->write->kind == WRITE_PATCH) { /* what is unknown came with the patch, but is told of its result */
+        struct buf whole = {0};
+        buf_printf(&whole, "strict decoding error: %s", text.data);
+        patch_failure(&r->failure, r->write->body, whole.data);
+        buf_release(&whole);
+        buf_release(&text);
+        return true;
+    }
     failure_set(&r->failure, ERR_BAD_REQUEST,
                 "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", k->name, k->version,
                 k->name, text.data);
@@ -217,6 +226,7 @@ static void fail_namespace(struct api_request *r, bool terminating)
         kind_resource_text(r->route.kind, &resource);
         r->failure.cause_reason = "NamespaceTerminating";
         r->failure.cause_message = "namespace is being terminated";
+        r->failure.cause_field = "metadata.namespace";
         failure_about(&r->failure, r->route.kind, buf_slice(&r->write->name));
         failure_set(
             &r->failure, ERR_FORBIDDEN,
@@ -539,6 +549,12 @@ static struct cached *namespace_object(const struct api_request *r, const struct
     return o;
 }
 
+static bool namespace_lives(const struct api_request *r)
+{
+    struct cached *namespace = watch_cache_get(r->api->caches[kinds_index(&kind_namespace)], r->route.namespace);
+    return namespace != NULL && !namespace->deleting;
+}
+
 /* The account that a new pod asks for, from the cache. */
 static void find_account(struct api_request *r, struct verb_facts *v)
 {
@@ -546,8 +562,30 @@ static void find_account(struct api_request *r, struct verb_facts *v)
     struct cached *o = namespace_object(r, &kind_serviceaccount, admission_account_name(r->write->body));
     if (o != NULL && json_parse(r->doc, bytes_slice(o->json), &tree, NULL) == 0)
         v->account = tree;
-    v->mounts_tokens =
-        r->api->token_key != NULL && namespace_object(r, &kind_configmap, SLICE("kube-root-ca.crt")) != NULL;
+    v->mounts_tokens = r->api->token_key != NULL && namespace_lives(r);
+}
+
+static void account_again(struct api_request *r, int status)
+{
+    (void)status; /* whether the cache moved on or time is up, the account is looked for once more */
+    decide(r, (struct slice){NULL, 0}, 0);
+}
+
+/* The controllers give a new namespace its account `default` a moment after it was made: a pod that comes before waits,
+ * for ACCOUNT_WAIT_MS in all. Other accounts are not waited for. */
+static bool waits_for_account(struct api_request *r, const struct verb_facts *v)
+{
+    struct write *w = r->write;
+    struct watch_cache *c = r->api->caches[kinds_index(&kind_serviceaccount)];
+    uint64_t now = clock_monotonic_ms(&r->api->env->clock);
+    if (v->account != NULL || !v->mounts_tokens || !slice_is(admission_account_name(w->body), "default"))
+        return false;
+    if (w->account_deadline_ms == 0)
+        w->account_deadline_ms = now + ACCOUNT_WAIT_MS;
+    if (now >= w->account_deadline_ms)
+        return false;
+    request_wait(r, c, watch_cache_revision(c) + 1, MIN(w->account_deadline_ms - now, (uint64_t)ACCOUNT_TRY_MS), account_again);
+    return true;
 }
 
 static void decide_create(struct api_request *r, struct verb_facts *v)
@@ -556,6 +594,8 @@ static void decide_create(struct api_request *r, struct verb_facts *v)
     w->creating = true;
     if (r->route.kind == &kind_pod)
         find_account(r, v);
+    if (r->route.kind == &kind_pod && waits_for_account(r, v))
+        return;
     if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure)) || check_escalation(r, NULL) != 0) {
         w->from_cache = false;
         request_fail(r);
@@ -610,76 +650,12 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
     }
 }
 
-static int body_type(struct slice header, struct slice *ret)
-{
-    struct slice rest = header;
-    struct slice type = slice_cut(&rest, ';');
-    while (type.size > 0 && type.data[type.size - 1] == ' ')
-        type.size--;
-    *ret = type;
-    return 0;
-}
-
 static const struct kind *body_kind(const struct api_request *r)
 {
     const struct subresource *s = r->route.sub;
     if (s == NULL)
         return r->route.kind;
     return kinds_find_name(slice_str(s->group), slice_str(s->version), slice_str(s->kind));
-}
-
-static int check_type_meta(struct api_request *r, const struct kind *k, const struct json *tree)
-{
-    char version[128];
-    struct slice kind = json_string_at(tree, "kind"), api = json_string_at(tree, "apiVersion");
-    kinds_api_version(k, version);
-    if (api.size > 0 && !slice_is(api, version))
-        return failure_set(&r->failure, ERR_BAD_REQUEST,
-                           "the API version in the data (%.*s) does not match the expected API version (%s)",
-                           SLICE_ARGS(api), version);
-    if (kind.size > 0 && !slice_is(kind, k->name))
-        return failure_set(&r->failure, ERR_BAD_REQUEST,
-                           "%.*s in version \"%s\" cannot be handled as a %s: the kinds do not match", SLICE_ARGS(kind),
-                           k->version, k->name);
-    return 0;
-}
-
-static int parse_protobuf(struct api_request *r, const struct type *t, struct json **ret)
-{
-    struct proto_envelope e;
-    struct err why;
-    if (proto_open(r->x->request.body, &e, &why) != 0 || proto_decode(r->doc, t, e.raw, ret, &why) != 0)
-        return failure_from(&r->failure, &why);
-    if (e.kind.size > 0)
-        json_set_string(r->doc, *ret, "kind", e.kind);
-    if (e.api_version.size > 0)
-        json_set_string(r->doc, *ret, "apiVersion", e.api_version);
-    return 0;
-}
-
-static int parse_body(struct api_request *r, const struct type *t, struct json **ret)
-{
-    struct slice type;
-    struct err why;
-    const struct http_request *q = &r->x->request;
-    body_type(http_header_get(q->headers, q->header_count, "Content-Type"), &type);
-    if (slice_is(type, "application/vnd.kubernetes.protobuf"))
-        return parse_protobuf(r, t, ret);
-    if (type.size > 0 && !slice_is(type, "application/json"))
-        return failure_set(
-            &r->failure, ERR_MEDIA_TYPE,
-            "the body of the request was in an unknown format - accepted media types include: application/json, "
-            "application/vnd.kubernetes.protobuf");
-    if (json_parse(r->doc, q->body, ret, &why) != 0)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "couldn't get version/kind; json parse error: %s",
-                           why.message);
-    return 0;
-}
-
-int request_parse_body(struct api_request *r, const struct kind *k, struct json **ret)
-{
-    int code = parse_body(r, k->type, ret);
-    return code == 0 ? check_type_meta(r, k, *ret) : code;
 }
 
 static int parse_object(struct api_request *r)
@@ -692,6 +668,29 @@ static int parse_object(struct api_request *r)
     return code;
 }
 
+/* What is wrong with an apply is told; one that is right is refused with the types of patches there are. */
+static int check_apply(struct api_request *r)
+{
+    struct buf text = {0};
+    struct err why;
+    struct json *tree = NULL;
+    if (!request_query(r, "fieldManager", &text) || text.size == 0) {
+        check_fail_at(&r->failure.check, "fieldManager", CHECK_REQUIRED, NULL, "is required for apply patch");
+        buf_release(&text);
+        return failure_options(&r->failure, "PatchOptions");
+    }
+    buf_reset(&text);
+    int code = yaml_to_json(r->x->request.body, &text, &why);
+    if (code == 0)
+        code = json_parse(r->doc, buf_slice(&text), &tree, &why);
+    buf_release(&text);
+    if (code != 0)
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "error decoding YAML: %s", why.message);
+    return json_at(tree, "metadata.managedFields") == NULL
+               ? 0
+               : failure_set(&r->failure, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
+}
+
 static int parse_patch(struct api_request *r)
 {
     static const struct {
@@ -700,11 +699,12 @@ static int parse_patch(struct api_request *r)
     } types[] = {{"application/merge-patch+json", PATCH_TYPE_MERGE},
                  {"application/strategic-merge-patch+json", PATCH_TYPE_STRATEGIC},
                  {"application/json-patch+json", PATCH_TYPE_JSON}};
-    struct slice type;
     struct err why;
     struct json *tree = NULL;
     const struct http_request *q = &r->x->request;
-    body_type(http_header_get(q->headers, q->header_count, "Content-Type"), &type);
+    struct slice type = request_content_type(r);
+    if (slice_is(type, "application/apply-patch+yaml") && check_apply(r) != 0)
+        return r->failure.code;
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (!slice_is(type, types[i].type))
             continue;
@@ -720,46 +720,51 @@ static int parse_patch(struct api_request *r)
         "application/merge-patch+json, application/strategic-merge-patch+json");
 }
 
-static int propagation(struct api_request *r, struct slice word, const struct json *orphan)
+/* Query parameters and DeleteOptions are checked before anything else is looked at; all errors are told at once. */
+static void check_dry_run(struct api_request *r, const struct json *list)
 {
+    struct check *c = &r->failure.check;
+    struct json_iterator i = json_iterate(list);
+    bool good = true;
+    while (json_next(&i))
+        good &= slice_is(json_string(i.value), "All");
+    if (!good)
+        check_fail_at(c, "dryRun", CHECK_NOT_SUPPORTED, list, "supported values: \"All\"");
+    r->write->dry_run = json_size(list) > 0;
+}
+
+static void check_propagation(struct api_request *r, const struct json *options)
+{
+    static const char *const allowed[] = {"Foreground", "Background", "Orphan", "nil", NULL};
     struct delete_options *o = &r->write->options;
+    struct check *c = &r->failure.check;
+    const struct json *policy = json_get(options, "propagationPolicy"), *orphan = json_get(options, "orphanDependents");
+    struct slice word = json_string(policy);
+    if (policy != NULL && orphan != NULL)
+        check_fail_at(c, "propagationPolicy", CHECK_INVALID, policy,
+                      "orphanDependents and deletionPropagation cannot be both set");
     if (slice_is(word, "Background"))
         o->propagation = PROPAGATE_BACKGROUND;
     else if (slice_is(word, "Foreground"))
         o->propagation = PROPAGATE_FOREGROUND;
-    else if (slice_is(word, "Orphan") || json_bool(orphan, false))
+    else if (slice_is(word, "Orphan") || (policy == NULL && json_bool(orphan, false)))
         o->propagation = PROPAGATE_ORPHAN;
-    else if (word.size > 0)
-        return failure_set(&r->failure, ERR_INVALID,
-                           "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%.*s\": "
-                           "supported values: "
-                           "\"Background\", \"Foreground\", \"Orphan\"",
-                           SLICE_ARGS(word));
-    return 0;
-}
-
-static int dry_run_value(struct api_request *r, struct slice word)
-{
-    if (!slice_is(word, "All"))
-        return failure_set(&r->failure, ERR_INVALID, "dryRun: Unsupported value: \"%.*s\": supported values: \"All\"",
-                           SLICE_ARGS(word));
-    r->write->dry_run = true;
-    return 0;
+    else if (policy != NULL) {
+        size_t mark = check_enter(c, "propagationPolicy");
+        check_fail_one_of(c, policy, allowed);
+        check_leave(c, mark);
+    }
 }
 
 static int delete_options_rest(struct api_request *r, const struct json *options)
 {
     struct write *w = r->write;
-    int code = 0;
     w->options.grace_seconds = json_int_at(options, "gracePeriodSeconds", w->options.grace_seconds);
     w->options.uid = json_string_at(options, "preconditions.uid");
     w->options.resource_version = json_string_at(options, "preconditions.resourceVersion");
-    struct json_iterator i = json_iterate(json_get(options, "dryRun"));
-    while (code == 0 && json_next(&i))
-        code = dry_run_value(r, json_string(i.value));
-    return code != 0
-               ? code
-               : propagation(r, json_string_at(options, "propagationPolicy"), json_get(options, "orphanDependents"));
+    check_propagation(r, options);
+    check_dry_run(r, json_get(options, "dryRun"));
+    return r->failure.check.count == 0 ? 0 : failure_options(&r->failure, "DeleteOptions");
 }
 
 /* DeleteOptions stand in the body, or in the query where there is none. */
@@ -772,13 +777,19 @@ static int parse_delete(struct api_request *r)
     int code = 0;
     w->options.grace_seconds = -1;
     if (r->x->request.body.size > 0) {
-        code = parse_body(r, &type_delete_options, &tree);
+        code = request_body_tree(r, &type_delete_options, &tree);
         if (code == 0 && schema_decode(r->doc, &type_delete_options, tree, NULL, &options, &why) != 0)
             code = failure_from(&r->failure, &why);
     } else {
         options = json_new_object(r->doc);
         if (request_query(r, "propagationPolicy", &text))
             json_set_string(r->doc, options, "propagationPolicy", buf_slice(&text));
+        if (request_query(r, "orphanDependents", &text))
+            json_set_bool(r->doc, options, "orphanDependents", strcmp(text.data, "false") != 0 && strcmp(text.data, "0") != 0);
+        if (request_query(r, "dryRun", &text)) {
+            json_set(r->doc, options, "dryRun", json_new_array(r->doc));
+            json_append(json_get(options, "dryRun"), json_new_string(r->doc, buf_slice(&text)));
+        }
         buf_release(&text);
         code = request_query_int(r, "gracePeriodSeconds", -1, &w->options.grace_seconds);
     }
@@ -807,24 +818,53 @@ static int parse_eviction(struct api_request *r)
     return code == 0 ? delete_options_rest(r, json_get(eviction, "deleteOptions")) : code;
 }
 
-static int parse_query(struct api_request *r)
+#define FIELD_MANAGER_MAX 128
+
+static void check_field_manager(struct api_request *r, bool force)
 {
     struct buf text = {0};
-    int code = 0;
-    if (request_query(r, "dryRun", &text) && text.size > 0)
-        code = dry_run_value(r, buf_slice(&text));
-    r->warn = true;
-    if (code == 0 && request_query(r, "fieldValidation", &text) && text.size > 0) {
-        r->write->strict = strcmp(text.data, "Strict") == 0;
-        r->warn = strcmp(text.data, "Warn") == 0;
-        if (!r->write->strict && !r->warn && strcmp(text.data, "Ignore") != 0)
-            code = failure_set(
-                &r->failure, ERR_INVALID,
-                "fieldValidation: Unsupported value: \"%.100s\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
-                text.data);
+    struct check *c = &r->failure.check;
+    if (force)
+        check_fail_at(c, "force", CHECK_FORBIDDEN, NULL, "may not be specified for non-apply patch");
+    if (request_query(r, "fieldManager", &text) && text.size > FIELD_MANAGER_MAX)
+        check_fail_at(c, "fieldManager", CHECK_TOO_LONG, NULL, "may not be more than %d bytes", FIELD_MANAGER_MAX);
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] >= ' ' && text.data[i] != 127)
+            continue;
+        check_fail_at(c, "fieldManager", CHECK_INVALID, json_new_string(r->doc, buf_slice(&text)),
+                      "invalid character U+%04X (at position %zu)", (unsigned)(unsigned char)text.data[i], i);
     }
     buf_release(&text);
-    return code;
+}
+
+/* The options of a POST, PUT or PATCH, which all stand in the query. */
+static int parse_query(struct api_request *r)
+{
+    static const char *const levels[] = {"", "Ignore", "Strict", "Warn", NULL};
+    const char *options = strcmp(r->route.verb, "create") == 0   ? "CreateOptions"
+                          : strcmp(r->route.verb, "update") == 0 ? "UpdateOptions"
+                                                                 : "PatchOptions";
+    struct buf text = {0};
+    struct check *c = &r->failure.check;
+    struct slice type = request_content_type(r);
+    check_field_manager(r, strcmp(options, "PatchOptions") == 0 && !slice_is(type, "application/apply-patch+yaml") &&
+                               request_query(r, "force", &text));
+    if (request_query(r, "dryRun", &text) && text.size > 0) {
+        struct json *list = json_new_array(r->doc);
+        json_append(list, json_new_string(r->doc, buf_slice(&text)));
+        check_dry_run(r, list);
+    }
+    r->warn = true;
+    if (request_query(r, "fieldValidation", &text) && text.size > 0) {
+        r->write->strict = strcmp(text.data, "Strict") == 0;
+        r->warn = strcmp(text.data, "Warn") == 0;
+        size_t mark = check_enter(c, "fieldValidation");
+        if (!r->write->strict && !r->warn && strcmp(text.data, "Ignore") != 0)
+            check_fail_one_of(c, json_new_string(r->doc, buf_slice(&text)), levels);
+        check_leave(c, mark);
+    }
+    buf_release(&text);
+    return c->count == 0 ? 0 : failure_options(&r->failure, options);
 }
 
 /* The next object of a deletecollection, one after the other; the answer is the list as it was. */
@@ -877,7 +917,8 @@ static int parse(struct api_request *r)
     struct write *w = r->write;
     const char *sub = r->route.sub == NULL ? "" : r->route.sub->name;
     bool scale = strcmp(sub, "scale") == 0;
-    int code = parse_query(r);
+    bool deletes = strncmp(r->route.verb, "delete", 6) == 0;
+    int code = deletes ? 0 : parse_query(r);
     if (code != 0)
         return code;
     if (strcmp(r->route.verb, "create") == 0) {

@@ -1,5 +1,6 @@
-/* The disk seam of the store: one flat data folder, files named by the store, and one writer thread that carries out
- * jobs in the order they were queued. Opening, listing and reading at start-up is synchronous. */
+/* The disk seam of the store: one flat data folder, files named by the store, and two writer threads that each carry out
+ * their jobs in the order they were queued: one for the log, one for bulk work (snapshots), so that a gigabyte on its way
+ * to the disk never stands in front of a log batch. Opening, listing and reading at start-up is synchronous. */
 #ifndef COMMON_DISK_H
 #define COMMON_DISK_H
 
@@ -21,7 +22,11 @@ struct disk_job {
     uint64_t offset, size;
     struct slice bytes;      /* borrowed until done */
     bool sync;
-    void (*done)(struct disk_job *job, int status, const struct err *why); /* on the loop, in queue order */
+    bool bulk;               /* on the bulk thread; jobs of one file all go the same way */
+    /* DISK_WRITE only, may be NULL: called on the writing thread before the write, to make what `bytes` is then set to; reads
+     * only what nobody changes meanwhile. A status other than 0, with job->err set, ends the job. */
+    int (*prepare)(struct disk_job *job);
+    void (*done)(struct disk_job *job, int status, const struct err *why); /* on the loop, in the order of its thread's queue */
     struct list link;
     struct err err;          /* of the seam */
     int status;              /* of the seam */

@@ -37,7 +37,8 @@
     X(ERR_EOF,               -28, 503, "ServiceUnavailable",     "connection closed")     \
     X(ERR_ADDRESS_IN_USE,    -29, 500, "InternalError",          "address in use")        \
     X(ERR_PERMISSION,        -30, 500, "InternalError",          "permission denied")     \
-    X(ERR_TLS,               -31, 500, "InternalError",          "TLS failure")
+    X(ERR_TLS,               -31, 500, "InternalError",          "TLS failure")           \
+    X(ERR_UNEXPLAINED,       -32, 500, "",                       "error without a reason")
 
 enum {
 #define X(code, number, http, reason, text) code = number,

@@ -20,6 +20,7 @@ static inline void list_insert_before(struct list *at, struct list *node)
 }
 
 static inline void list_push_back(struct list *head, struct list *node) { list_insert_before(head, node); }
+static inline void list_push_front(struct list *head, struct list *node) { list_insert_before(head->next, node); }
 
 /* Unlinks; harmless for a node that is in no list. */
 static inline void list_remove(struct list *node)

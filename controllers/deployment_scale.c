@@ -158,7 +158,8 @@ static int64_t take(struct replica_set *s, int64_t n)
 static void shrink_old(struct rollout *r)
 {
     int64_t least = r->wanted - r->unavailable;
-    int64_t new_unavailable = r->current->wanted - MIN(r->current->available, r->current->wanted);
+    int64_t grown = r->current->scale_to; /* by pods that this very plan asks for, and that are not available yet */
+    int64_t new_unavailable = grown - MIN(r->current->available, grown);
     int64_t removable = rollout_sum(r, set_scale_to) - least - new_unavailable;
     for (size_t i = 0; i < r->count && removable > 0; i++)
         if (&r->sets[i] != r->current)

@@ -17,6 +17,8 @@
 
 #define TABLE "ip kube-proxy"
 #define MASQUERADE "0x4000"
+#define AFFINITY_CLIENTS_MAX "262144" /* remembered at a time; beyond it new ones are balanced, not remembered */
+#define STICKY_LOCAL 0x80000000u /* in the mark of an endpoint chosen among this node's */
 #define LOCAL_SLOTS 4096 /* slots of this node's endpoints begin here; above MODEL_ENDPOINTS_MAX */
 
 struct backend {
@@ -53,35 +55,84 @@ static void element(struct picture *p, const char *map, const char *key, const c
     mem_free(full);
 }
 
-static void choose(struct buf *out, const char *kind, bool affinity, size_t count, unsigned first_slot)
+/* How a packet's service, or node port, is written in keys of maps, and the maps of the two kinds. */
+struct kind {
+    const char *name, *where; /* of chains */
+    const char *services, *unserved, *endpoints;
+    const char *affinity, *sticky_slots, *sticky_endpoints;
+};
+
+static const struct kind kind_ip = {
+    "ip",        "ip daddr . meta l4proto . th dport", "service-ips",      "no-endpoint-services",
+    "endpoints", "affinity",                           "sticky-slots",     "sticky-endpoints",
+};
+static const struct kind kind_port = {
+    "port",               "meta l4proto . th dport", "service-nodeports",     "no-endpoint-nodeports",
+    "nodeport-endpoints", "nodeport-affinity",       "sticky-nodeport-slots", "sticky-nodeport-endpoints",
+};
+
+static const struct kind *kind_of(const struct rule *r) { return r->address[0] == '\0' ? &kind_port : &kind_ip; }
+
+static void choose_slot(struct buf *out, size_t count, unsigned first_slot)
 {
-    buf_printf(out, "  meta mark set %s mod %zu", affinity ? "jhash ip saddr" : "numgen random", count);
+    buf_printf(out, "  meta mark set numgen random mod %zu", count);
     if (first_slot > 0)
         buf_printf(out, " offset %u", first_slot);
-    bool by_port = strcmp(kind, "port") == 0;
-    buf_printf(out, "\n  meta l4proto { tcp, udp } dnat ip to %smeta l4proto . th dport . meta mark map @%s\n",
-               by_port ? "" : "ip daddr . ", by_port ? "nodeport-endpoints" : "endpoints");
+    buf_append_char(out, '\n');
+}
+
+static void translate(struct buf *out, const struct kind *k, const char *map)
+{
+    buf_printf(out, "  meta l4proto { tcp, udp } dnat ip to %s . meta mark map @%s\n", k->where, map);
+}
+
+/* A client that is known goes where it went, and is known for another `seconds`. The map of clients holds no slot, which
+ * moves when endpoints come and go, but a mark that stays the endpoint's own; where that has left, the lookup fails, the
+ * entry is dropped and the client is new. (An update of an element that exists sets its time only.) */
+static void choose_sticky(struct buf *out, const struct kind *k, unsigned seconds, size_t count, unsigned first_slot)
+{
+    buf_printf(out, "  meta mark set 0\n  meta mark set ip saddr . %s map @%s\n", k->where, k->affinity);
+    buf_printf(out, "  meta mark != 0 update @%s { ip saddr . %s timeout %us : meta mark }\n", k->affinity, k->where, seconds);
+    translate(out, k, k->sticky_endpoints);
+    buf_printf(out, "  delete @%s { ip saddr . %s : meta mark }\n", k->affinity, k->where);
+    choose_slot(out, count, first_slot);
+    buf_printf(out, "  meta mark set %s . meta mark map @%s\n", k->where, k->sticky_slots);
+    buf_printf(out, "  update @%s { ip saddr . %s timeout %us : meta mark }\n", k->affinity, k->where, seconds);
+    translate(out, k, k->sticky_endpoints);
+}
+
+static void choose(struct buf *out, const struct rule *r, size_t count, unsigned first_slot)
+{
+    const struct kind *k = kind_of(r);
+    if (r->affinity_seconds > 0) {
+        choose_sticky(out, k, r->affinity_seconds, count, first_slot);
+        return;
+    }
+    choose_slot(out, count, first_slot);
+    translate(out, k, k->endpoints);
 }
 
 /* Cluster addresses: only clients from outside the cluster network are masqueraded, so that their answers come back
  * here. */
-static void chain_inner(struct picture *p, const char *kind, const struct rule *r, char name[64])
+static void chain_inner(struct picture *p, const struct rule *r, char name[64])
 {
-    bool affinity = r->affinity_seconds > 0;
-    (void)snprintf(name, 64, "%s-%s-%zu", kind, affinity ? "sticky" : "any", r->endpoint_count);
+    if (r->affinity_seconds > 0)
+        (void)snprintf(name, 64, "%s-sticky-%us-%zu", kind_of(r)->name, r->affinity_seconds, r->endpoint_count);
+    else
+        (void)snprintf(name, 64, "%s-any-%zu", kind_of(r)->name, r->endpoint_count);
     if (!chain_wanted(p, name))
         return;
     buf_printf(&p->made, "add chain " TABLE " %s {\n", name);
     buf_printf(&p->made, "  ip saddr != %s jump mark-masquerade\n", p->backend->cidr);
-    choose(&p->made, kind, affinity, r->endpoint_count, 0);
+    choose(&p->made, r, r->endpoint_count, 0);
     buf_append_str(&p->made, "}\n");
 }
 
 /* External addresses: always masqueraded, the endpoint may be on another node and would answer around this one. */
-static void chain_external(struct picture *p, const char *kind, const struct rule *r, char name[64])
+static void chain_external(struct picture *p, const struct rule *r, char name[64])
 {
     char inner[64];
-    chain_inner(p, kind, r, inner);
+    chain_inner(p, r, inner);
     (void)snprintf(name, 64, "external-%.40s", inner);
     if (chain_wanted(p, name))
         buf_printf(&p->made, "add chain " TABLE " %s {\n  jump mark-masquerade\n  goto %s\n}\n", name, inner);
@@ -96,11 +147,11 @@ static size_t local_count(const struct rule *r)
 }
 
 /* externalTrafficPolicy Local: the client's address is kept; pods and the node itself reach all endpoints. */
-static void chain_external_local(struct picture *p, const char *kind, const struct rule *r, char name[64])
+static void chain_external_local(struct picture *p, const struct rule *r, char name[64])
 {
     char all[64];
     size_t local = local_count(r);
-    chain_external(p, kind, r, all);
+    chain_external(p, r, all);
     (void)snprintf(name, 64, "local-%zu-of-%.40s", local, all);
     if (!chain_wanted(p, name))
         return;
@@ -109,23 +160,49 @@ static void chain_external_local(struct picture *p, const char *kind, const stru
     if (local == 0)
         buf_append_str(&p->made, "  drop\n");
     else
-        choose(&p->made, kind, r->affinity_seconds > 0, local, LOCAL_SLOTS);
+        choose(&p->made, r, local, LOCAL_SLOTS);
     buf_append_str(&p->made, "}\n");
 }
 
-static void endpoint_elements(struct picture *p, const char *map, const char *where, const struct rule *r)
+/* What a client is remembered by to have gone to: never 0, the same as long as the endpoint is there. Two endpoints of one
+ * service that meet here (one pair in 2^31) are one to new clients. */
+static uint32_t sticky_mark(const struct rule_endpoint *e)
+{
+    uint32_t hash = 2166136261; /* FNV-1a */
+    for (const char *at = e->address; *at != '\0'; at++)
+        hash = (hash ^ (uint8_t)*at) * 16777619;
+    hash = (hash ^ (e->port >> 8)) * 16777619;
+    hash = (hash ^ (e->port & 0xff)) * 16777619;
+    hash &= ~STICKY_LOCAL;
+    return hash == 0 ? 1 : hash;
+}
+
+/* Slot `slot` of the service or port `where` leads to `e`. */
+static void slot_elements(struct picture *p, const struct rule *r, const char *where, unsigned slot, const struct rule_endpoint *e)
+{
+    const struct kind *k = kind_of(r);
+    char key[128], value[80], mark[16];
+    (void)snprintf(value, sizeof value, "%s . %u", e->address, e->port);
+    (void)snprintf(key, sizeof key, "%s . 0x%08x", where, slot);
+    if (r->affinity_seconds == 0) {
+        element(p, k->endpoints, key, value);
+        return;
+    }
+    (void)snprintf(mark, sizeof mark, "0x%08x", sticky_mark(e) | (slot >= LOCAL_SLOTS ? STICKY_LOCAL : 0));
+    element(p, k->sticky_slots, key, mark);
+    (void)snprintf(key, sizeof key, "%s . %s", where, mark);
+    element(p, k->sticky_endpoints, key, value);
+}
+
+static void endpoint_elements(struct picture *p, const struct rule *r, const char *where)
 {
     unsigned local = LOCAL_SLOTS;
-    char key[128], value[80], pair[128];
+    char pair[128];
     for (size_t i = 0; i < r->endpoint_count; i++) {
         const struct rule_endpoint *e = &r->endpoints[i];
-        (void)snprintf(value, sizeof value, "%s . %u", e->address, e->port);
-        (void)snprintf(key, sizeof key, "%s . 0x%08zx", where, i);
-        element(p, map, key, value);
-        if (e->local && r->external_local) {
-            (void)snprintf(key, sizeof key, "%s . 0x%08x", where, local++);
-            element(p, map, key, value);
-        }
+        slot_elements(p, r, where, (unsigned)i, e);
+        if (e->local && r->external_local)
+            slot_elements(p, r, where, local++, e);
         if (e->local) { /* a pod that is sent to itself must see an answer from elsewhere */
             (void)snprintf(pair, sizeof pair, "%s . %s", e->address, e->address);
             element(p, "hairpin", pair, "");
@@ -137,23 +214,22 @@ static void draw(struct picture *p, const struct rule *r)
 {
     char where[96], chain[64], verdict[96];
     bool by_port = r->address[0] == '\0';
-    const char *kind = by_port ? "port" : "ip";
+    const struct kind *k = kind_of(r);
     (void)snprintf(where, sizeof where, "%s%s%s . %u", r->address, by_port ? "" : " . ",
                    r->protocol == RULE_UDP ? "udp" : "tcp", r->port);
     if (r->verdict != RULE_FORWARD) {
-        element(p, by_port ? "no-endpoint-nodeports" : "no-endpoint-services", where,
-                r->verdict == RULE_DROP ? "goto drop-chain" : "goto reject-chain");
+        element(p, k->unserved, where, r->verdict == RULE_DROP ? "goto drop-chain" : "goto reject-chain");
         return;
     }
     if (!r->external)
-        chain_inner(p, kind, r, chain);
+        chain_inner(p, r, chain);
     else if (!r->external_local)
-        chain_external(p, kind, r, chain);
+        chain_external(p, r, chain);
     else
-        chain_external_local(p, kind, r, chain);
+        chain_external_local(p, r, chain);
     (void)snprintf(verdict, sizeof verdict, "goto %s", chain);
-    element(p, by_port ? "service-nodeports" : "service-ips", where, verdict);
-    endpoint_elements(p, by_port ? "nodeport-endpoints" : "endpoints", where, r);
+    element(p, k->services, where, verdict);
+    endpoint_elements(p, r, where);
 }
 
 /* --- transactions --- */
@@ -170,6 +246,14 @@ static void table(struct buf *out)
              "  map no-endpoint-nodeports { type inet_proto . inet_service : verdict; }\n"
              "  map endpoints { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
              "  map nodeport-endpoints { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
+             "  map sticky-slots { type ipv4_addr . inet_proto . inet_service . mark : mark; }\n"
+             "  map sticky-nodeport-slots { type inet_proto . inet_service . mark : mark; }\n"
+             "  map sticky-endpoints { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
+             "  map sticky-nodeport-endpoints { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }\n"
+             "  map affinity { type ipv4_addr . ipv4_addr . inet_proto . inet_service : mark;\n"
+             "    flags dynamic, timeout; size " AFFINITY_CLIENTS_MAX "; }\n"
+             "  map nodeport-affinity { type ipv4_addr . inet_proto . inet_service : mark;\n"
+             "    flags dynamic, timeout; size " AFFINITY_CLIENTS_MAX "; }\n"
              "  set hairpin { type ipv4_addr . ipv4_addr; }\n"
              "  chain mark-masquerade { ct mark set ct mark or " MASQUERADE "; }\n"
              "  chain reject-chain { meta l4proto tcp reject with tcp reset; reject; }\n"
@@ -203,14 +287,16 @@ static void command(struct buf *out, const char *verb, struct slice full_key, co
                is_set(map) || verb[0] == 'd' ? "" : " : ", is_set(map) || verb[0] == 'd' ? "" : value);
 }
 
-/* "endpoints 10.96.0.5 . udp . 53 . 0x00000001" and "10.244.1.2 . 53": our own text, written by endpoint_elements(). */
+static bool is_one_of(struct slice map, const char *a, const char *b) { return slice_is(map, a) || slice_is(map, b); }
+
+/* "endpoints 10.96.0.5 . udp . 53 . 0x00000001" and "10.244.1.2 . 53": our own text, written by slot_elements(). */
 static bool flow_read(struct slice key, const char *value, struct conntrack_flow *ret)
 {
     unsigned a[4] = {0}, e[4], port, endpoint_port;
     struct slice rest = key, map = slice_cut(&rest, ' ');
-    bool read = slice_is(map, "endpoints")
+    bool read = is_one_of(map, kind_ip.endpoints, kind_ip.sticky_endpoints)
                     ? sscanf(rest.data, "%3u.%3u.%3u.%3u . udp . %5u", &a[0], &a[1], &a[2], &a[3], &port) == 5
-                    : slice_is(map, "nodeport-endpoints") && sscanf(rest.data, "udp . %5u", &port) == 1;
+                    : is_one_of(map, kind_port.endpoints, kind_port.sticky_endpoints) && sscanf(rest.data, "udp . %5u", &port) == 1;
     if (!read || sscanf(value, "%3u.%3u.%3u.%3u . %5u", &e[0], &e[1], &e[2], &e[3], &endpoint_port) != 5)
         return false;
     *ret = (struct conntrack_flow){

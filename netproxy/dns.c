@@ -16,6 +16,8 @@
 
 #define QUESTION_BYTES_MAX 4096 /* of a client, over TCP as well */
 #define ALIASES_MAX 8
+#define SILENT_QUESTIONS 3 /* unanswered in a row: the server is silent, and nobody waits for it … */
+#define SILENT_MS 5000     /* … but whoever asks first after this time */
 
 struct client {
     struct dns *dns;
@@ -46,13 +48,19 @@ struct forward {
     bool tcp, socket_open, conn_open, done;
 };
 
+struct upstream {
+    char address[NET_ADDRESS_MAX];
+    unsigned unanswered; /* questions in a row */
+    uint64_t asked_ms;
+};
+
 struct dns {
     struct env *env;
     struct net_datagram udp;
     struct net_listener tcp;
     struct list clients, forwards;
     size_t client_count, forward_count;
-    char upstreams[DNS_UPSTREAMS_MAX][NET_ADDRESS_MAX];
+    struct upstream upstreams[DNS_UPSTREAMS_MAX];
     size_t upstream_count;
     const char *domain;
     struct dns_zone zone;
@@ -147,6 +155,7 @@ static void forward_fail(struct forward *f)
 static void forward_answer(struct forward *f, struct slice message)
 {
     struct buf out = {0};
+    f->dns->upstreams[f->upstream].unanswered = 0;
     if (f->alias_count > 0) {
         if (dns_wire_join(buf_slice(&f->original), f->aliases, f->alias_count, message, f->answer_bytes, &out) != 0) {
             buf_release(&out);
@@ -172,7 +181,7 @@ static bool is_answer(const struct forward *f, struct slice message)
 static void on_datagram(struct net_datagram *socket, const char *from, struct slice bytes)
 {
     struct forward *f = container_of(socket, struct forward, socket);
-    if (!f->done && f->upstream < f->dns->upstream_count && strcmp(from, f->dns->upstreams[f->upstream]) == 0 &&
+    if (!f->done && f->upstream < f->dns->upstream_count && strcmp(from, f->dns->upstreams[f->upstream].address) == 0 &&
         is_answer(f, bytes))
         forward_answer(f, bytes);
 }
@@ -185,6 +194,12 @@ static void on_socket_closed(struct net_datagram *socket)
 }
 
 static void forward_ask(struct forward *f);
+
+static void next_upstream(struct forward *f)
+{
+    f->dns->upstreams[f->upstream++].unanswered++;
+    forward_ask(f);
+}
 
 static void upstream_opened(struct net_conn *c)
 {
@@ -216,28 +231,38 @@ static void upstream_closed(struct net_conn *c, const struct err *why)
         forward_free(f);
         return;
     }
-    f->upstream++;
-    forward_ask(f);
+    next_upstream(f);
 }
 
 static const struct net_conn_callbacks upstream_callbacks = {upstream_opened, upstream_read, upstream_closed, NULL};
 
+/* Clients give up after five seconds: they are told of dead servers sooner, and at once when that is known already. */
+static bool is_silent(const struct upstream *u, uint64_t now_ms)
+{
+    return u->unanswered >= SILENT_QUESTIONS && now_ms - u->asked_ms < SILENT_MS;
+}
+
 static void forward_ask(struct forward *f)
 {
     struct dns *d = f->dns;
+    uint64_t now_ms = clock_monotonic_ms(&d->env->clock);
+    while (f->upstream < d->upstream_count && is_silent(&d->upstreams[f->upstream], now_ms))
+        f->upstream++;
     if (f->upstream >= d->upstream_count || d->closing) {
         forward_fail(f);
         return;
     }
+    struct upstream *u = &d->upstreams[f->upstream];
+    u->asked_ms = now_ms;
     loop_timer_start(&d->env->loop, &f->wait, DNS_UPSTREAM_WAIT_MS);
     if (!f->tcp) {
-        net_datagram_send(&d->env->net, &f->socket, d->upstreams[f->upstream], buf_slice(&f->asked));
+        net_datagram_send(&d->env->net, &f->socket, u->address, buf_slice(&f->asked));
         return;
     }
     buf_reset(&f->in);
     f->conn = (struct net_conn){.callbacks = &upstream_callbacks};
     f->conn_open = true;
-    struct net_connect_options o = {.address = d->upstreams[f->upstream], .timeout_ms = DNS_UPSTREAM_WAIT_MS};
+    struct net_connect_options o = {.address = u->address, .timeout_ms = DNS_UPSTREAM_WAIT_MS};
     net_connect(&d->env->net, &f->conn, &o);
 }
 
@@ -248,8 +273,7 @@ static void forward_waited(struct timer *t)
         net_close(&f->dns->env->net, &f->conn, false);
         return;
     }
-    f->upstream++;
-    forward_ask(f);
+    next_upstream(f);
 }
 
 static void keep_aliases(struct forward *f, const struct dns_record *const *aliases, size_t count)
@@ -465,7 +489,7 @@ int dns_new(struct env *env, const struct dns_options *o, struct dns **ret, stru
     list_init(&d->clients);
     list_init(&d->forwards);
     for (size_t i = 0; i < DNS_UPSTREAMS_MAX && o->upstreams[i] != NULL; i++)
-        (void)snprintf(d->upstreams[d->upstream_count++], NET_ADDRESS_MAX, "%s", o->upstreams[i]);
+        (void)snprintf(d->upstreams[d->upstream_count++].address, NET_ADDRESS_MAX, "%s", o->upstreams[i]);
     d->udp = (struct net_datagram){.on_receive = on_question, .on_close = udp_closed};
     d->tcp = (struct net_listener){.on_accept = on_accept, .on_close = tcp_closed};
     int rv = net_datagram_open(&env->net, &d->udp, o->listen, reterr);
@@ -532,4 +556,31 @@ size_t dns_upstreams_read(struct slice text, char ret[DNS_UPSTREAMS_MAX][64])
             (void)snprintf(ret[count++], 64, "%.*s:53", SLICE_ARGS(line));
     }
     return count;
+}
+
+static int upstream_read_one(struct slice one, char ret[64], struct err *reterr)
+{
+    struct slice port = one, address = slice_cut(&port, ':');
+    unsigned number = port.size == 0 ? 53 : 0;
+    for (size_t i = 0; i < port.size && port.size <= 5; i++)
+        number = port.data[i] >= '0' && port.data[i] <= '9' ? number * 10 + (unsigned)(port.data[i] - '0') : UINT16_MAX + 1;
+    if (!model_ipv4(address) || number < 1 || number > UINT16_MAX)
+        return err_set(reterr, ERR_BAD_REQUEST, "--dns-upstream: '%.*s' is no IPv4 address such as 10.0.0.2 or 10.0.0.2:5353",
+                       SLICE_ARGS(one));
+    (void)snprintf(ret, 64, "%.*s:%u", SLICE_ARGS(address), number);
+    return 0;
+}
+
+int dns_upstreams_parse(struct slice list, char ret[DNS_UPSTREAMS_MAX][64], size_t *ret_count, struct err *reterr)
+{
+    size_t count = 0;
+    while (list.size > 0) {
+        if (count == DNS_UPSTREAMS_MAX)
+            return err_set(reterr, ERR_BAD_REQUEST, "--dns-upstream: at most %d servers", DNS_UPSTREAMS_MAX);
+        int rv = upstream_read_one(slice_cut(&list, ','), ret[count++], reterr);
+        if (rv != 0)
+            return rv;
+    }
+    *ret_count = count;
+    return 0;
 }

@@ -14,7 +14,7 @@
 
 struct process {
     struct netproxy *proxy;
-    const char *node_name, *cluster_cidr, *cluster_domain, *dns_address, *resolv_conf;
+    const char *node_name, *cluster_cidr, *cluster_domain, *dns_address, *resolv_conf, *dns_upstream;
     int64_t dns_port, dns_metrics_port;
     struct kube_process *process;
     struct health *dns_health; /* the port "metrics" of the Service kube-dns */
@@ -71,6 +71,7 @@ static int start(void *component, struct kube_process *p, struct err *reterr)
         .dns_address = me->dns_address,
         .dns_port = (unsigned)me->dns_port,
         .resolv_conf = buf_slice(&resolv_conf),
+        .dns_upstreams = slice_str(me->dns_upstream),
         .serving = serving,
         .arg = me,
     };
@@ -106,6 +107,7 @@ int main(int argc, char **argv)
         .dns_port = 53,
         .dns_metrics_port = 9153,
         .resolv_conf = "/etc/resolv.conf",
+        .dns_upstream = "",
     };
     const struct flag flags[] = {
         {"node-name", FLAG_TEXT, &me.node_name, "name of this node", 0, NULL},
@@ -116,6 +118,8 @@ int main(int argc, char **argv)
         {"dns-port", FLAG_INT, &me.dns_port, "its port", 0, NULL},
         {"dns-metrics-port", FLAG_INT, &me.dns_metrics_port, "port of /metrics beside DNS; 0: none", 0, NULL},
         {"resolv-conf", FLAG_TEXT, &me.resolv_conf, "whose servers are asked for other names; empty: nobody", 0, NULL},
+        {"dns-upstream", FLAG_TEXT, &me.dns_upstream, "asked instead of those: ADDRESS[:PORT], several with ','", 0,
+         "KEELSON_DNS_UPSTREAM"},
         {0},
     };
     const struct kube_process_spec spec = {

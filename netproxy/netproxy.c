@@ -251,7 +251,11 @@ int netproxy_new(struct env *env, const struct netproxy_options *o, struct netpr
     if (o->dns_address[0] != '\0' && !model_ipv4(slice_str(o->dns_address)))
         return err_set(reterr, ERR_BAD_REQUEST, "--dns-address '%s' is no IPv4 address", o->dns_address);
     struct backend *backend;
-    int rv = backend_new(o->cluster_cidr, &backend, reterr);
+    char upstreams[DNS_UPSTREAMS_MAX][64];
+    size_t upstream_count;
+    int rv = dns_upstreams_parse(o->dns_upstreams, upstreams, &upstream_count, reterr);
+    if (rv == 0)
+        rv = backend_new(o->cluster_cidr, &backend, reterr);
     if (rv != 0)
         return rv;
     struct netproxy *n = NEW(struct netproxy);
@@ -264,7 +268,10 @@ int netproxy_new(struct env *env, const struct netproxy_options *o, struct netpr
     n->domain = mem_strdup(o->cluster_domain);
     n->dns_address = mem_strdup(o->dns_address);
     n->dns_listen = mem_printf("%s:%u", o->dns_address, o->dns_port);
-    n->upstream_count = dns_upstreams_read(o->resolv_conf, n->upstreams);
+    n->upstream_count = upstream_count;
+    memcpy(n->upstreams, upstreams, sizeof upstreams);
+    if (upstream_count == 0)
+        n->upstream_count = dns_upstreams_read(o->resolv_conf, n->upstreams);
     n->retry_ms = NETPROXY_RETRY_MIN_MS;
     timer_init(&n->settle, sync_all);
     timer_init(&n->again, prepare_again);

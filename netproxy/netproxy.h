@@ -20,6 +20,7 @@ struct netproxy_options {
     const char *dns_address;    /* "10.96.0.10", made an address of this machine; "" : no DNS */
     unsigned dns_port;
     struct slice resolv_conf;   /* text of the node's own, borrowed for the call */
+    struct slice dns_upstreams; /* "10.0.0.2,10.0.0.3:5353": asked instead of those; empty: none said */
     void (*serving)(void *arg); /* once: the DNS address is there and answers; NULL: nobody asks */
     void *arg;
 };

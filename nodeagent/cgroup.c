@@ -21,8 +21,10 @@ struct sums {
 static struct sums sums_of(const struct pod *p)
 {
     struct sums s = {0};
-    for (size_t i = p->init_count; i < p->container_count; i++) {
+    for (size_t i = 0; i < p->container_count; i++) {
         const struct pod_container *c = &p->containers[i];
+        if (c->init && !c->sidecar)
+            continue;
         s.cpu_request += MAX(c->cpu_request_milli < 0 ? c->cpu_limit_milli : c->cpu_request_milli, 0);
         s.cpu_limit = s.cpu_limit < 0 || c->cpu_limit_milli <= 0 ? -1 : s.cpu_limit + c->cpu_limit_milli;
         s.memory_limit = s.memory_limit < 0 || c->memory_limit_bytes <= 0 ? -1 : s.memory_limit + c->memory_limit_bytes;
@@ -30,6 +32,8 @@ static struct sums sums_of(const struct pod *p)
     /* Init containers run one at a time, before the others: the larger of the two counts. */
     for (size_t i = 0; i < p->init_count; i++) {
         const struct pod_container *c = &p->containers[i];
+        if (c->sidecar)
+            continue;
         s.cpu_request = MAX(s.cpu_request, c->cpu_request_milli);
         s.cpu_limit = c->cpu_limit_milli <= 0 ? -1 : s.cpu_limit < 0 ? -1 : MAX(s.cpu_limit, c->cpu_limit_milli);
         s.memory_limit = c->memory_limit_bytes <= 0 || s.memory_limit < 0 ? -1 : MAX(s.memory_limit, c->memory_limit_bytes);

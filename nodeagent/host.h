@@ -16,6 +16,9 @@ int host_private_mounts(struct err *reterr);
 int host_mkdirs(const char *path, unsigned mode, struct err *reterr); /* with parents; existing is fine */
 int host_write_file(const char *path, struct slice content, unsigned mode, struct err *reterr); /* whole or not at all */
 int host_read_file(const char *path, uint64_t offset, size_t bytes_max, struct buf *out, struct err *reterr); /* appends */
+/* `path` belongs to the group and what is made in it will, too; with `tree` also what is there, for reading. Only trees that
+ * no container can write: their names are walked. */
+int host_give_group(const char *path, int64_t gid, bool tree, struct err *reterr);
 int host_symlink(const char *to, const char *path, struct err *reterr); /* takes the place of what is at `path` in one step */
 int host_read_link(const char *path, struct buf *out);                  /* 0 or ERR_NOT_FOUND; appends */
 /* An empty file system in memory at `path`, unless one is there already; size_bytes -1: no limit. */
@@ -23,6 +26,11 @@ int host_mount_memory(const char *path, int64_t size_bytes, struct err *reterr);
 int host_rename(const char *from, const char *to, struct err *reterr);
 int host_remove_tree(const char *path, struct err *reterr); /* absent is fine; never leaves the file system it starts on */
 int host_list(const char *path, void (*each)(void *arg, const char *name), void *arg, struct err *reterr); /* byte order */
+
+/* A name for FOLDER/NAME that fits a unix socket's address, however long the folder's path is. It lives as long as the
+ * descriptor returned, to be closed by host_socket_path_close. ERR_NOT_FOUND and others, naming the folder. */
+int host_socket_path(const char *folder, const char *name, char ret_path[108], int *ret_fd, struct err *reterr);
+void host_socket_path_close(int fd);
 
 struct host_stat {
     uint64_t size_bytes, inode;

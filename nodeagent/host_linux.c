@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <sched.h>
 #include <signal.h>
@@ -193,6 +194,38 @@ int host_remove_tree(const char *path, struct err *reterr)
     return err_set_errno(reterr, rv > 0 ? rv : errno, "remove %s", path);
 }
 
+static int give_group(const char *path, int64_t gid, unsigned mode, struct err *reterr)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int rv = fd >= 0 && fstat(fd, &st) == 0 && fchown(fd, (uid_t)-1, (gid_t)gid) == 0 &&
+                     fchmod(fd, (st.st_mode & 07777) | (mode_t)mode) == 0
+                 ? 0
+                 : err_set_errno(reterr, errno, "give %s to group %lld", path, (long long)gid);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written */
+    return rv;
+}
+
+static int give_group_tree(const char *path, int64_t gid, struct err *reterr)
+{
+    char *roots[] = {(char *)path, NULL};
+    int rv = 0;
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    if (walk == NULL)
+        return err_set_errno(reterr, errno, "walk %s", path);
+    for (FTSENT *at; rv == 0 && (at = fts_read(walk)) != NULL;)
+        if (at->fts_info == FTS_D || at->fts_info == FTS_F)
+            rv = give_group(at->fts_path, gid, at->fts_info == FTS_D ? 02550 : 0440, reterr);
+    (void)fts_close(walk);
+    return rv;
+}
+
+int host_give_group(const char *path, int64_t gid, bool tree, struct err *reterr)
+{
+    return tree ? give_group_tree(path, gid, reterr) : give_group(path, gid, 02770, reterr);
+}
+
 int host_list(const char *path, void (*each)(void *arg, const char *name), void *arg, struct err *reterr)
 {
     struct dirent **entries;
@@ -206,6 +239,22 @@ int host_list(const char *path, void (*each)(void *arg, const char *name), void 
     }
     free(entries);
     return 0;
+}
+
+int host_socket_path(const char *folder, const char *name, char ret_path[108], int *ret_fd, struct err *reterr)
+{
+    int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(reterr, errno, "%s", folder);
+    *ret_fd = fd;
+    (void)snprintf(ret_path, 108, "/proc/self/fd/%d/%s", fd, name); /* names are short */
+    return 0;
+}
+
+void host_socket_path_close(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd); /* it only named a folder */
 }
 
 int host_stat(const char *path, struct host_stat *ret)

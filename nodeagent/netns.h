@@ -1,4 +1,5 @@
-/* Addresses of pods: CNI's bridge and host-local plugins, run in the agent's own network namespace (the node's). A pod's
+/* Addresses of pods: CNI's bridge and host-local plugins, run in the agent's own network namespace (the node's), and its
+ * portmap plugin for pods with host ports; which ports those are is kept beside the addresses until the pod is gone. A pod's
  * namespace is named by its sandbox's first process, which keeps it open: when that process ends, the namespace and
  * both ends of its veth are gone, and nothing on the machine has to be cleaned up. */
 #ifndef NODEAGENT_NETNS_H
@@ -7,6 +8,7 @@
 #include "common/base.h"
 #include "common/env.h"
 #include "common/err.h"
+#include "nodeagent/pod_spec.h"
 
 #define NETNS_ADDRESS_MAX 46
 #define NETNS_TIMEOUT_MS 30000
@@ -22,17 +24,20 @@ struct netns_call {
     void *data;
     char address[NETNS_ADDRESS_MAX]; /* of an add */
 
-    struct proc_run run; /* of this file, like all that follows */
-    struct buf conf;
+    struct env *env; /* of this file, like all that follows */
+    const struct netns_options *o;
+    struct proc_run run;
+    struct buf conf, ports; /* ports: the plugin's portMappings; empty: none */
     const char *argv[2];
-    char *environment[8], *program;
+    char *environment[8], *program, *id;
+    int pid;
     struct err err;
-    bool adding;
+    bool adding, mapping; /* mapping: portmap runs, not bridge */
 };
 
-/* `id` names the sandbox; `pid` its first process. */
-void netns_add(struct env *env, const struct netns_options *o, const char *id, int pid, struct netns_call *c);
-/* Gives the address back. Harmless when there is none, or when the process is gone. */
-void netns_remove(struct env *env, const struct netns_options *o, const char *id, int pid, struct netns_call *c);
+/* `id` names the sandbox; `pid` its first process; `p` is needed during the call only. */
+void netns_add(struct env *env, const struct netns_options *o, const char *id, int pid, const struct pod *p, struct netns_call *c);
+/* Gives address and ports back. Harmless when there are none. */
+void netns_remove(struct env *env, const struct netns_options *o, const char *id, struct netns_call *c);
 
 #endif

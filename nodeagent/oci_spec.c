@@ -5,9 +5,10 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "nodeagent/oci_seccomp.h"
 
 #define CPU_PERIOD_US 100000
-#define CAP_SYS_RESOURCE_BIT 24
+#define CAP_SYS_RESOURCE_BIT 24 /* places in capability_names */
 #define PIDS_MAX 4096
 
 static const char *const capability_names[] = {
@@ -151,6 +152,8 @@ static int put_user(struct json_doc *d, struct json *process, const struct oci_s
     while (json_next(&at))
         if (json_int_or(at.value, -1) >= 0)
             json_append(groups, json_new_int(d, json_int_or(at.value, 0)));
+    if (o->container != NULL && o->pod->fs_group >= 0)
+        json_append(groups, json_new_int(d, o->pod->fs_group));
     if (json_size(groups) > 0)
         json_set(d, json, "additionalGids", groups);
     json_set_int(d, json, "uid", uid);
@@ -174,6 +177,18 @@ static int64_t oom_score(const struct oci_spec_options *o)
     return may_lower ? score : MAX(score, 0);
 }
 
+void oci_set_terminal(struct json_doc *d, struct json *process)
+{
+    struct json *environment = json_get(process, "env");
+    struct json_iterator at = json_iterate(environment);
+    json_set_bool(d, process, "terminal", true);
+    while (json_next(&at))
+        if (slice_has_prefix(json_string(at.value), SLICE("TERM=")))
+            return;
+    if (environment != NULL)
+        json_append(environment, json_new_str(d, "TERM=xterm"));
+}
+
 static int put_process(struct json_doc *d, struct json *spec, const struct oci_spec_options *o, struct environment *e,
                        struct err *reterr)
 {
@@ -189,6 +204,8 @@ static int put_process(struct json_doc *d, struct json *spec, const struct oci_s
         return rv;
     json_set_str(d, process, "cwd", folder);
     json_set(d, process, "env", environment_json(d, e));
+    if (o->container != NULL && o->container->tty)
+        oci_set_terminal(d, process);
     put_capabilities(d, process, capabilities_of(o));
     json_set_int(d, process, "oomScoreAdj", oom_score(o));
     json_set_bool(d, process, "noNewPrivileges", o->container == NULL || o->container->no_new_privileges);
@@ -250,8 +267,10 @@ static void put_namespaces(struct json_doc *d, struct json *platform, const stru
     struct json *namespaces = json_new_array(d);
     int shared = o->container == NULL ? 0 : o->sandbox_pid;
     put_namespace(d, namespaces, "mount", 0, "mnt");
-    put_namespace(d, namespaces, "pid", 0, "pid");
-    put_namespace(d, namespaces, "ipc", shared, "ipc");
+    if (!o->pod->host_pid)
+        put_namespace(d, namespaces, "pid", o->pod->share_pid ? shared : 0, "pid");
+    if (!o->pod->host_ipc)
+        put_namespace(d, namespaces, "ipc", shared, "ipc");
     put_namespace(d, namespaces, "uts", shared, "uts");
     if (!o->pod->host_network)
         put_namespace(d, namespaces, "network", shared, "net");
@@ -288,6 +307,15 @@ static void put_paths(struct json_doc *d, struct json *platform, const struct oc
     json_set(d, platform, "readonlyPaths", strings(d, read_only));
 }
 
+/* They are of the namespaces that the sandbox makes and its containers join. */
+static void put_sysctls(struct json_doc *d, struct json *platform, const struct oci_spec_options *o)
+{
+    struct json_iterator at = json_iterate(o->container == NULL ? o->pod->sysctls : NULL);
+    while (json_next(&at))
+        json_set_string(d, json_ensure_object(d, platform, "sysctl"), json_string(json_get(at.value, "name")).data,
+                        json_string(json_get(at.value, "value")));
+}
+
 int oci_spec_build(const struct oci_spec_options *o, struct buf *out, struct err *reterr)
 {
     struct environment e = {0};
@@ -314,6 +342,9 @@ int oci_spec_build(const struct oci_spec_options *o, struct buf *out, struct err
     put_namespaces(d, platform, o);
     put_resources(d, platform, o);
     put_paths(d, platform, o);
+    put_sysctls(d, platform, o);
+    if (o->container != NULL && o->container->seccomp)
+        oci_seccomp_put(d, platform, capabilities_of(o));
     json_print(spec, out);
 out:
     json_doc_free(d);

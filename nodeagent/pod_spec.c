@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "common/buf.h"
+#include "nodeagent/pod_support.h"
 
 #define GRACE_DEFAULT_MS 30000
 #define SECONDS_MAX 1000000 /* of every setting in seconds */
 #define TOKEN_DEFAULT_S 3600
 #define TOKEN_LEAST_S 600
 #define FILE_MODE_DEFAULT 0644
+#define POD_HOST_PORTS_MAX 64
 #define EXPANDED_MAX (1024 * 1024)
 
 /* --- quantities --- */
@@ -172,8 +174,9 @@ static void parse_mounts(struct pod *p, struct pod_container *c, const struct js
         m->path = text_or(p, json_get(at.value, "mountPath"), "/");
         m->sub_path = text_of(p, json_get(at.value, "subPath"));
         m->read_only = json_bool(json_get(at.value, "readOnly"), false);
-        if (json_get(at.value, "subPathExpr") != NULL)
-            mark(p, &p->unsupported, "subPathExpr of volume mount %s in container %s is not supported yet", m->volume, c->name);
+        m->expand = json_string(json_get(at.value, "subPathExpr")).size > 0;
+        if (m->expand)
+            m->sub_path = text_of(p, json_get(at.value, "subPathExpr"));
         if (m->sub_path != NULL && (m->sub_path[0] == '/' || strstr(m->sub_path, "..") != NULL))
             mark(p, &p->unsupported, "subPath of volume mount %s in container %s must be relative and without '..'",
                  m->volume, c->name);
@@ -260,23 +263,36 @@ static void parse_probes(struct pod *p, struct pod_container *c, const struct js
         };
         if (c->probes[i].handler.kind == POD_HANDLER_NONE || c->probes[i].handler.kind == POD_HANDLER_SLEEP) {
             c->probes[i].handler.kind = POD_HANDLER_NONE;
-            mark(p, &p->unserved, "%s of container %s is of a kind that is not carried out yet", keys[i], c->name);
+            if (json_get(from, "grpc") == NULL)
+                mark(p, &p->unserved, "%s of container %s is of a kind that is not carried out", keys[i], c->name);
         }
     }
     c->post_start = handler_of(p, json_at(container, "lifecycle.postStart"), container);
     c->pre_stop = handler_of(p, json_at(container, "lifecycle.preStop"), container);
 }
 
-static void parse_unserved(struct pod *p, const struct pod_container *c, const struct json *container)
+static void parse_host_ports(struct pod *p, const struct json *container)
 {
-    if (c->init && slice_is(json_string(json_get(container, "restartPolicy")), "Always"))
-        mark(p, &p->unsupported, "init container %s%s with restartPolicy Always is not supported yet", c->name, "");
-    if (json_size(json_get(container, "volumeDevices")) > 0)
-        mark(p, &p->unsupported, "volumeDevices of container %s%s are not supported yet", c->name, "");
     struct json_iterator at = json_iterate(json_get(container, "ports"));
-    while (json_next(&at))
-        if (json_int_at(at.value, "hostPort", 0) > 0 && !p->host_network)
-            mark(p, &p->unsupported, "hostPort of container %s%s is not supported yet", c->name, "");
+    while (json_next(&at)) {
+        int64_t host = json_int_at(at.value, "hostPort", 0), own = json_int_at(at.value, "containerPort", 0);
+        const char *protocol = text_or(p, json_get(at.value, "protocol"), "TCP");
+        if (host == 0 || p->host_network) /* in the node's network every port is the node's */
+            continue;
+        if (host < 1 || host > 65535 || own < 1 || own > 65535 || p->port_count == POD_HOST_PORTS_MAX)
+            mark(p, &p->unsupported, "a hostPort%s%s is out of range, or there are too many", "", "");
+        else
+            p->ports[p->port_count++] = (struct pod_host_port){(int)host, (int)own, strcmp(protocol, "UDP") == 0 ? "udp" : "tcp",
+                                                               text_or(p, json_get(at.value, "hostIP"), "")};
+        if (strcmp(protocol, "TCP") != 0 && strcmp(protocol, "UDP") != 0)
+            mark(p, &p->unsupported, "hostPort of protocol %s%s is not supported", protocol, "");
+    }
+}
+
+static bool wants_seccomp(const struct json *context, const struct json *pod_context)
+{
+    struct slice own = json_string(json_at(context, "seccompProfile.type"));
+    return slice_is(own.size > 0 ? own : json_string(json_at(pod_context, "seccompProfile.type")), "RuntimeDefault");
 }
 
 static int parse_container(struct pod *p, const struct json *container, bool init, struct err *reterr)
@@ -293,6 +309,10 @@ static int parse_container(struct pod *p, const struct json *container, bool ini
     c->command = texts_of(p, json_get(container, "command"));
     c->args = texts_of(p, json_get(container, "args"));
     c->working_dir = text_or(p, json_get(container, "workingDir"), NULL);
+    c->message_path = text_or(p, json_get(container, "terminationMessagePath"), "/dev/termination-log");
+    c->has_stdin = json_bool_at(container, "stdin", false);
+    c->stdin_once = json_bool_at(container, "stdinOnce", false);
+    c->tty = json_bool_at(container, "tty", false);
     c->cpu_request_milli = resource(container, "requests", "cpu", 1);
     c->cpu_limit_milli = resource(container, "limits", "cpu", 1);
     c->memory_request_bytes = resource(container, "requests", "memory", 1000);
@@ -300,6 +320,8 @@ static int parse_container(struct pod *p, const struct json *container, bool ini
     c->run_as_user = id_of(container, pod_context, "runAsUser");
     c->run_as_group = id_of(container, pod_context, "runAsGroup");
     c->groups = json_get(pod_context, "supplementalGroups");
+    c->seccomp = wants_seccomp(context, pod_context) && !json_bool(json_get(context, "privileged"), false);
+    c->sidecar = init && slice_is(json_string(json_get(container, "restartPolicy")), "Always");
     c->non_root = json_bool(json_get(context, "runAsNonRoot"), json_bool(json_get(pod_context, "runAsNonRoot"), false));
     c->read_only_root = json_bool(json_get(context, "readOnlyRootFilesystem"), false);
     c->privileged = json_bool(json_get(context, "privileged"), false);
@@ -309,7 +331,7 @@ static int parse_container(struct pod *p, const struct json *container, bool ini
     parse_env(p, c, container);
     parse_mounts(p, c, container);
     parse_probes(p, c, container);
-    parse_unserved(p, c, container);
+    parse_host_ports(p, container);
     return 0;
 }
 
@@ -424,20 +446,6 @@ static enum pod_qos qos_of(const struct pod *p)
     return !any ? POD_QOS_BEST_EFFORT : all ? POD_QOS_GUARANTEED : POD_QOS_BURSTABLE;
 }
 
-static void parse_pod_switches(struct pod *p, const struct json *spec)
-{
-    static const char *const refused[] = {"hostPID", "hostIPC", "shareProcessNamespace"};
-    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-        if (json_bool(json_get(spec, refused[i]), false))
-            mark(p, &p->unsupported, "%s%s is not supported yet", refused[i], "");
-    if (json_size(json_get(spec, "ephemeralContainers")) > 0)
-        mark(p, &p->unserved, "ephemeral containers%s%s are not carried out yet", "", "");
-    if (json_size(json_get(spec, "readinessGates")) > 0)
-        mark(p, &p->unserved, "readinessGates%s%s are not carried out yet", "", "");
-    if (json_at(spec, "securityContext.fsGroup") != NULL || json_at(spec, "securityContext.sysctls") != NULL)
-        mark(p, &p->unserved, "fsGroup and sysctls of the pod's securityContext%s%s are not carried out yet", "", "");
-}
-
 static void parse_meta(struct pod *p)
 {
     const struct json *meta = json_get(p->tree, "metadata"), *spec = json_get(p->tree, "spec");
@@ -460,6 +468,13 @@ static void parse_meta(struct pod *p)
     p->deadline_ms = deadline_s < 0 ? -1 : MIN(deadline_s, 1000000000) * 1000;
     p->service_links = json_bool(json_get(spec, "enableServiceLinks"), true);
     p->host_network = json_bool(json_get(spec, "hostNetwork"), false);
+    p->host_pid = json_bool(json_get(spec, "hostPID"), false);
+    p->host_ipc = json_bool(json_get(spec, "hostIPC"), false);
+    p->share_pid = json_bool(json_get(spec, "shareProcessNamespace"), false);
+    p->fs_group = json_int_or(json_at(spec, "securityContext.fsGroup"), -1);
+    p->sysctls = json_at(spec, "securityContext.sysctls");
+    p->gates = json_get(spec, "readinessGates");
+    p->ports = arena_alloc(&p->arena, POD_HOST_PORTS_MAX * sizeof *p->ports);
 }
 
 /* Names that become folder names: the API's rules exclude these already. */
@@ -515,7 +530,7 @@ int pod_parse(struct slice object_json, struct pod **ret, struct err *reterr)
     while (json_next(&at))
         parse_volume(p, at.value);
     check_mounts(p);
-    parse_pod_switches(p, json_get(tree, "spec"));
+    pod_support_check(p);
     p->qos = qos_of(p);
     *ret = p;
     return 0;

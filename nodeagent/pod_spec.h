@@ -85,15 +85,22 @@ struct pod_volume {
 
 struct pod_mount {
     const char *volume, *path, *sub_path;
-    bool read_only;
+    bool read_only, expand; /* expand: sub_path is a subPathExpr */
+};
+
+/* A port of the node that leads to one of the pod. */
+struct pod_host_port {
+    int host_port, container_port;
+    const char *protocol, *host_ip; /* "tcp"; "" is every address */
 };
 
 struct pod_container {
     const char *name, *image;
-    bool init;
+    bool init, sidecar; /* sidecar: an init container that goes on beside the others */
     enum pod_pull pull;
     const char **command, **args; /* NULL-terminated; NULL when absent */
     const char *working_dir;
+    const char *message_path; /* where it may leave its last words */
     struct pod_env *env;
     size_t env_count;
     struct pod_env_all *env_all;
@@ -106,6 +113,8 @@ struct pod_container {
     const struct json *groups;                          /* supplemental ones, an array; NULL: none */
     bool read_only_root, privileged, no_new_privileges;
     bool non_root;                                      /* must not run as user 0 */
+    bool has_stdin, stdin_once, tty;
+    bool seccomp;                                       /* the runtime's default profile */
     const char **capabilities_add, **capabilities_drop; /* NULL-terminated; NULL when absent */
     struct pod_probe probes[POD_PROBE_COUNT];
     struct pod_handler post_start, pre_stop;
@@ -117,14 +126,19 @@ struct pod {
     enum pod_qos qos;
     int64_t grace_ms; /* from TERM to KILL: the deletion's where there is one, else the spec's */
     int64_t deadline_ms; /* activeDeadlineSeconds; -1: none */
-    bool deleting, host_network, service_links;
+    bool deleting, host_network, host_pid, host_ipc, share_pid, service_links;
+    int64_t fs_group;              /* owns the pod's own volumes, and is a group of its processes; -1: none */
+    const struct json *sysctls;    /* as the API has them */
+    const struct json *gates;      /* readinessGates */
+    struct pod_host_port *ports;
+    size_t port_count;
     bool has_files; /* a volume whose files are made from API objects */
     struct pod_container *containers; /* init containers first */
     size_t container_count, init_count;
     struct pod_volume *volumes;
     size_t volume_count;
     const char *unsupported; /* why it cannot run here as asked, for people; NULL when it can */
-    const char *unserved;    /* what it asks for and will run without (grpc probes); NULL when nothing */
+    const char *unserved;    /* what it asks for and will run without; NULL when nothing */
     const struct json *tree; /* the whole object, in `doc` */
     struct json_doc *doc;
     struct arena arena;

@@ -35,6 +35,8 @@ static void put_terminated(struct builder *b, struct json *state, const struct r
     struct json *terminated = json_ensure_object(b->d, state, "terminated");
     json_set_int(b->d, terminated, "exitCode", exit->code);
     json_set_str(b->d, terminated, "reason", end_reason(exit));
+    if (exit->message[0] != '\0')
+        json_set_str(b->d, terminated, "message", exit->message);
     put_time(b->d, terminated, "startedAt", started_ms);
     put_time(b->d, terminated, "finishedAt", exit->finished_ms);
     if (*container_id != '\0')
@@ -68,7 +70,7 @@ static bool is_waiting(const struct builder *b, size_t index)
 static bool is_ready(const struct builder *b, size_t index)
 {
     const struct pod_observed_container *c = &b->observed->containers[index];
-    if (b->pod->containers[index].init)
+    if (b->pod->containers[index].init && !b->pod->containers[index].sidecar)
         return c->state == POD_CONTAINER_ENDED && c->exit.code == 0;
     return c->state == POD_CONTAINER_RUNNING && c->started && c->ready && !c->post_starting;
 }
@@ -145,7 +147,10 @@ static void put_condition(struct builder *b, struct json *conditions, const char
 static void unready(const struct builder *b, bool init, const char *what, struct buf *out)
 {
     for (size_t i = 0; i < b->pod->container_count; i++) {
-        if (b->pod->containers[i].init != init || is_ready(b, i))
+        const struct pod_container *c = &b->pod->containers[i];
+        bool counts = init ? c->init : !c->init || c->sidecar;
+        bool done = init && c->sidecar ? b->observed->containers[i].initialized : is_ready(b, i);
+        if (!counts || done)
             continue;
         if (out->size == 0)
             buf_printf(out, "containers with %s status: [%s", what, b->pod->containers[i].name);
@@ -156,17 +161,41 @@ static void unready(const struct builder *b, bool init, const char *what, struct
         buf_append_char(out, ']');
 }
 
+/* Conditions of others, as the API has them now. */
+static const struct json *foreign_conditions(const struct builder *b) { return json_at(b->pod->tree, "status.conditions"); }
+
+/* readinessGates: conditions that somebody else sets. */
+static void unmet_gates(const struct builder *b, struct buf *out)
+{
+    struct json_iterator gate = json_iterate(b->pod->gates);
+    while (json_next(&gate)) {
+        struct slice type = json_string(json_get(gate.value, "conditionType")), status = {0};
+        struct json_iterator at = json_iterate(foreign_conditions(b));
+        while (json_next(&at))
+            if (slice_equal(json_string(json_get(at.value, "type")), type))
+                status = json_string(json_get(at.value, "status"));
+        if (slice_is(status, "True"))
+            continue;
+        buf_printf(out, "%s%s of pod readiness gate \"%.*s\" %s", out->size > 0 ? ", " : "", "the status",
+                   SLICE_ARGS(type), status.size == 0 ? "does not exist" : "is not \"True\"");
+    }
+}
+
 static void put_ready_conditions(struct builder *b, struct json *conditions, const char *phase)
 {
-    struct buf message = {0};
+    struct buf message = {0}, gates = {0};
     bool over = strcmp(phase, "Succeeded") == 0, failed = strcmp(phase, "Failed") == 0;
     unready(b, false, "unready", &message);
     bool ready = message.size == 0 && pod_init_done(b->pod, b->observed) && !failed && !over;
     const char *reason = ready ? "" : over ? "PodCompleted" : failed ? "PodFailed" : "ContainersNotReady";
     const char *text = ready || over || failed || message.data == NULL ? "" : message.data;
-    put_condition(b, conditions, "Ready", ready, reason, text);
+    if (ready)
+        unmet_gates(b, &gates);
+    bool gated = gates.size > 0;
+    put_condition(b, conditions, "Ready", ready && !gated, gated ? "ReadinessGatesNotReady" : reason, gated ? gates.data : text);
     put_condition(b, conditions, "ContainersReady", ready, reason, text);
     buf_release(&message);
+    buf_release(&gates);
 }
 
 static bool is_own(struct slice type)
@@ -190,7 +219,7 @@ static void put_conditions(struct builder *b, struct json *status, const char *p
                   initialized || message.data == NULL ? "" : message.data);
     put_ready_conditions(b, conditions, phase);
     put_condition(b, conditions, "PodScheduled", true, "", "");
-    struct json_iterator at = json_iterate(json_get(b->o->previous, "conditions"));
+    struct json_iterator at = json_iterate(foreign_conditions(b));
     while (json_next(&at))
         if (!is_own(json_string(json_get(at.value, "type"))))
             json_append(conditions, json_copy(b->d, at.value));

@@ -45,6 +45,8 @@ void pod_observe_end(struct pod_observed_container *c, const struct runtime_exit
 bool pod_may_restart(const struct pod *p, size_t index, const struct pod_observed_container *c)
 {
     bool failed = c->exit.code != 0;
+    if (p->containers[index].sidecar)
+        return true;
     if (p->containers[index].init)
         return failed && p->restart != POD_RESTART_NEVER;
     return p->restart == POD_RESTART_ALWAYS || (p->restart == POD_RESTART_ON_FAILURE && failed);
@@ -55,10 +57,32 @@ static bool is_complete(const struct pod_observed_container *c)
     return c->state == POD_CONTAINER_ENDED && c->exit.code == 0;
 }
 
+void pod_observe_initialized(const struct pod *p, struct pod_observed *o)
+{
+    for (size_t i = 0; i < p->init_count; i++) {
+        struct pod_observed_container *c = &o->containers[i];
+        c->initialized |= c->state == POD_CONTAINER_RUNNING && c->started && !c->post_starting;
+    }
+}
+
+void pod_observe_sandbox(const struct pod *p, struct pod_observed *o)
+{
+    for (size_t i = 0; i < p->init_count; i++) {
+        o->containers[i].initialized = false;
+        if (o->containers[i].state == POD_CONTAINER_ENDED)
+            o->containers[i].state = POD_CONTAINER_NEW;
+    }
+}
+
+static bool is_initialized(const struct pod *p, const struct pod_observed *o, size_t i)
+{
+    return p->containers[i].sidecar ? o->containers[i].initialized : is_complete(&o->containers[i]);
+}
+
 bool pod_init_done(const struct pod *p, const struct pod_observed *o)
 {
     for (size_t i = 0; i < p->init_count; i++)
-        if (!is_complete(&o->containers[i]))
+        if (!is_initialized(p, o, i))
             return false;
     return true;
 }
@@ -121,17 +145,42 @@ static struct pod_action stop(const struct pod *p, size_t i, const struct pod_ob
     return c->term_sent && signal.signal == SIGTERM ? wait_for(left(end_ms, now_ms)) : signal;
 }
 
-/* All running containers side by side; ret_running says whether there are any. */
+static bool stands(const struct pod_observed_container *c) { return c->state == POD_CONTAINER_RUNNING && !c->kill_sent; }
+
+/* Sidecars serve the others to the end: they stop when those have stopped, the last one first. */
+static bool is_still_needed(const struct pod *p, const struct pod_observed *o, size_t i)
+{
+    for (size_t j = 0; j < p->container_count && p->containers[i].sidecar; j++)
+        if (stands(&o->containers[j]) && (!p->containers[j].sidecar || j > i))
+            return true;
+    return false;
+}
+
+/* What the others have left of the pod's grace period. */
+static uint64_t grace_of(const struct pod *p, const struct pod_observed *o, size_t i, uint64_t grace_ms, uint64_t now_ms)
+{
+    uint64_t begun_ms = now_ms, own_ms = o->containers[i].stop_at_ms == 0 ? now_ms : o->containers[i].stop_at_ms;
+    if (!p->containers[i].sidecar || grace_ms == 0)
+        return grace_ms;
+    for (size_t j = 0; j < p->container_count; j++)
+        if (o->containers[j].stop_at_ms > 0)
+            begun_ms = MIN(begun_ms, o->containers[j].stop_at_ms);
+    return MAX(left(begun_ms + grace_ms, own_ms), (uint64_t)POD_SIDECAR_GRACE_MS);
+}
+
+/* All running containers side by side, sidecars behind them; ret_running says whether there are any. */
 static struct pod_action stop_all(const struct pod *p, const struct pod_observed *o, uint64_t grace_ms, uint64_t now_ms,
                                   bool *ret_running)
 {
     uint64_t wait_ms = POD_NEVER;
     *ret_running = false;
     for (size_t i = 0; i < p->container_count; i++) {
-        if (o->containers[i].state != POD_CONTAINER_RUNNING || o->containers[i].kill_sent)
+        if (!stands(&o->containers[i]))
             continue;
-        struct pod_action a = stop(p, i, o, grace_ms, now_ms);
         *ret_running = true;
+        if (is_still_needed(p, o, i))
+            continue;
+        struct pod_action a = stop(p, i, o, grace_of(p, o, i, grace_ms, now_ms), now_ms);
         if (a.kind != POD_WAIT)
             return a;
         wait_ms = MIN(wait_ms, a.wait_ms);
@@ -176,13 +225,19 @@ static struct pod_action advance(const struct pod *p, size_t i, const struct pod
     return act(c->fetched ? POD_START_CONTAINER : POD_FETCH, i);
 }
 
-/* Init containers one after the other, then all others side by side. */
+/* Init containers one after the other, sidecars among them going on beside what follows; then all others side by side. */
 static struct pod_action run(const struct pod *p, const struct pod_observed *o, uint64_t now_ms)
 {
     uint64_t wait_ms = POD_NEVER;
-    for (size_t i = 0; i < p->init_count; i++)
-        if (!is_complete(&o->containers[i]))
-            return advance(p, i, o, now_ms);
+    for (size_t i = 0; i < p->init_count; i++) {
+        bool done = is_initialized(p, o, i);
+        struct pod_action a = done && !p->containers[i].sidecar ? wait_for(POD_NEVER) : advance(p, i, o, now_ms);
+        if (a.kind != POD_WAIT)
+            return a;
+        wait_ms = MIN(wait_ms, a.wait_ms);
+        if (!done)
+            return wait_for(wait_ms);
+    }
     for (size_t i = p->init_count; i < p->container_count; i++) {
         struct pod_action a = advance(p, i, o, now_ms);
         if (a.kind != POD_WAIT)
@@ -198,7 +253,7 @@ struct pod_action pod_sync(const struct pod *p, bool gone, const struct pod_obse
 {
     if (gone || p->deleting)
         return terminate(p, gone, o, now_ms);
-    if (o->expired) {
+    if (o->expired || (o->sandbox == POD_SANDBOX_READY && pod_is_over(p, o))) { /* sidecars have outlived the others */
         bool running;
         struct pod_action stopping = stop_all(p, o, (uint64_t)p->grace_ms, now_ms, &running);
         if (running)

@@ -11,6 +11,7 @@
 #define POD_BACKOFF_MAX_MS 300000
 #define POD_BACKOFF_RESET_MS 600000
 #define POD_AFTER_HOOK_MS 2000 /* the least a container has between TERM and KILL after its preStop hook */
+#define POD_SIDECAR_GRACE_MS 2000 /* the least a sidecar has, however long the others took */
 #define POD_ORPHAN_GRACE_MS 2000 /* of a pod whose object is gone */
 
 enum pod_sandbox_state { POD_SANDBOX_NONE, POD_SANDBOX_READY, POD_SANDBOX_ENDED };
@@ -32,6 +33,7 @@ struct pod_observed_container {
     unsigned attempts; /* started so far; the current or last one is attempts - 1 */
     bool image_ready, fetched, term_sent, kill_sent; /* fetched: what its environment needs */
     bool post_starting;                      /* its postStart hook runs */
+    bool initialized;                        /* of a sidecar: it has started once in this sandbox, those behind it may start */
     bool started, ready;                     /* as far as its probes say; both hold where it has none */
     char kill_reason[64];                    /* why it must end though the pod goes on; "" when it need not */
     int64_t kill_grace_ms;                   /* for that; -1: the pod's */
@@ -93,6 +95,9 @@ struct pod_action pod_sync(const struct pod *p, bool gone, const struct pod_obse
 void pod_observe_start(const struct pod_container *spec, struct pod_observed_container *c, const struct runtime_call *call,
                        uint64_t now_ms);
 void pod_observe_end(struct pod_observed_container *c, const struct runtime_exit *exit, uint64_t now_ms);
+
+void pod_observe_initialized(const struct pod *p, struct pod_observed *o); /* before each pod_sync */
+void pod_observe_sandbox(const struct pod *p, struct pod_observed *o);     /* a new sandbox is initialised anew */
 
 bool pod_init_done(const struct pod *p, const struct pod_observed *o);
 bool pod_may_restart(const struct pod *p, size_t index, const struct pod_observed_container *c);

@@ -323,9 +323,7 @@ static void sandbox_started(struct pod_worker *w, int status, const struct err *
     if (w->call.notice != NULL)
         tell(w, NULL, true, "DNSConfigForming", "%s", w->call.notice);
     (void)snprintf(w->observed.address, sizeof w->observed.address, "%s", w->call.address);
-    for (size_t i = 0; i < w->pod->init_count; i++) /* a new sandbox is initialised anew */
-        if (w->observed.containers[i].state == POD_CONTAINER_ENDED)
-            w->observed.containers[i].state = POD_CONTAINER_NEW;
+    pod_observe_sandbox(w->pod, &w->observed);
 }
 
 static void sandbox_stopped(struct pod_worker *w, int status, const struct err *why)
@@ -621,6 +619,7 @@ static void step(struct pod_worker *w)
     }
     loop_timer_stop(&w->o->env->loop, &w->timer);
     uint64_t expires_ms = deadline_check(w);
+    pod_observe_initialized(w->pod, &w->observed);
     probes_sync(w->probes, w->pod, &w->observed);
     w->action = pod_sync(w->pod, w->gone, &w->observed, now_ms(w));
     uint64_t shown_ms = MIN(expires_ms, w->gone ? POD_NEVER : show_backoff(w));

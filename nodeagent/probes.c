@@ -22,7 +22,8 @@ bool probe_wanted(const struct pod *p, const struct pod_observed *o, size_t inde
 {
     const struct pod_observed_container *c = &o->containers[index];
     bool exists = p->containers[index].probes[kind].handler.kind != POD_HANDLER_NONE;
-    if (!exists || p->containers[index].init || c->state != POD_CONTAINER_RUNNING || c->post_starting)
+    bool waits = p->containers[index].init && !p->containers[index].sidecar;
+    if (!exists || waits || c->state != POD_CONTAINER_RUNNING || c->post_starting)
         return false;
     if (kind == POD_PROBE_STARTUP)
         return !c->started && !p->deleting && c->kill_reason[0] == '\0';

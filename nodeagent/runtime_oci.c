@@ -12,6 +12,7 @@
 #include "nodeagent/host.h"
 #include "nodeagent/oci_spec.h"
 #include "nodeagent/pod_etc.h"
+#include "nodeagent/runtime_oci_parts.h"
 #include "nodeagent/volume_files.h"
 
 #define START_TIMEOUT_MS 60000
@@ -20,17 +21,7 @@
 #define STATE_BYTES_MAX 65536
 #define ATTEMPTS_KEPT 2
 #define BINDS_MAX 128
-
-struct runtime_oci {
-    struct env *env;
-    char *root, *state, *program, *self, *cgroup_root, *node_ip, *pause_image, *cluster_dns, *cluster_domain;
-    struct netns_options network;
-    struct image_store *images;
-    struct runtime_events events;
-    struct host_facts facts;
-    struct list shims, calls;
-    uint64_t exec_count; /* names their folders */
-};
+#define MESSAGE_FILE "termination-log" /* in a container's folder: its last words */
 
 /* One running container, or the sandbox. */
 struct shim_watch {
@@ -183,6 +174,42 @@ static void shim_free(struct shim_watch *w)
     mem_free(w);
 }
 
+/* How long the UTF-8 character at `at` is; 0 when it is none. */
+static size_t character_bytes(const char *at, const char *end)
+{
+    unsigned char c = (unsigned char)*at;
+    size_t size = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    if (c == 0 || size > (size_t)(end - at))
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if (((unsigned char)at[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (c == 0xe0 && (unsigned char)at[1] < 0xa0) || (c == 0xf0 && (unsigned char)at[1] < 0x90);
+    bool outside = (c == 0xed && (unsigned char)at[1] >= 0xa0) || (c == 0xf4 && (unsigned char)at[1] >= 0x90);
+    return overlong || outside ? 0 : size;
+}
+
+/* What a container left may be any bytes, and may have been cut; the API takes text. */
+static void message_read(const char *folder, char message[RUNTIME_MESSAGE_MAX + 1])
+{
+    struct buf text = {0};
+    char *path = mem_printf("%s/" MESSAGE_FILE, folder);
+    size_t n = 0;
+    if (host_read_file(path, 0, RUNTIME_MESSAGE_MAX, &text, NULL) == 0 && text.size > 0) { /* the sandbox has none */
+        n = text.size;
+        memcpy(message, text.data, n);
+    }
+    message[n] = '\0';
+    for (size_t i = 0; i < n;) {
+        size_t size = character_bytes(message + i, message + n);
+        if (size == 0)
+            message[i] = '?';
+        i += MAX(size, (size_t)1);
+    }
+    buf_release(&text);
+    mem_free(path);
+}
+
 /* False where the shim left none. */
 static bool exit_read(const char *folder, struct runtime_exit *ret)
 {
@@ -198,6 +225,8 @@ static bool exit_read(const char *folder, struct runtime_exit *ret)
             .oom_killed = json_int_at(object, "oomKills", 0) > 0,
             .finished_ms = json_int_at(object, "finishedMs", 0),
         };
+    if (there)
+        message_read(folder, ret->message);
     mem_free(path);
     json_doc_free(d);
     buf_release(&text);
@@ -231,7 +260,7 @@ static void on_cleaned_up(struct proc_run *run, int status, const struct proc_ex
     shim_report(w, &unknown);
 }
 
-static size_t runtime_argv(const struct runtime_oci *rt, const char **argv)
+size_t runtime_oci_argv(const struct runtime_oci *rt, const char **argv)
 {
     size_t n = 0;
     argv[n++] = rt->program;
@@ -253,7 +282,7 @@ static void on_shim_ended(struct proc_watch *watch, const struct proc_exit *exit
     }
     /* The shim itself was killed: the container may still run, but nobody reads its output or would see its end. */
     log_warn(w->rt->env->log, "shim ended without a status", "id=%s", w->id);
-    size_t n = runtime_argv(w->rt, w->argv);
+    size_t n = runtime_oci_argv(w->rt, w->argv);
     w->argv[n++] = "delete";
     w->argv[n++] = "--force";
     w->argv[n++] = w->id;
@@ -278,7 +307,7 @@ static void shim_watch_start(struct runtime_oci *rt, int pid, const char *uid, c
     proc_watch(&rt->env->proc, &w->watch);
 }
 
-static int pid_file_read(const char *folder, const char *name)
+int runtime_oci_pid(const char *folder, const char *name)
 {
     struct buf text = {0};
     char *path = mem_printf("%s/%s", folder, name);
@@ -331,9 +360,16 @@ static void shim_start(struct call *c, const char *log_file, const char *cgroup,
 {
     const char *argv[] = {c->rt->self, "shim", "--folder", c->folder, "--id", c->id, "--runtime", c->rt->program, "--state", c->rt->state,
                           "--layers-folder", image_store_layers(c->rt->images), "--layers", c->image.layers.data,
-                          "--log", log_file, "--cgroup", cgroup, NULL};
-    _Static_assert(sizeof argv <= sizeof c->argv, "room for the shim's arguments");
+                          "--log", log_file, "--cgroup", cgroup};
+    const struct pod_container *container = c->request->verb == RUNTIME_CONTAINER_START ? container_of_call(c) : NULL;
+    _Static_assert(sizeof argv + 4 * sizeof argv[0] <= sizeof c->argv, "room for the shim's arguments");
     memcpy(c->argv, argv, sizeof argv);
+    size_t n = ARRAY_LEN(argv);
+    if (container != NULL && container->has_stdin)
+        c->argv[n++] = container->stdin_once ? "--stdin=once" : "--stdin=always";
+    if (container != NULL && container->tty)
+        c->argv[n++] = "--tty";
+    c->argv[n] = NULL;
     c->run = (struct proc_run){.argv = c->argv, .stdout_fd = -1, .stderr_fd = -1, .timeout_ms = START_TIMEOUT_MS,
                                .done = done, .data = c};
     proc_run(&c->rt->env->proc, &c->run);
@@ -412,7 +448,7 @@ static void on_sandbox_started(struct proc_run *run, int status, const struct pr
         finish(c, rv);
         return;
     }
-    shim_watch_start(c->rt, pid_file_read(c->folder, "shim.pid"), c->request->pod->uid, NULL, 0, c->id, c->folder);
+    shim_watch_start(c->rt, runtime_oci_pid(c->folder, "shim.pid"), c->request->pod->uid, NULL, 0, c->id, c->folder);
     if (c->request->pod->host_network) {
         (void)snprintf(c->request->address, sizeof c->request->address, "%s", c->rt->node_ip);
         rv = sandbox_done(c);
@@ -423,7 +459,7 @@ static void on_sandbox_started(struct proc_run *run, int status, const struct pr
         return;
     }
     c->net = (struct netns_call){.done = on_address, .data = c};
-    netns_add(c->rt->env, &c->rt->network, c->id, c->pid, &c->net);
+    netns_add(c->rt->env, &c->rt->network, c->id, c->pid, c->request->pod, &c->net);
 }
 
 static void on_pause_image(struct image_request *r, int status, const struct err *why)
@@ -467,9 +503,12 @@ static int volume_write(struct call *c, const struct pod_volume *v, const char *
 {
     struct volume_files files = {0};
     struct environment_facts facts = facts_of(c);
+    char *folder = arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name);
     int rv = volume_files_build(&files, c->request->pod, v, c->request->fetched, &facts, &c->err);
     if (rv == 0)
-        rv = volume_files_write(&files, arena_printf(&c->arena, "%s/%s", pod_folder(c, "/volumes"), v->name), stamp, &c->err);
+        rv = volume_files_write(&files, folder, stamp, &c->err);
+    if (rv == 0 && c->request->pod->fs_group >= 0)
+        rv = host_give_group(folder, c->request->pod->fs_group, true, &c->err);
     volume_files_release(&files);
     if (rv < 0)
         (void)err_wrap(&c->err, rv, "MountVolume.SetUp failed for volume \"%s\" ", v->name);
@@ -516,7 +555,7 @@ static void sandbox_stopped(struct call *c)
 {
     loop_timer_stop(&c->rt->env->loop, &c->timer);
     c->net = (struct netns_call){.done = on_address_returned, .data = c};
-    netns_remove(c->rt->env, &c->rt->network, c->id, 0, &c->net);
+    netns_remove(c->rt->env, &c->rt->network, c->id, &c->net);
 }
 
 static void stop_waits_check(struct runtime_oci *rt, const char *uid)
@@ -602,6 +641,32 @@ static int host_path_check(const struct pod_volume *v, struct err *reterr)
     return 0;
 }
 
+/* subPathExpr: with the variables of the container. */
+static int sub_path_expand(struct call *c, const char *text, char **ret, struct err *reterr)
+{
+    struct environment e = {0};
+    struct environment_options o = {.pod = c->request->pod, .container = container_of_call(c), .image = c->image.config,
+                                    .data = c->request->fetched, .hostname = c->request->pod->hostname, .facts = facts_of(c)};
+    int rv = environment_build(&e, &o, reterr);
+    if (rv == 0)
+        *ret = pod_expand(&c->arena, text, environment_get, &e);
+    environment_release(&e);
+    if (rv == 0 && ((*ret)[0] == '\0' || (*ret)[0] == '/' || strstr(*ret, "..") != NULL || strstr(*ret, "$(") != NULL))
+        rv = err_set(reterr, ERR_INVALID, "subPathExpr %s gives '%.200s': it must be relative, without '..', of known variables",
+                     text, *ret);
+    return rv;
+}
+
+static int sub_path_of(struct call *c, const struct pod_mount *m, char **source, struct err *reterr)
+{
+    struct host_stat st;
+    char *path = (char *)m->sub_path;
+    int rv = m->expand ? sub_path_expand(c, m->sub_path, &path, reterr) : 0;
+    if (rv == 0)
+        *source = arena_printf(&c->arena, "%s/%s", *source, path);
+    return rv == 0 && host_stat(*source, &st) == ERR_NOT_FOUND ? host_mkdirs(*source, 0777, reterr) : rv;
+}
+
 static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bind *ret, struct err *reterr)
 {
     const struct pod_volume *v = volume_named(c->request->pod, m->volume);
@@ -617,12 +682,10 @@ static int bind_volume(struct call *c, const struct pod_mount *m, struct oci_bin
         if (rv == 0 && v->in_memory)
             rv = host_mount_memory(source, v->size_limit_bytes, reterr);
     }
-    if (rv == 0 && m->sub_path != NULL) {
-        struct host_stat st;
-        source = arena_printf(&c->arena, "%s/%s", source, m->sub_path);
-        if (host_stat(source, &st) == ERR_NOT_FOUND)
-            rv = host_mkdirs(source, 0777, reterr);
-    }
+    if (rv == 0 && v->kind == POD_VOLUME_EMPTY_DIR && c->request->pod->fs_group >= 0)
+        rv = host_give_group(source, c->request->pod->fs_group, false, reterr);
+    if (rv == 0 && m->sub_path != NULL)
+        rv = sub_path_of(c, m, &source, reterr);
     *ret = (struct oci_bind){source, m->path, m->read_only || v->kind == POD_VOLUME_FILES};
     return rv;
 }
@@ -632,9 +695,9 @@ static int binds_fill(struct call *c, struct oci_bind *binds, size_t *ret_count,
     static const char *const files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
     const struct pod_container *container = container_of_call(c);
     size_t n = 0;
-    if (container->mount_count + ARRAY_LEN(files) > BINDS_MAX)
+    if (container->mount_count + ARRAY_LEN(files) + 1 > BINDS_MAX)
         return err_set(reterr, ERR_INVALID, "container %s has more than %d volume mounts", container->name,
-                       BINDS_MAX - (int)ARRAY_LEN(files));
+                       BINDS_MAX - (int)ARRAY_LEN(files) - 1);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         bool mounted = false;
         for (size_t j = 0; j < container->mount_count; j++)
@@ -647,8 +710,10 @@ static int binds_fill(struct call *c, struct oci_bind *binds, size_t *ret_count,
         if (rv < 0)
             return rv;
     }
+    char *message = arena_printf(&c->arena, "%s/" MESSAGE_FILE, c->folder);
+    binds[n++] = (struct oci_bind){message, container->message_path, false};
     *ret_count = n;
-    return 0;
+    return host_write_file(message, (struct slice){0}, 0666, reterr);
 }
 
 static int meta_write(struct call *c, struct err *reterr)
@@ -673,7 +738,7 @@ static void on_container_started(struct proc_run *run, int status, const struct 
     c->request->started_ms = number_file_read(c->folder, "started");
     (void)snprintf(c->request->container_id, sizeof c->request->container_id, "%s://%s", c->rt->program, c->id);
     (void)snprintf(c->request->image_id, sizeof c->request->image_id, "%s", c->image.id);
-    shim_watch_start(c->rt, pid_file_read(c->folder, "shim.pid"), c->request->pod->uid, container_of_call(c)->name,
+    shim_watch_start(c->rt, runtime_oci_pid(c->folder, "shim.pid"), c->request->pod->uid, container_of_call(c)->name,
                      c->request->attempt, c->id, c->folder);
     finish(c, 0);
 }
@@ -701,7 +766,7 @@ static int container_prepare(struct call *c, struct oci_spec_options *o, struct 
     o->cgroup = arena_printf(&c->arena, "/%s", cgroup);
     mem_free(cgroup);
     o->container = container;
-    o->sandbox_pid = pid_file_read(pod_folder(c, "/sandbox"), "pid");
+    o->sandbox_pid = runtime_oci_pid(pod_folder(c, "/sandbox"), "pid");
     o->binds = binds;
     if (rv == 0 && o->sandbox_pid == 0)
         rv = err_set(&c->err, ERR_UNAVAILABLE, "the pod's sandbox is gone");
@@ -748,7 +813,7 @@ static void on_signalled(struct proc_run *run, int status, const struct proc_exi
 static void container_signal(struct call *c)
 {
     c->id = arena_printf(&c->arena, "%s.%s.%u", c->request->pod->uid, container_of_call(c)->name, c->request->attempt);
-    size_t n = runtime_argv(c->rt, c->argv);
+    size_t n = runtime_oci_argv(c->rt, c->argv);
     c->argv[n++] = "kill";
     c->argv[n++] = c->id;
     c->argv[n++] = arena_printf(&c->arena, "%d", c->request->signal);
@@ -780,7 +845,7 @@ static void on_exec_done(struct proc_run *run, int status, const struct proc_exi
 /* The command is ended, not only the runtime program that waits for it; that one then ends by itself. */
 static void exec_kill(struct call *c)
 {
-    int pid = pid_file_read(c->folder, "pid");
+    int pid = runtime_oci_pid(c->folder, "pid");
     c->canceled = true;
     proc_kill(&c->rt->env->proc, pid > 0 ? pid : c->run.pid, SIGKILL);
 }
@@ -796,22 +861,28 @@ static void oci_cancel(void *impl, struct runtime_call *request)
         exec_kill(c);
 }
 
-/* The container's own process with other arguments: same user, environment, folder and rights. */
-static int exec_process_write(struct call *c, const char *container_folder_path, struct err *reterr)
+int runtime_oci_process_write(const char *container_folder_path, const char *exec_folder, const char *const *command,
+                              bool terminal, struct err *reterr)
 {
     struct buf text = {0};
     struct json *spec = NULL;
     struct json_doc *d = json_doc_new();
-    int rv = host_read_file(arena_printf(&c->arena, "%s/config.json", container_folder_path), 0, PROC_OUTPUT_MAX, &text, reterr);
+    char *config = mem_printf("%s/config.json", container_folder_path), *path = mem_printf("%s/process.json", exec_folder);
+    int rv = host_read_file(config, 0, PROC_OUTPUT_MAX, &text, reterr);
     if (rv == 0)
         rv = json_parse(d, buf_slice(&text), &spec, reterr);
     if (rv == 0) {
         struct json *process = json_ensure_object(d, spec, "process"), *args = json_new_array(d);
-        for (const char *const *at = c->request->command; *at != NULL; at++)
+        for (const char *const *at = command; *at != NULL; at++)
             json_append(args, json_new_str(d, *at));
         json_set(d, process, "args", args);
-        rv = put_json(arena_printf(&c->arena, "%s/process.json", c->folder), process, reterr);
+        json_set_bool(d, process, "terminal", false); /* the container's own may have one */
+        if (terminal)
+            oci_set_terminal(d, process);
+        rv = put_json(path, process, reterr);
     }
+    mem_free(config);
+    mem_free(path);
     json_doc_free(d);
     buf_release(&text);
     return rv;
@@ -828,12 +899,12 @@ static void container_exec(struct call *c)
     if (rv == 0)
         rv = host_mkdirs(c->folder, 0700, &c->err);
     if (rv == 0)
-        rv = exec_process_write(c, container, &c->err);
+        rv = runtime_oci_process_write(container, c->folder, c->request->command, false, &c->err);
     if (rv < 0) {
         finish(c, rv);
         return;
     }
-    size_t n = runtime_argv(c->rt, c->argv);
+    size_t n = runtime_oci_argv(c->rt, c->argv);
     c->argv[n++] = "exec";
     c->argv[n++] = "--process";
     c->argv[n++] = arena_printf(&c->arena, "%s/process.json", c->folder);
@@ -890,7 +961,7 @@ struct recovery {
 
 static void recover_one(struct recovery *r, struct runtime_found *f, const char *folder, const char *id)
 {
-    int pid = pid_file_read(folder, "shim.pid");
+    int pid = runtime_oci_pid(folder, "shim.pid");
     f->started_ms = number_file_read(folder, "started");
     f->running = pid > 0 && host_process_is(pid, folder);
     if (f->running)
@@ -992,7 +1063,17 @@ static int oci_recover(void *impl, void (*found)(void *arg, const struct runtime
     return rv;
 }
 
-static const struct runtime_ops oci_ops = {.call = oci_call, .cancel = oci_cancel, .recover = oci_recover};
+static const struct runtime_ops oci_ops = {
+    .call = oci_call,
+    .cancel = oci_cancel,
+    .stream_start = runtime_oci_stream_start,
+    .stream_write = runtime_oci_stream_write,
+    .stream_input_end = runtime_oci_stream_input_end,
+    .stream_pause = runtime_oci_stream_pause,
+    .stream_resize = runtime_oci_stream_resize,
+    .stream_cancel = runtime_oci_stream_cancel,
+    .recover = oci_recover,
+};
 
 int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct runtime *ret, struct runtime_oci **ret_oci,
                     struct err *reterr)
@@ -1003,6 +1084,7 @@ int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct
     rt->events = o->events;
     list_init(&rt->shims);
     list_init(&rt->calls);
+    list_init(&rt->streams);
     rt->root = mem_strdup(o->root);
     rt->state = mem_printf("%s/runtime", o->root); /* not below /run: it goes with the node's folder */
     rt->program = mem_strdup(o->program);
@@ -1030,6 +1112,7 @@ void runtime_oci_free(struct runtime_oci *rt)
     if (rt == NULL)
         return;
     ASSERT(list_empty(&rt->calls));
+    ASSERT(list_empty(&rt->streams));
     LIST_FOR_EACH (at, &rt->shims) {
         struct shim_watch *w = container_of(at, struct shim_watch, link);
         if (w->cleanup.impl != NULL)

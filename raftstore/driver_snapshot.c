@@ -38,7 +38,7 @@ static void remove_file(struct driver *d, const char *name)
     struct file_job *f = NEW(struct file_job);
     f->driver = d;
     snprintf(f->name, sizeof f->name, "%s", name);
-    f->job = (struct disk_job){.kind = DISK_REMOVE, .name = f->name, .done = file_removed};
+    f->job = (struct disk_job){.kind = DISK_REMOVE, .name = f->name, .bulk = true, .done = file_removed};
     d->jobs++;
     disk_submit(&d->env->disk, &f->job);
 }
@@ -369,7 +369,7 @@ static void piece_submit(struct driver *d, enum disk_job_kind kind, uint64_t off
         memcpy(p->bytes, bytes.data, bytes.size);
     p->driver = d;
     p->epoch = d->incoming.epoch;
-    p->job = (struct disk_job){.kind = kind, .name = SNAPFILE_INCOMING, .offset = offset, .sync = sync,
+    p->job = (struct disk_job){.kind = kind, .name = SNAPFILE_INCOMING, .offset = offset, .sync = sync, .bulk = true,
                                .bytes = slice_of(p->bytes, bytes.size), .done = piece_written};
     d->jobs++;
     d->incoming.jobs++;
@@ -416,7 +416,8 @@ void driver_snapshot_piece(struct driver *d, uint64_t from, const struct peer_me
     in->term = m->piece.term;
     if (m->piece.offset == in->next && m->piece.bytes.size > 0 && in->jobs < DRIVER_INCOMING_JOBS_MAX) {
         in->next += m->piece.bytes.size;
-        piece_submit(d, DISK_WRITE, m->piece.offset, m->piece.bytes, in->next == in->file_bytes);
+        bool sync = in->next == in->file_bytes || in->next / SNAPFILE_SYNC_BYTES != m->piece.offset / SNAPFILE_SYNC_BYTES;
+        piece_submit(d, DISK_WRITE, m->piece.offset, m->piece.bytes, sync);
     } else if (in->jobs == 0) {
         ack(d, from, in->index, in->file_id, in->next, false);
     }
@@ -566,7 +567,8 @@ void driver_snapshot_install(struct driver *d, const struct consensus_update *u)
     snapfile_name(in->index, in->index_term, in->name);
     struct file_job *f = NEW(struct file_job);
     f->driver = d;
-    f->job = (struct disk_job){.kind = DISK_RENAME, .name = SNAPFILE_INCOMING, .to = in->name, .done = incoming_renamed};
+    f->job = (struct disk_job){.kind = DISK_RENAME, .name = SNAPFILE_INCOMING, .to = in->name, .bulk = true,
+                              .done = incoming_renamed};
     d->jobs++;
     disk_submit(&d->env->disk, &f->job);
 }

@@ -67,6 +67,6 @@ int range_revision(const struct mvcc *m, int64_t revision, struct err *reterr);
 
 /* mvcc_hash.c */
 uint64_t hash_kv(const struct kv *kv);
-uint64_t hash_chain(uint64_t chain, const struct kv *kv);
+uint64_t hash_chain(uint64_t chain, uint64_t event); /* event: hash_kv of the version it made */
 
 #endif

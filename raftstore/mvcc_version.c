@@ -74,8 +74,9 @@ void version_put(struct mvcc *m, struct slice key, struct version *v)
     if (m->tree.key_count != keys_before)
         m->key_bytes += sizeof *object + object->size;
     struct kv now = version_kv(object, v);
+    uint64_t hash = hash_kv(&now);
     if (version_live(v))
-        m->live_sum += hash_kv(&now);
-    m->event_chain = hash_chain(m->event_chain, &now);
+        m->live_sum += hash;
+    m->event_chain = hash_chain(m->event_chain, hash);
     history_push(&m->history, (struct history_item){object, v});
 }

@@ -28,6 +28,11 @@ size_t conn_frame(struct connection *c, enum store_frame type)
 {
     size_t mark = frame_begin(&c->out);
     wire_begin(&c->out, type);
+    if (type != STORE_EVENTS && !c->awaited) {
+        c->awaited = true;
+        list_remove(&c->dirty);
+        list_push_front(&c->server->dirty, &c->dirty);
+    }
     return mark;
 }
 
@@ -56,17 +61,29 @@ static void conn_flush(struct connection *c)
         return;
     }
     struct slice part = buf_slice(&c->out);
+    c->awaited = false;
     net_write(&s->env->net, &c->net, &part, 1);
     buf_reset(&c->out);
     if (c->out.capacity > STORE_PART_BYTES)
         buf_release(&c->out);
 }
 
+/* All that somebody waits for, which stands first, and a part of the rest: an event for thousands of watchers is spread over
+ * turns, between which the next write is served. */
 static void run_flush(struct deferred *d)
 {
     struct server *s = container_of(d, struct server, flush);
+    size_t events = 0;
     LIST_FOR_EACH(node, &s->dirty)
-        conn_flush(container_of(node, struct connection, dirty));
+    {
+        struct connection *c = container_of(node, struct connection, dirty);
+        if (!c->awaited && events > FLUSH_TURN_BYTES) {
+            loop_defer(&s->env->loop, &s->flush);
+            return;
+        }
+        events += c->awaited ? 0 : c->out.size + FLUSH_CONNECTION_BYTES;
+        conn_flush(c);
+    }
 }
 
 static uint64_t current_term(struct server *s)

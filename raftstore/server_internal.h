@@ -16,11 +16,12 @@ struct connection {
     struct server *server;
     struct buf in, out;     /* out: frames of this turn */
     struct list link;       /* in server->connections */
-    struct list dirty;      /* in server->dirty while `out` holds something */
+    struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
     struct list reads, writes, watches, member_calls;
     size_t call_count, watch_count;
     uint64_t heard_ms, member_id; /* member_id 0: a client */
     bool open, welcomed, closing;
+    bool awaited;           /* `out` holds more than events: an answer */
 };
 
 /* A read under way: waiting for its round, or being answered in parts. */

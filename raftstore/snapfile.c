@@ -90,8 +90,8 @@ struct snapfile_writer {
     uint32_t crc; /* over the headers of the pieces */
     bool last, canceled;
     char name[SNAPFILE_NAME_MAX];
+    uint64_t unsynced;
     struct disk_job job;
-    struct deferred turn;
     void (*done)(void *arg, int status, const struct snapfile_info *info, const struct err *why);
     void *arg;
     int status;
@@ -111,6 +111,7 @@ static void writer_finish(struct snapfile_writer *w, int status, const struct er
 static void writer_submit(struct snapfile_writer *w, struct disk_job job)
 {
     w->job = job;
+    w->job.bulk = true;
     disk_submit(&w->env->disk, &w->job);
 }
 
@@ -119,6 +120,8 @@ static void renamed(struct disk_job *job, int status, const struct err *why)
     struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
     writer_finish(w, status, why);
 }
+
+static void write_next(struct snapfile_writer *w);
 
 static void written(struct disk_job *job, int status, const struct err *why)
 {
@@ -129,8 +132,9 @@ static void written(struct disk_job *job, int status, const struct err *why)
         return;
     }
     w->offset += job->bytes.size;
+    w->unsynced = job->sync ? 0 : w->unsynced + job->bytes.size;
     if (!w->last) {
-        loop_defer(&w->env->loop, &w->turn);
+        write_next(w);
         return;
     }
     w->info.file_bytes = w->offset;
@@ -170,27 +174,30 @@ static void put_footer(struct snapfile_writer *w)
     buf_append_be32(&w->out, crc32c(0, w->out.data + at, FOOTER_BYTES - 4));
 }
 
-/* One piece: at most about a mebibyte to read and to compress. */
-static void writer_turn(struct deferred *d)
+/* On the bulk thread: one piece, at most about a mebibyte, read from the pin and compressed. */
+static int make_piece(struct disk_job *job)
 {
-    struct snapfile_writer *w = container_of(d, struct snapfile_writer, turn);
-    struct err e = {0};
+    struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
     buf_reset(&w->piece);
     if (w->offset > 0)
         buf_reset(&w->out);
-    int rv = w->canceled ? err_set(&e, ERR_CANCELED, "snapshot canceled")
-                         : w->machine.ops->read(w->pin, &w->piece, &w->last, &e);
-    if (rv != 0) {
-        writer_finish(w, rv, &e);
-        return;
-    }
+    int rv = w->machine.ops->read(w->pin, &w->piece, &w->last, &job->err);
+    if (rv != 0)
+        return rv;
     ASSERT(w->piece.size <= SNAPFILE_PIECE_BYTES_MAX);
     if (w->piece.size > 0)
         put_piece(w);
     if (w->last)
         put_footer(w);
-    writer_submit(w, (struct disk_job){.kind = DISK_WRITE, .name = SNAPFILE_PART, .offset = w->offset,
-                                       .bytes = buf_slice(&w->out), .sync = w->last, .done = written});
+    job->bytes = buf_slice(&w->out);
+    job->sync = w->last || w->unsynced >= SNAPFILE_SYNC_BYTES;
+    return 0;
+}
+
+static void write_next(struct snapfile_writer *w)
+{
+    writer_submit(w, (struct disk_job){.kind = DISK_WRITE, .name = SNAPFILE_PART, .offset = w->offset, .prepare = make_piece,
+                                       .done = written});
 }
 
 static void created(struct disk_job *job, int status, const struct err *why)
@@ -201,7 +208,7 @@ static void created(struct disk_job *job, int status, const struct err *why)
         return;
     }
     put_header(&w->out, &w->info);
-    loop_defer(&w->env->loop, &w->turn);
+    write_next(w);
 }
 
 struct snapfile_writer *snapfile_write(struct env *env, struct machine machine, const struct snapfile_info *info,
@@ -218,7 +225,6 @@ struct snapfile_writer *snapfile_write(struct env *env, struct machine machine, 
     w->pin = machine.ops->pin(machine.impl);
     w->done = done;
     w->arg = arg;
-    deferred_init(&w->turn, writer_turn);
     writer_submit(w, (struct disk_job){.kind = DISK_CREATE, .name = SNAPFILE_PART, .size = 0, .done = created});
     return w;
 }

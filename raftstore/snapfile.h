@@ -1,8 +1,8 @@
 /* Snapshot files: the pieces of a machine's state, LZ4 with a checksum each, between a header that says of which cluster,
  * entry and configuration, and a footer that proves the whole. Layout in docs/formats.md.
  *
- * A file gets its final name only when it is whole and synced. Writing goes one piece per turn of the loop, each piece when
- * the disk has taken the one before; so a thread can take `snapfile_writer`'s steps over without changing its users. */
+ * A file gets its final name only when it is whole and synced. Pieces are read from the pin, compressed and written on the
+ * disk's bulk thread, one after the other, and synced every few mebibytes, so that neither the loop nor the log waits. */
 #ifndef RAFTSTORE_SNAPFILE_H
 #define RAFTSTORE_SNAPFILE_H
 
@@ -13,6 +13,7 @@
 
 #define SNAPFILE_FORMAT 2
 #define SNAPFILE_NAME_MAX 48
+#define SNAPFILE_SYNC_BYTES (8u * 1024 * 1024)       /* written and not synced: more at once would hold up the log's own syncs */
 #define SNAPFILE_PIECE_BYTES_MAX (4u * 1024 * 1024)  /* of one machine piece */
 #define SNAPFILE_INCOMING "snapshot.incoming"       /* being received */
 #define SNAPFILE_PART "snapshot.part"               /* being written */

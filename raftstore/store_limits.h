@@ -21,6 +21,8 @@
 /* frames */
 #define STORE_FRAME_BYTES_MAX (KV_REQUEST_BYTES_MAX + 512u * 1024) /* keys and values of a request, and its numbers */
 #define STORE_ANSWER_BYTES_MAX (64u * 1024 * 1024) /* of a transaction's answer, which is never cut into parts */
+#define FLUSH_TURN_BYTES (256u * 1024)       /* of events, written to their watchers in one turn of the loop */
+#define FLUSH_CONNECTION_BYTES 8192          /* what a write costs beside its bytes, as bytes */
 #define STORE_PART_BYTES (256u * 1024)       /* of an answer in parts, and of a revision's events; one key-value at least */
 
 /* entries */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and `make up` need, from Debian only.
-# Idempotent; with everything present it needs neither network nor root.
+# Idempotent; with everything present it needs neither network nor root. `deps.sh bench` adds the peer that
+# `make bench-store` compares with.
 #
 # On Debian 12 two libraries and (where there is none) kubectl come from newer suites. They are
 # pinned by name, so nothing else is ever taken from there. The mirror is the machine's own:
@@ -12,7 +13,7 @@ die() { echo "deps: $*" >&2; exit 1; }
 . /etc/os-release
 [ "${ID:-}" = debian ] || die "this script knows Debian 12 and 13, not '${PRETTY_NAME:-this system}'"
 
-build="gcc make pkg-config libc6-dev libuv1-dev libssl-dev liblz4-dev libmicrohttpd-dev \
+build="gcc make pkg-config libc6-dev libuv1-dev libssl-dev liblz4-dev libxxhash-dev libmicrohttpd-dev \
 libcurl4-openssl-dev libgnutls28-dev libyaml-dev zlib1g-dev libcmocka-dev libnftables-dev libldns-dev libraft-dev libyyjson-dev \
 clang clang-format libclang-rt-dev git"
 run="crun skopeo umoci containernetworking-plugins iproute2 iptables nftables busybox-static \
@@ -23,7 +24,9 @@ case "${VERSION_ID:-}" in
 13) build="$build libmsgpack-c-dev" ;;
 *) die "Debian 12 or 13 is needed, this is ${PRETTY_NAME:-unknown}" ;;
 esac
+peer="etcd-server etcd-client golang-etcd-server-dev golang-go"
 want="$build $run"
+[ "${1:-}" != bench ] || want="$want $peer"
 command -v kubectl >/dev/null || want="$want kubernetes-client"
 
 installed() { dpkg-query -W -f='${db:Status-Abbrev}${Version}' "$1" 2>/dev/null | grep '^ii' | cut -c4-; }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Makes the images a cluster works with when there is no registry, as one OCI layout:
-#   keelson/demo:1, keelson/demo:2   an HTTP server on 8080 that answers "keelson demo VERSION on PODNAME", with curl
+#   keelson/demo:1, keelson/demo:2   an HTTP server on 8080 that answers "keelson demo VERSION on PODNAME" (tools/demo), with
+#                                    busybox and curl
 #   keelson/pause:1                  the sandbox's first process
-# Quick when nothing changed.
+# and beside them, as DIR/demo, the demo program itself, which is also a client that counts what fails. Quick when nothing
+# changed.
 #   tools/images.sh DIR
 set -euo pipefail
 [ $# = 1 ] || { echo "usage: tools/images.sh DIR" >&2; exit 2; }
@@ -14,7 +16,7 @@ busybox=$(command -v busybox)
 file -L "$busybox" 2>/dev/null | grep -q 'dynamically' && { echo "images: $busybox is not static: install busybox-static" >&2; exit 1; }
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
-stamp=$(cat "$here/images.sh" "$here/../nodeagent/pause/main.c" "$busybox" "$(command -v curl)" | sha256sum | cut -d' ' -f1)
+stamp=$(cat "$here/images.sh" "$here/demo/demo.c" "$here/../nodeagent/pause/main.c" "$busybox" "$(command -v curl)" | sha256sum | cut -d' ' -f1)
 [ "$(cat "$dir/.stamp" 2>/dev/null)" = "$stamp" ] && exit 0
 
 work=$(mktemp -d)
@@ -53,18 +55,8 @@ ldd "$(command -v curl)" | grep -oE '/[^ ]+' | sort -u | while read -r library; 
     cp -L "$library" "$root$library"
 done
 [ -e /etc/ssl/certs/ca-certificates.crt ] && cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-cat >"$root/bin/demo" <<'DEMO'
-#!/bin/sh
-# Serves one page that says who answered; one line per request on standard output. The shell stays the first process,
-# because a server without a TERM handler would sit out the whole grace period there.
-mkdir -p /tmp/www
-echo "keelson demo $DEMO_VERSION on ${HOSTNAME:-$(hostname)}" >/tmp/www/index.html
-echo "keelson demo $DEMO_VERSION listens on 8080"
-httpd -f -v -p 8080 -h /tmp/www 2>&1 &
-trap 'kill $!; exit 0' TERM INT
-wait
-DEMO
-chmod 755 "$root/bin/demo"
+gcc -O2 -D_GNU_SOURCE -static -s -o "$root/bin/demo" "$here/demo/demo.c"
+cp "$root/bin/demo" "$work/demo"
 finish base
 umoci config --image "$layout:base" --config.env PATH=/bin:/usr/bin --config.workingdir / --config.cmd /bin/demo \
     --config.exposedports 8080/tcp
@@ -80,5 +72,6 @@ jq '.manifests |= map(.annotations["org.opencontainers.image.ref.name"] |=
 mv "$layout/index.new" "$layout/index.json"
 rm -rf "$dir/blobs" "$dir/index.json" "$dir/oci-layout" "$dir/.stamp"
 cp -a "$layout/." "$dir/"
+cp "$work/demo" "$dir/demo"
 echo "$stamp" >"$dir/.stamp"
 echo "images: keelson/demo:1, keelson/demo:2 and keelson/pause:1 in $1"

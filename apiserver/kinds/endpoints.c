@@ -8,7 +8,7 @@
 static const char *const protocols[] = {"SCTP", "TCP", "UDP", NULL};
 
 static const struct field fields_endpoint_address[] = {
-    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .check = check_ip},
+    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .check = check_endpoint_ip},
     {.name = "targetRef", .type = FIELD_OBJECT, .object = &type_object_reference, .proto = 2},
     {.name = "hostname", .type = FIELD_STRING, .proto = 3},
     {.name = "nodeName", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},

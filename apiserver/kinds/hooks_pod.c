@@ -112,31 +112,39 @@ void check_env_var(struct check *c, const struct json *v)
     if (from == NULL)
         return;
     if (json_string_at(v, "value").size > 0)
-        check_fail_at(c, "valueFrom", CHECK_INVALID, NULL, "may not be specified when `value` is not empty");
+        check_fail_shown(c, "valueFrom", CHECK_INVALID, "\"\"", "may not be specified when `value` is not empty");
     else if (json_size(from) == 0)
-        check_fail_at(c, "valueFrom", CHECK_INVALID, NULL,
+        check_fail_shown(c, "valueFrom", CHECK_INVALID, "\"\"",
                       "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`");
     else if (json_size(from) > 1)
-        check_fail_at(c, "valueFrom", CHECK_INVALID, NULL, "may not have more than one field specified at a time");
+        check_fail_shown(c, "valueFrom", CHECK_INVALID, "\"\"", "may not have more than one field specified at a time");
 }
 
-/* Counts the members of an inlined union; the parent's other fields are not its business. */
-static size_t union_size(const struct json *v, const char *const *members)
+/* Every member of a union but the first is one too many; returns how many there are. `noun`: "handler", "volume". */
+static size_t check_union(struct check *c, const struct json *v, const char *const *members, const char *noun)
 {
     size_t n = 0;
-    for (; *members != NULL; members++)
-        n += json_get(v, *members) != NULL ? 1 : 0;
+    for (; *members != NULL; members++) {
+        if (json_get(v, *members) == NULL)
+            continue;
+        if (n++ > 0)
+            check_fail_at(c, *members, CHECK_FORBIDDEN, NULL, "may not specify more than 1 %s type", noun);
+    }
     return n;
+}
+
+void check_liveness(struct check *c, const struct json *v)
+{
+    const struct json *threshold = json_get(v, "successThreshold");
+    if (json_int_or(threshold, 1) > 1)
+        check_fail_at(c, "successThreshold", CHECK_INVALID, threshold, "must be 1");
 }
 
 void check_handler(struct check *c, const struct json *v)
 {
     static const char *const members[] = {"exec", "httpGet", "tcpSocket", "grpc", "sleep", NULL};
-    size_t n = union_size(v, members);
-    if (n == 0)
+    if (check_union(c, v, members, "handler") == 0)
         check_fail(c, CHECK_REQUIRED, NULL, "must specify a handler type");
-    if (n > 1)
-        check_fail(c, CHECK_FORBIDDEN, NULL, "may not specify more than 1 handler type");
     static const char *const ports[] = {"httpGet.port", "tcpSocket.port", "grpc.port"};
     for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
         const struct json *port = json_at(v, ports[i]);
@@ -150,11 +158,13 @@ void check_handler(struct check *c, const struct json *v)
 /* A volume without a source is an emptyDir only for servers older than this one's first version. */
 void check_volume_source(struct check *c, const struct json *v)
 {
-    size_t n = json_size(v) - (json_get(v, "name") != NULL ? 1 : 0);
-    if (n == 0)
+    const char *members[VOLUME_SOURCES_MAX + 2] = {"emptyDir"}; /* looked at before all others */
+    size_t n = 1;
+    for (const struct field *f = type_volume_source.fields; f->name != NULL && n <= VOLUME_SOURCES_MAX; f++)
+        if (strcmp(f->name, members[0]) != 0)
+            members[n++] = f->name;
+    if (check_union(c, v, members, "volume") == 0)
         check_fail(c, CHECK_REQUIRED, NULL, "must specify a volume type");
-    if (n > 1)
-        check_fail(c, CHECK_FORBIDDEN, NULL, "may not specify more than 1 volume type");
 }
 
 static void check_mounts(struct check *c, const struct json *container, const struct map *volumes)
@@ -183,8 +193,6 @@ static void check_port_names(struct check *c, const struct json *container)
     while (json_next(&p)) {
         const struct json *name = json_get(p.value, "name");
         size_t index = check_enter_index(c, p.position - 1);
-        if (json_get(p.value, "containerPort") == NULL)
-            check_fail_at(c, "containerPort", CHECK_REQUIRED, NULL, "%s", "");
         if (json_string(name).size > 0 && map_put(&names, json_string(name), c) != NULL)
             check_fail_at(c, "name", CHECK_DUPLICATE, name, "%s", "");
         check_leave(c, index);
@@ -195,7 +203,7 @@ static void check_port_names(struct check *c, const struct json *container)
 
 void check_pod_spec(struct check *c, const struct json *v)
 {
-    static const char *const lists[] = {"initContainers", "containers"};
+    static const char *const lists[] = {"containers", "initContainers"};
     struct map volumes = {0}, names = {0};
     struct json_iterator i = json_iterate(json_get(v, "volumes"));
     while (json_next(&i))

@@ -59,6 +59,24 @@ void check_ip(struct check *c, const struct json *v)
     check_fail(c, CHECK_INVALID, v, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
 }
 
+void check_endpoint_ip(struct check *c, const struct json *v)
+{
+    static const struct {
+        const char *prefix, *text;
+    } ranges[] = {{"127.", "loopback range (127.0.0.0/8, ::1/128)"},
+                  {"169.254.", "link-local range (169.254.0.0/16, fe80::/10)"},
+                  {"224.0.0.", "link-local multicast range (224.0.0.0/24, ff02::/10)"}};
+    size_t before = c->count;
+    check_ip(c, v);
+    if (c->count > before)
+        return;
+    if (slice_is(json_string(v), "0.0.0.0") || slice_is(json_string(v), "::"))
+        check_fail(c, CHECK_INVALID, v, "may not be unspecified (0.0.0.0 or ::)");
+    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+        if (slice_has_prefix(json_string(v), slice_str(ranges[i].prefix)) || (i == 0 && slice_is(json_string(v), "::1")))
+            check_fail(c, CHECK_INVALID, v, "may not be in the %s", ranges[i].text);
+}
+
 void check_affinity_timeout(struct check *c, const struct json *v)
 {
     int64_t seconds = json_int_or(v, 0);
@@ -277,6 +295,9 @@ void prepare_service_update(struct json_doc *d, struct json *o, const struct jso
     } else if (!is_type(spec, "ExternalName") && now.size == 0 && address.size > 0) {
         json_set_string(d, spec, "clusterIP", address);
         set_list(d, spec, "clusterIPs", address);
+    } else if (now.size > 0 && !slice_equal(now, address) &&
+               json_equal(json_get(spec, "clusterIPs"), json_get(was, "clusterIPs"))) {
+        set_list(d, spec, "clusterIPs", now); /* who changes only one of the two names means both */
     }
     bool outside = is_type(spec, "NodePort") || is_type(spec, "LoadBalancer");
     if (!outside && json_size(json_get(spec, "externalIPs")) == 0 &&

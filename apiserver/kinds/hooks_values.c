@@ -6,6 +6,8 @@
 #include "apiserver/names.h"
 #include "common/kube/quantity.h"
 
+#include <ctype.h>
+
 #define ANNOTATIONS_BYTES_MAX (256 * 1024)
 #define CONFIG_BYTES_MAX (1024 * 1024)
 
@@ -55,27 +57,52 @@ void check_labels(struct check *c, const struct json *v)
 void check_annotations(struct check *c, const struct json *v)
 {
     size_t bytes = 0;
+    struct buf lower = {0};
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
         struct err why;
-        if (name_check_qualified(i.key, &why) != 0)
+        buf_reset(&lower); /* in keys of annotations case does not matter */
+        for (size_t k = 0; k < i.key.size; k++)
+            buf_append_char(&lower, (char)tolower((unsigned char)i.key.data[k]));
+        if (name_check_qualified(buf_slice(&lower), &why) != 0)
             check_fail_text(c, CHECK_INVALID, i.key, "%s", why.message);
         bytes += i.key.size + json_string(i.value).size;
     }
     if (bytes > ANNOTATIONS_BYTES_MAX)
         check_fail(c, CHECK_TOO_LONG, NULL, "may not be more than %d bytes", ANNOTATIONS_BYTES_MAX);
+    buf_release(&lower);
+}
+
+static bool one_of(struct slice s, const char *const *allowed)
+{
+    for (; *allowed != NULL; allowed++) {
+        if (slice_is(s, *allowed))
+            return true;
+    }
+    return false;
 }
 
 void check_finalizers(struct check *c, const struct json *v)
 {
+    static const char *const standard[] = {"kubernetes", "orphan", "foregroundDeletion", NULL};
+    bool orphan = false, foreground = false;
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
         struct err why;
-        size_t mark = check_enter_index(c, i.position - 1);
-        if (name_check_qualified(json_string(i.value), &why) != 0)
+        struct slice name = json_string(i.value);
+        if (name_check_qualified(name, &why) != 0) {
             check_fail(c, CHECK_INVALID, i.value, "%s", why.message);
+            continue;
+        }
+        size_t mark = check_enter_index(c, i.position - 1);
+        if (slice_find(name, '/') == name.size && !one_of(name, standard))
+            check_fail(c, CHECK_INVALID, i.value, "name is neither a standard finalizer name nor is it fully qualified");
         check_leave(c, mark);
+        orphan |= slice_is(name, "orphan");
+        foreground |= slice_is(name, "foregroundDeletion");
     }
+    if (orphan && foreground)
+        check_fail(c, CHECK_INVALID, v, "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
 void check_config_keys(struct check *c, const struct json *v)
@@ -112,6 +139,12 @@ void check_config_map(struct check *c, const struct json *v)
         check_fail_at(c, "", CHECK_TOO_LONG, NULL, "may not be more than %d bytes", CONFIG_BYTES_MAX);
 }
 
+static bool is_container_resource(struct slice name)
+{
+    static const char *const names[] = {"cpu", "memory", "ephemeral-storage", NULL};
+    return one_of(name, names) || slice_has_prefix(name, SLICE("hugepages-"));
+}
+
 void check_resources(struct check *c, const struct json *v)
 {
     struct json_iterator i = json_iterate(v);
@@ -125,6 +158,20 @@ void check_resources(struct check *c, const struct json *v)
             check_fail(c, CHECK_INVALID, i.value, "must be greater than or equal to 0");
         check_leave(c, mark);
     }
+}
+
+void check_container_resources(struct check *c, const struct json *v)
+{
+    struct json_iterator i = json_iterate(v);
+    while (json_next(&i)) {
+        size_t mark = check_enter_key(c, i.key);
+        if (slice_find(i.key, '/') == i.key.size && !is_container_resource(i.key)) {
+            check_fail_text(c, CHECK_INVALID, i.key, "must be a standard resource type or fully qualified");
+            check_fail_text(c, CHECK_INVALID, i.key, "must be a standard resource for containers");
+        }
+        check_leave(c, mark);
+    }
+    check_resources(c, v);
 }
 
 void check_requests(struct check *c, const struct json *v)
@@ -142,29 +189,60 @@ void check_requests(struct check *c, const struct json *v)
     }
 }
 
-void check_owner(struct check *c, const struct json *v)
+/* The paths of Kubernetes name no index here. */
+static void check_owner(struct check *c, const struct json *owner)
 {
-    static const char *const wanted[] = {"apiVersion", "kind", "name", "uid"};
-    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        const struct json *value = json_get(v, wanted[i]);
-        if (json_string(value).size == 0)
-            check_fail_at(c, wanted[i], CHECK_INVALID, value, "must not be empty");
-    }
+    static const struct {
+        const char *field, *word;
+    } wanted[] = {{"apiVersion", "version"}, {"kind", "kind"}, {"name", "name"}, {"uid", "uid"}};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        if (json_string_at(owner, wanted[i].field).size == 0)
+            check_fail_shown(c, wanted[i].field, CHECK_INVALID, "\"\"", "%s must not be empty", wanted[i].word);
+}
+
+static void owner_text(const struct json *o, struct buf *out)
+{
+    buf_printf(out, "v1.OwnerReference{APIVersion:\"%.*s\", Kind:\"%.*s\", Name:\"%.*s\", UID:\"%.*s\"}",
+               SLICE_ARGS(json_string_at(o, "apiVersion")), SLICE_ARGS(json_string_at(o, "kind")),
+               SLICE_ARGS(json_string_at(o, "name")), SLICE_ARGS(json_string_at(o, "uid")));
 }
 
 void check_object_meta(struct check *c, const struct json *v)
 {
-    size_t controllers = 0;
+    const struct json *controller = NULL;
+    struct buf all = {0};
     struct json_iterator i = json_iterate(json_get(v, "ownerReferences"));
-    while (json_next(&i))
-        controllers += json_bool_at(i.value, "controller", false) ? 1 : 0;
-    if (controllers > 1)
-        check_fail_at(c, "ownerReferences", CHECK_INVALID, NULL, "Only one reference can have Controller set to true");
+    size_t mark = check_enter(c, "ownerReferences");
+    while (json_next(&i)) {
+        check_owner(c, i.value);
+        buf_append_str(&all, i.position == 1 ? "" : ", ");
+        owner_text(i.value, &all);
+    }
+    i = json_iterate(json_get(v, "ownerReferences"));
+    while (json_next(&i)) {
+        if (!json_bool_at(i.value, "controller", false))
+            continue;
+        if (controller != NULL) {
+            struct buf shown = {0};
+            buf_printf(&shown, "[]v1.OwnerReference{%s}", all.data);
+            check_fail_shown(c, "", CHECK_INVALID, shown.data,
+                             "Only one reference can have Controller set to true. Found \"true\" in references for "
+                             "%.*s/%.*s and %.*s/%.*s",
+                             SLICE_ARGS(json_string_at(controller, "kind")), SLICE_ARGS(json_string_at(controller, "name")),
+                             SLICE_ARGS(json_string_at(i.value, "kind")), SLICE_ARGS(json_string_at(i.value, "name")));
+            buf_release(&shown);
+        }
+        controller = i.value;
+    }
+    check_leave(c, mark);
+    buf_release(&all);
 }
 
-void check_selector_requirement(struct check *c, const struct json *v)
+static void check_requirement(struct check *c, const struct json *v, const char *const *operators)
 {
     struct slice operator= json_string_at(v, "operator");
+    if (operator.size > 0 && !one_of(operator, operators))
+        check_fail_at(c, "operator", CHECK_INVALID, json_get(v, "operator"), "not a valid selector operator");
     bool values = json_size(json_get(v, "values")) > 0;
     if ((slice_is(operator, "In") || slice_is(operator, "NotIn")) && !values)
         check_fail_at(c, "values", CHECK_REQUIRED, NULL, "must be specified when `operator` is 'In' or 'NotIn'");
@@ -173,16 +251,68 @@ void check_selector_requirement(struct check *c, const struct json *v)
                       "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
 }
 
-static const char *const effects[] = {"NoSchedule", "PreferNoSchedule", "NoExecute", NULL};
-
-static bool one_of(struct slice s, const char *const *allowed)
+void check_selector_requirement(struct check *c, const struct json *v)
 {
-    for (; *allowed != NULL; allowed++) {
-        if (slice_is(s, *allowed))
-            return true;
-    }
-    return false;
+    static const char *const operators[] = {"In", "NotIn", "Exists", "DoesNotExist", NULL};
+    check_requirement(c, v, operators);
 }
+
+void check_node_requirement(struct check *c, const struct json *v)
+{
+    static const char *const operators[] = {"In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", NULL};
+    check_requirement(c, v, operators);
+    struct slice operator= json_string_at(v, "operator");
+    if ((slice_is(operator, "Gt") || slice_is(operator, "Lt")) && json_size(json_get(v, "values")) != 1)
+        check_fail_at(c, "values", CHECK_REQUIRED, NULL, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+}
+
+void check_weight(struct check *c, const struct json *v)
+{
+    if (json_int_or(v, 0) < 1 || json_int_or(v, 0) > 100)
+        check_fail(c, CHECK_INVALID, v, "must be in the range 1-100");
+}
+
+void check_deadline(struct check *c, const struct json *v)
+{
+    if (json_int_or(v, 0) < 1 || json_int_or(v, 0) > INT32_MAX)
+        check_fail(c, CHECK_INVALID, v, "must be between 1 and %d, inclusive", INT32_MAX);
+}
+
+void check_file_mode(struct check *c, const struct json *v)
+{
+    if (json_int_or(v, 0) < 0 || json_int_or(v, 0) > 0777)
+        check_fail(c, CHECK_INVALID, v, "must be a number between 0 and 0777 (octal), both inclusive");
+}
+
+/* A path below a volume: relative, and never out of it. */
+void check_inner_path(struct check *c, const struct json *v)
+{
+    struct slice rest = json_string(v);
+    if (rest.size > 0 && rest.data[0] == '/')
+        check_fail(c, CHECK_INVALID, v, "must be a relative path");
+    while (rest.data != NULL) {
+        if (!slice_is(slice_cut(&rest, '/'), ".."))
+            continue;
+        check_fail(c, CHECK_INVALID, v, "must not contain '..'");
+        return;
+    }
+}
+
+/* The downward API's fields; labels and annotations also by key. */
+void check_field_path(struct check *c, const struct json *v)
+{
+    static const char *const paths[] = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels",
+                                        "metadata.annotations", "spec.nodeName", "spec.restartPolicy",
+                                        "spec.serviceAccountName", "spec.schedulerName", "spec.hostNetwork", "status.phase",
+                                        "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs", NULL};
+    struct slice path = json_string(v), bare = slice_of(path.data, slice_find(path, '['));
+    bool keyed = bare.size < path.size;
+    bool known = keyed ? slice_is(bare, "metadata.labels") || slice_is(bare, "metadata.annotations") : one_of(path, paths);
+    if (!known && path.size > 0)
+        check_fail(c, CHECK_INVALID, v, "error converting fieldPath: field label not supported: %.*s", SLICE_ARGS(bare));
+}
+
+static const char *const effects[] = {"NoSchedule", "PreferNoSchedule", "NoExecute", NULL};
 
 void check_taint(struct check *c, const struct json *v)
 {

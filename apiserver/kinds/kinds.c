@@ -72,6 +72,14 @@ const struct kind *kinds_find_name(struct slice group, struct slice version, str
     return NULL;
 }
 
+bool kinds_serve(struct slice group, struct slice version)
+{
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (slice_is(group, kinds[i]->group) && slice_is(version, kinds[i]->version))
+            return true;
+    return false;
+}
+
 const struct subresource *kinds_subresource(const struct kind *k, struct slice name)
 {
     for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++) {
@@ -102,7 +110,7 @@ const char *kinds_api_version(const struct kind *k, char text[128])
 static int check_subresources(const struct kind *k, struct err *reterr)
 {
     for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++)
-        if (kinds_find_name(slice_str(s->group), slice_str(s->version), slice_str(s->kind)) == NULL)
+        if (!s->connects && kinds_find_name(slice_str(s->group), slice_str(s->version), slice_str(s->kind)) == NULL)
             return err_set(reterr, ERR_INTERNAL, "kind %s: the body of its subresource %s is of kind %s, which is not in the table",
                            k->name, s->name, s->kind);
     return 0;

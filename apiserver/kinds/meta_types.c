@@ -4,10 +4,10 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_owner_reference[] = {
-    {.name = "kind", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
-    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED},
-    {.name = "uid", .type = FIELD_STRING, .proto = 4, .flags = FIELD_REQUIRED},
-    {.name = "apiVersion", .type = FIELD_STRING, .proto = 5, .flags = FIELD_REQUIRED},
+    {.name = "kind", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED | FIELD_TOLD},
+    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED | FIELD_TOLD},
+    {.name = "uid", .type = FIELD_STRING, .proto = 4, .flags = FIELD_REQUIRED | FIELD_TOLD},
+    {.name = "apiVersion", .type = FIELD_STRING, .proto = 5, .flags = FIELD_REQUIRED | FIELD_TOLD},
     {.name = "controller", .type = FIELD_BOOL, .proto = 6, .flags = FIELD_POINTER},
     {.name = "blockOwnerDeletion", .type = FIELD_BOOL, .proto = 7, .flags = FIELD_POINTER},
     {.name = NULL},
@@ -15,7 +15,6 @@ static const struct field fields_owner_reference[] = {
 static const struct type type_owner_reference = {
     .name = "OwnerReference",
     .fields = fields_owner_reference,
-    .check = check_owner,
 };
 
 static const struct field fields_managed_fields_entry[] = {
@@ -67,11 +66,9 @@ static const struct field fields_object_meta[] = {
 };
 const struct type type_object_meta = {.name = "ObjectMeta", .fields = fields_object_meta, .check = check_object_meta};
 
-static const char *const label_operators[] = {"DoesNotExist", "Exists", "In", "NotIn", NULL};
-
 static const struct field fields_label_selector_requirement[] = {
     {.name = "key", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
-    {.name = "operator", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .one_of = label_operators},
+    {.name = "operator", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
     {.name = "values", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
     {.name = NULL},
 };

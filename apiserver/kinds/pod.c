@@ -470,6 +470,15 @@ static struct json *frozen_spec(struct json_doc *d, const struct json *o, const 
     return spec;
 }
 
+static bool same_toleration(const struct json *a, const struct json *b)
+{
+    static const char *const fields[] = {"key", "operator", "value", "effect"};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (!slice_equal(json_string_at(a, fields[i]), json_string_at(b, fields[i])))
+            return false;
+    return true;
+}
+
 static bool keeps_tolerations(const struct json *object, const struct json *old)
 {
     struct json_iterator i = json_iterate(json_at(old, "spec.tolerations"));
@@ -477,35 +486,83 @@ static bool keeps_tolerations(const struct json *object, const struct json *old)
         bool found = false;
         struct json_iterator k = json_iterate(json_at(object, "spec.tolerations"));
         while (json_next(&k))
-            found |= json_equal(i.value, k.value);
+            found |= same_toleration(i.value, k.value);
         if (!found)
             return false;
     }
     return true;
 }
 
+/* Both values of every field that changed, as a reader of a diff expects them. */
+static void difference(const struct json *was, const struct json *now, struct buf *out)
+{
+    struct json_iterator i = json_iterate(was);
+    while (json_next(&i)) {
+        const struct json *other = json_get_slice(now, i.key);
+        if (json_equal(i.value, other))
+            continue;
+        buf_printf(out, "\n- %.*s: ", SLICE_ARGS(i.key));
+        json_print(i.value, out);
+        if (other == NULL)
+            continue;
+        buf_printf(out, "\n+ %.*s: ", SLICE_ARGS(i.key));
+        json_print(other, out);
+    }
+    i = json_iterate(now);
+    while (json_next(&i)) {
+        if (json_get_slice(was, i.key) != NULL)
+            continue;
+        buf_printf(out, "\n+ %.*s: ", SLICE_ARGS(i.key));
+        json_print(i.value, out);
+    }
+}
+
+static bool keeps_containers(struct check *c, const struct json *object, const struct json *old)
+{
+    static const char *const lists[] = {"containers", "initContainers"};
+    bool kept = true;
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+        size_t mark = check_enter(c, "spec");
+        bool same = json_size(json_get(json_get(object, "spec"), lists[l])) == json_size(json_get(json_get(old, "spec"), lists[l]));
+        if (!same)
+            check_fail_at(c, lists[l], CHECK_FORBIDDEN, NULL, "pod updates may not add or remove containers");
+        check_leave(c, mark);
+        kept &= same;
+    }
+    return kept;
+}
+
 static void check_update(struct check *c, const struct json *object, const struct json *old)
 {
+    if (!keeps_containers(c, object, old))
+        return;
     struct json_doc *d = json_doc_new();
+    struct buf text = {0};
     if (!keeps_tolerations(object, old))
         check_fail_at(c, "spec.tolerations", CHECK_FORBIDDEN, NULL,
                       "existing toleration can not be modified except its tolerationSeconds");
-    if (!json_equal(frozen_spec(d, object, old), frozen_spec(d, old, old)))
+    const struct json *now = frozen_spec(d, object, old), *was = frozen_spec(d, old, old);
+    if (!json_equal(now, was)) {
+        difference(was, now, &text);
         check_fail_at(
             c, "spec", CHECK_FORBIDDEN, NULL,
             "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
             "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)%s", text.data);
+    }
+    buf_release(&text);
     json_doc_free(d);
 }
 
 static const char *const short_names[] = {"po", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"binding", "", "v1", "Binding", "create"},
-    {"eviction", "policy", "v1", "Eviction", "create"},
-    {"log", "", "v1", "Pod", "get"},
-    {"status", "", "v1", "Pod", "get,patch,update"},
+    {"attach", "", "v1", "PodAttachOptions", "create,get", true},
+    {"binding", "", "v1", "Binding", "create", false},
+    {"eviction", "policy", "v1", "Eviction", "create", false},
+    {"exec", "", "v1", "PodExecOptions", "create,get", true},
+    {"log", "", "v1", "Pod", "get", false},
+    {"status", "", "v1", "Pod", "get,patch,update", false},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

@@ -61,9 +61,9 @@ static const struct field fields_volume_mount[] = {
     {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
     {.name = "readOnly", .type = FIELD_BOOL, .proto = 2},
     {.name = "mountPath", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED},
-    {.name = "subPath", .type = FIELD_STRING, .proto = 4},
+    {.name = "subPath", .type = FIELD_STRING, .proto = 4, .check = check_inner_path},
     {.name = "mountPropagation", .type = FIELD_STRING, .proto = 5, .flags = FIELD_POINTER, .one_of = propagations},
-    {.name = "subPathExpr", .type = FIELD_STRING, .proto = 6},
+    {.name = "subPathExpr", .type = FIELD_STRING, .proto = 6, .check = check_inner_path},
     {.name = "recursiveReadOnly", .type = FIELD_STRING, .proto = 7, .flags = FIELD_POINTER},
     {.name = NULL},
 };
@@ -308,7 +308,7 @@ static const struct field fields_container[] = {
      .list_keys = "mountPath",
      .patch = PATCH_MERGE,
      .merge_key = "mountPath"},
-    {.name = "livenessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 10},
+    {.name = "livenessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 10, .check = check_liveness},
     {.name = "readinessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 11},
     {.name = "lifecycle", .type = FIELD_OBJECT, .object = &type_lifecycle, .proto = 12},
     {.name = "terminationMessagePath", .type = FIELD_STRING, .proto = 13, .fallback = "\"/dev/termination-log\""},
@@ -332,7 +332,7 @@ static const struct field fields_container[] = {
      .list_keys = "devicePath",
      .patch = PATCH_MERGE,
      .merge_key = "devicePath"},
-    {.name = "startupProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 22},
+    {.name = "startupProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 22, .check = check_liveness},
     {.name = "resizePolicy",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -377,7 +377,7 @@ static const struct type type_pod_security_context = {
 };
 
 static const struct field fields_preferred_scheduling_term[] = {
-    {.name = "weight", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED},
+    {.name = "weight", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED, .check = check_weight},
     {.name = "preference", .type = FIELD_OBJECT, .object = &type_node_selector_term, .proto = 2, .flags = FIELD_ALWAYS},
     {.name = NULL},
 };
@@ -412,7 +412,7 @@ static const struct field fields_pod_affinity_term[] = {
 static const struct type type_pod_affinity_term = {.name = "PodAffinityTerm", .fields = fields_pod_affinity_term};
 
 static const struct field fields_weighted_pod_affinity_term[] = {
-    {.name = "weight", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED},
+    {.name = "weight", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED, .check = check_weight},
     {.name = "podAffinityTerm",
      .type = FIELD_OBJECT,
      .object = &type_pod_affinity_term,
@@ -554,7 +554,7 @@ static const struct field fields_ephemeral_container_common[] = {
      .list_keys = "mountPath",
      .patch = PATCH_MERGE,
      .merge_key = "mountPath"},
-    {.name = "livenessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 10},
+    {.name = "livenessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 10, .check = check_liveness},
     {.name = "readinessProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 11},
     {.name = "lifecycle", .type = FIELD_OBJECT, .object = &type_lifecycle, .proto = 12},
     {.name = "terminationMessagePath", .type = FIELD_STRING, .proto = 13, .fallback = "\"/dev/termination-log\""},
@@ -574,7 +574,7 @@ static const struct field fields_ephemeral_container_common[] = {
      .list_keys = "devicePath",
      .patch = PATCH_MERGE,
      .merge_key = "devicePath"},
-    {.name = "startupProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 22},
+    {.name = "startupProbe", .type = FIELD_OBJECT, .object = &type_probe, .proto = 22, .check = check_liveness},
     {.name = "resizePolicy",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -657,7 +657,7 @@ static const struct field fields_pod_spec[] = {
      .flags = FIELD_POINTER,
      .fallback = "30",
      .check = check_not_negative},
-    {.name = "activeDeadlineSeconds", .type = FIELD_INT64, .proto = 5, .flags = FIELD_POINTER, .check = check_positive},
+    {.name = "activeDeadlineSeconds", .type = FIELD_INT64, .proto = 5, .flags = FIELD_POINTER, .check = check_deadline},
     {.name = "dnsPolicy", .type = FIELD_STRING, .proto = 6, .fallback = "\"ClusterFirst\"", .one_of = dns_policies},
     {.name = "nodeSelector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 7, .check = check_labels},
     {.name = "serviceAccountName", .type = FIELD_STRING, .proto = 8, .check = check_dns_subdomain},

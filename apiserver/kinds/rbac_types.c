@@ -6,7 +6,7 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_policy_rule[] = {
-    {.name = "verbs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 1, .flags = FIELD_REQUIRED},
+    {.name = "verbs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 1, .flags = FIELD_REQUIRED, .required = "verbs must contain at least one value"},
     {.name = "apiGroups", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 2},
     {.name = "resources", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
     {.name = "resourceNames", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 4},
@@ -52,8 +52,19 @@ static void check_subject(struct check *c, const struct json *v)
     if (!known && json_string(kind).size > 0)
         check_fail_one_of(c, kind, kinds);
     check_leave(c, mark);
-    if (slice_is(json_string(kind), "ServiceAccount") && json_string_at(v, "namespace").size == 0)
-        check_fail_at(c, "namespace", CHECK_REQUIRED, NULL, "%s", "");
+}
+
+/* In a RoleBinding an account without a namespace is one of the binding's own. */
+static void check_account_namespaces(struct check *c, const struct json *subjects)
+{
+    struct json_iterator i = json_iterate(subjects);
+    while (json_next(&i)) {
+        size_t mark = check_enter(c, "subjects");
+        (void)check_enter_index(c, i.position - 1); /* left with `mark` */
+        if (slice_is(json_string_at(i.value, "kind"), "ServiceAccount") && json_string_at(i.value, "namespace").size == 0)
+            check_fail_at(c, "namespace", CHECK_REQUIRED, NULL, "%s", "");
+        check_leave(c, mark);
+    }
 }
 
 const struct type type_subject = {
@@ -66,15 +77,17 @@ void check_policy_rules(struct check *c, const struct json *rules, bool namespac
     while (json_next(&i)) {
         size_t mark = check_enter(c, "rules"), paths = json_size(json_get(i.value, "nonResourceURLs"));
         (void)check_enter_index(c, i.position - 1); /* left with `mark` */
+        bool resources = json_size(json_get(i.value, "apiGroups")) > 0 || json_size(json_get(i.value, "resources")) > 0 ||
+                         json_size(json_get(i.value, "resourceNames")) > 0;
         if (paths > 0 && namespaced)
             check_fail_at(c, "nonResourceURLs", CHECK_INVALID, json_get(i.value, "nonResourceURLs"),
                           "namespaced rules cannot apply to non-resource URLs");
-        else if (paths > 0 && json_size(json_get(i.value, "resources")) > 0)
+        if (paths > 0 && resources)
             check_fail_at(c, "nonResourceURLs", CHECK_INVALID, json_get(i.value, "nonResourceURLs"),
                           "rules cannot apply to both regular resources and non-resource URLs");
-        else if (paths == 0 && json_get(i.value, "apiGroups") == NULL)
+        if (paths == 0 && json_size(json_get(i.value, "apiGroups")) == 0)
             check_fail_at(c, "apiGroups", CHECK_REQUIRED, NULL, "resource rules must supply at least one api group");
-        else if (paths == 0 && json_size(json_get(i.value, "resources")) == 0)
+        if (paths == 0 && json_size(json_get(i.value, "resources")) == 0)
             check_fail_at(c, "resources", CHECK_REQUIRED, NULL, "resource rules must supply at least one resource");
         check_leave(c, mark);
     }
@@ -90,6 +103,8 @@ void check_role_ref(struct check *c, const struct json *v, bool namespaced)
     if (!known)
         check_fail_one_of(c, kind, namespaced ? kinds : cluster);
     check_leave(c, mark);
+    if (!namespaced)
+        check_account_namespaces(c, json_get(v, "subjects"));
     mark = check_enter(c, "roleRef.apiGroup");
     if (!slice_is(json_string(group), groups[0]))
         check_fail_one_of(c, group, groups);
@@ -99,8 +114,14 @@ void check_role_ref(struct check *c, const struct json *v, bool namespaced)
 void check_role_ref_update(struct check *c, const struct json *object, const struct json *old)
 {
     const struct json *now = json_get(object, "roleRef");
-    if (!json_equal(now, json_get(old, "roleRef")))
-        check_fail_at(c, "roleRef", CHECK_INVALID, now, "cannot change roleRef");
+    if (!json_equal(now, json_get(old, "roleRef"))) {
+        struct buf shown = {0};
+        buf_printf(&shown, "rbac.RoleRef{APIGroup:\"%.*s\", Kind:\"%.*s\", Name:\"%.*s\"}",
+                   SLICE_ARGS(json_string_at(now, "apiGroup")), SLICE_ARGS(json_string_at(now, "kind")),
+                   SLICE_ARGS(json_string_at(now, "name")));
+        check_fail_shown(c, "roleRef", CHECK_INVALID, shown.data, "cannot change roleRef");
+        buf_release(&shown);
+    }
 }
 
 /* "ClusterRole/view", and by priority the subjects of a kind: "a, b". */

@@ -3,17 +3,16 @@
 
 #include "apiserver/kinds/types.h"
 
-static const char *const node_operators[] = {"DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn", NULL};
-
 static const struct field fields_node_selector_requirement[] = {
     {.name = "key", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
-    {.name = "operator", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .one_of = node_operators},
+    {.name = "operator", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
     {.name = "values", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
     {.name = NULL},
 };
 static const struct type type_node_selector_requirement = {
     .name = "NodeSelectorRequirement",
     .fields = fields_node_selector_requirement,
+    .check = check_node_requirement,
 };
 
 static const struct field fields_node_selector_term[] = {
@@ -50,8 +49,8 @@ static const struct field fields_resource_claim[] = {
 static const struct type type_resource_claim = {.name = "ResourceClaim", .fields = fields_resource_claim};
 
 static const struct field fields_resource_requirements[] = {
-    {.name = "limits", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_resources},
-    {.name = "requests", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_resources},
+    {.name = "limits", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 1, .check = check_container_resources},
+    {.name = "requests", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 2, .check = check_container_resources},
     {.name = "claims",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -80,7 +79,7 @@ const struct type type_resource_field_selector = {
 
 static const struct field fields_object_field_selector[] = {
     {.name = "apiVersion", .type = FIELD_STRING, .proto = 1, .fallback = "\"v1\""},
-    {.name = "fieldPath", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
+    {.name = "fieldPath", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .check = check_field_path},
     {.name = NULL},
 };
 const struct type type_object_field_selector = {

@@ -4,11 +4,14 @@
 
 #include "apiserver/kind.h"
 
+struct buf;
+
 extern const struct type type_object_meta, type_label_selector, type_object_reference, type_local_object_reference,
     type_typed_local_object_reference, type_typed_object_reference;
 extern const struct type type_node_selector, type_node_selector_term, type_resource_requirements,
     type_resource_field_selector, type_object_field_selector, type_toleration;
-extern const struct type type_volume, type_pod_spec, type_pod_template_spec;
+#define VOLUME_SOURCES_MAX 40
+extern const struct type type_volume, type_volume_source, type_pod_spec, type_pod_template_spec;
 extern const struct type type_scale, type_delete_options;
 extern const struct type type_condition, type_policy_rule, type_role_ref, type_subject;
 extern const struct type type_resource_attributes, type_non_resource_attributes, type_subject_access_review_status,
@@ -31,13 +34,20 @@ void check_dns_subdomain(struct check *c, const struct json *v);
 void check_env_name(struct check *c, const struct json *v);
 void check_finalizers(struct check *c, const struct json *v);
 void check_ip(struct check *c, const struct json *v);
+void check_endpoint_ip(struct check *c, const struct json *v);
 void check_labels(struct check *c, const struct json *v);
 void check_not_negative(struct check *c, const struct json *v);
 void check_port(struct check *c, const struct json *v);
 void check_port_name(struct check *c, const struct json *v);
 void check_positive(struct check *c, const struct json *v);
 void check_affinity_timeout(struct check *c, const struct json *v);
-void check_resources(struct check *c, const struct json *v);
+void check_resources(struct check *c, const struct json *v); /* names and amounts, of nodes too */
+void check_container_resources(struct check *c, const struct json *v);
+void check_deadline(struct check *c, const struct json *v);
+void check_field_path(struct check *c, const struct json *v);
+void check_file_mode(struct check *c, const struct json *v);
+void check_inner_path(struct check *c, const struct json *v);
+void check_weight(struct check *c, const struct json *v);
 
 /* Rules across the fields of a type. */
 void check_binding(struct check *c, const struct json *v);
@@ -47,8 +57,10 @@ void check_deployment_strategy(struct check *c, const struct json *v);
 void check_env_var(struct check *c, const struct json *v);
 void check_event(struct check *c, const struct json *v);
 void check_handler(struct check *c, const struct json *v);
+void check_liveness(struct check *c, const struct json *v);
+void label_selector_text(const struct json *v, struct buf *out); /* as Go prints a metav1.LabelSelector */
 void check_object_meta(struct check *c, const struct json *v);
-void check_owner(struct check *c, const struct json *v);
+void check_node_requirement(struct check *c, const struct json *v);
 void check_pod_spec(struct check *c, const struct json *v);
 void check_requests(struct check *c, const struct json *v);
 void check_service_spec(struct check *c, const struct json *v);
@@ -81,7 +93,6 @@ void binding_row(const struct json *o, const struct column_now *now, struct cell
 void role_row(const struct json *o, const struct column_now *now, struct cells *out);
 
 /* What a pod and a pod template show in wide columns: "nginx,sidecar" of the containers' `field`. */
-struct buf;
 void containers_text(const struct json *pod_spec, const char *field, struct buf *out);
 void selector_text(const struct json *label_selector, struct buf *out); /* "app=web,tier in (a,b)"; "<none>" */
 

@@ -61,7 +61,7 @@ static const struct type type_git_repo_volume_source = {
 static const struct field fields_key_to_path[] = {
     {.name = "key", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
     {.name = "path", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
-    {.name = "mode", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER},
+    {.name = "mode", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER, .check = check_file_mode},
     {.name = NULL},
 };
 static const struct type type_key_to_path = {.name = "KeyToPath", .fields = fields_key_to_path};
@@ -69,7 +69,7 @@ static const struct type type_key_to_path = {.name = "KeyToPath", .fields = fiel
 static const struct field fields_secret_volume_source[] = {
     {.name = "secretName", .type = FIELD_STRING, .proto = 1},
     {.name = "items", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_key_to_path, .proto = 2},
-    {.name = "defaultMode", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER, .fallback = "420"},
+    {.name = "defaultMode", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER, .fallback = "420", .check = check_file_mode},
     {.name = "optional", .type = FIELD_BOOL, .proto = 4, .flags = FIELD_POINTER},
     {.name = NULL},
 };
@@ -189,7 +189,7 @@ static const struct field fields_downward_api_volume_file[] = {
     {.name = "path", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
     {.name = "fieldRef", .type = FIELD_OBJECT, .object = &type_object_field_selector, .proto = 2},
     {.name = "resourceFieldRef", .type = FIELD_OBJECT, .object = &type_resource_field_selector, .proto = 3},
-    {.name = "mode", .type = FIELD_INT32, .proto = 4, .flags = FIELD_POINTER},
+    {.name = "mode", .type = FIELD_INT32, .proto = 4, .flags = FIELD_POINTER, .check = check_file_mode},
     {.name = NULL},
 };
 static const struct type type_downward_api_volume_file = {
@@ -199,7 +199,7 @@ static const struct type type_downward_api_volume_file = {
 
 static const struct field fields_downward_api_volume_source[] = {
     {.name = "items", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_downward_api_volume_file, .proto = 1},
-    {.name = "defaultMode", .type = FIELD_INT32, .proto = 2, .flags = FIELD_POINTER, .fallback = "420"},
+    {.name = "defaultMode", .type = FIELD_INT32, .proto = 2, .flags = FIELD_POINTER, .fallback = "420", .check = check_file_mode},
     {.name = NULL},
 };
 static const struct type type_downward_api_volume_source = {
@@ -231,7 +231,7 @@ static const struct type type_azure_file_volume_source = {
 static const struct field fields_config_map_volume_source[] = {
     {.name = "", .type = FIELD_OBJECT, .object = &type_local_object_reference, .proto = 1, .flags = FIELD_INLINE},
     {.name = "items", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_key_to_path, .proto = 2},
-    {.name = "defaultMode", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER, .fallback = "420"},
+    {.name = "defaultMode", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER, .fallback = "420", .check = check_file_mode},
     {.name = "optional", .type = FIELD_BOOL, .proto = 4, .flags = FIELD_POINTER},
     {.name = NULL},
 };
@@ -387,7 +387,7 @@ static const struct type type_volume_projection = {.name = "VolumeProjection", .
 
 static const struct field fields_projected_volume_source[] = {
     {.name = "sources", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_volume_projection, .proto = 1},
-    {.name = "defaultMode", .type = FIELD_INT32, .proto = 2, .flags = FIELD_POINTER, .fallback = "420"},
+    {.name = "defaultMode", .type = FIELD_INT32, .proto = 2, .flags = FIELD_POINTER, .fallback = "420", .check = check_file_mode},
     {.name = NULL},
 };
 static const struct type type_projected_volume_source = {
@@ -524,7 +524,7 @@ static const struct field fields_volume_source[] = {
     {.name = "image", .type = FIELD_OBJECT, .object = &type_image_volume_source, .proto = 30},
     {.name = NULL},
 };
-static const struct type type_volume_source = {
+const struct type type_volume_source = {
     .name = "VolumeSource",
     .fields = fields_volume_source,
     .check = check_volume_source,

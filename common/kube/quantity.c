@@ -94,6 +94,18 @@ static __int128 scaled(const char *digits, size_t n, int scale, int binary)
     return MIN(v, cap());
 }
 
+/* [eEinumkKMGTP]*[-+]?[0-9]*, the second half of the documented expression. */
+static bool looks_like_suffix(struct slice s)
+{
+    size_t at = 0;
+    while (at < s.size && memchr("eEinumkKMGTP", s.data[at], 12) != NULL)
+        at++;
+    at += at < s.size && (s.data[at] == '-' || s.data[at] == '+') ? 1 : 0;
+    while (at < s.size && s.data[at] >= '0' && s.data[at] <= '9')
+        at++;
+    return at == s.size;
+}
+
 int quantity_parse(struct slice text, struct quantity *ret, struct err *reterr)
 {
     char digits[DIGITS_MAX];
@@ -118,8 +130,10 @@ int quantity_parse(struct slice text, struct quantity *ret, struct err *reterr)
     }
     struct suffix suffix;
     size_t number = at - (text.size > 0 && (text.data[0] == '-' || text.data[0] == '+') ? 1 : 0) - (dot ? 1 : 0);
-    if (number == 0 || !suffix_parse(slice_from(text, at), &suffix))
+    if (number == 0 || !looks_like_suffix(slice_from(text, at)))
         return err_set(reterr, ERR_INVALID, "%s", suffix_error);
+    if (!suffix_parse(slice_from(text, at), &suffix))
+        return err_set(reterr, ERR_INVALID, "unable to parse quantity's suffix");
     bool binary = suffix.format == QUANTITY_BINARY;
     __int128 v = n == 0 ? 0 : scaled(digits, n, scale + (binary ? 0 : suffix.power), binary ? suffix.power : 0);
     *ret = (struct quantity){negative ? -v : v, suffix.format};

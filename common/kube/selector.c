@@ -81,6 +81,13 @@ static int unexpected(struct parser *p, const char *wanted)
                    wanted);
 }
 
+/* What Go's parser says between two requirements, where it stands outside of any. */
+static int found(struct parser *p, const char *wanted)
+{
+    return err_set(p->reterr, ERR_BAD_REQUEST, "found '%.*s', expected: %s", p->rest.size > 0 ? 1 : 0,
+                   p->rest.size > 0 ? p->rest.data : "", wanted);
+}
+
 static int values_in_parentheses(struct parser *p)
 {
     if (!take(p, "("))
@@ -113,7 +120,7 @@ static int label_term(struct parser *p)
     }
     struct slice key = word(p);
     if (key.size == 0)
-        return unexpected(p, "!, identifier, or 'end of string'");
+        return found(p, "!, identifier, or 'end of string'");
     enum selector_operator operator;
     if (take(p, "!="))
         operator= SELECTOR_NOT_EQUAL;
@@ -141,10 +148,13 @@ int selector_parse_labels(struct slice text, struct selector *ret, struct err *r
     while (code == 0 && p.rest.size > 0) {
         code = label_term(&p);
         skip_space(&p);
-        if (code == 0 && p.rest.size > 0 && !take(&p, ","))
-            code = unexpected(&p, "',' or 'end of string'");
-        else if (code == 0 && p.rest.size == 0 && slice_has_suffix(text, SLICE(",")))
-            code = unexpected(&p, "identifier after ','");
+        if (code != 0 || p.rest.size == 0)
+            break;
+        if (!take(&p, ","))
+            code = found(&p, "',' or 'end of string'");
+        skip_space(&p);
+        if (code == 0 && (p.rest.size == 0 || (p.rest.data[0] != '!' && !word_char(p.rest.data[0]))))
+            code = found(&p, "identifier after ','");
     }
     if (code != 0) {
         selector_release(&s);

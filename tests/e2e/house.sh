@@ -23,10 +23,14 @@ in_pod() { # name, shell commands: what a pod of their own prints
     seen=$(kubectl logs -n "$space" "$1")
 }
 rolled_out() { kubectl rollout status -n "$space" deployment/web --timeout=40s >/dev/null || fail "rollout status"; }
-both_answer() { # 60 requests, each of two pods at least 15
-    local answers
-    answers=$(for _ in $(seq 60); do ip netns exec "$node_1" curl -s -m 3 "http://$1/"; done | sort | uniq -c)
-    [ "$(wc -l <<<"$answers")" = 2 ] && [ "$(awk '$1 >= 15' <<<"$answers" | wc -l)" = 2 ] || fail "$2: $answers"
+fair() { # what, answers: 60 of them, of two pods, each at least 15
+    local counts
+    counts=$(grep -v '^$' <<<"$2" | sort | uniq -c)
+    [ "$(wc -l <<<"$counts")" = 2 ] && [ "$(awk '$1 >= 15' <<<"$counts" | wc -l)" = 2 ] && [ "$(awk '{ n += $1 } END { print n }' <<<"$counts")" = 60 ] ||
+        fail "$1: $counts"
+}
+both_answer() { # address, what
+    fair "$2" "$(for _ in $(seq 60); do ip netns exec "$node_1" curl -s -m 3 "http://$1/"; done)"
 }
 
 services() {
@@ -39,6 +43,24 @@ services() {
     answers_there() { ip netns exec "$node_1" curl -s -m 2 "http://$address/" | grep -q "keelson demo 1"; }
     until_true 10 "the address answers" answers_there
     both_answer "$address" "60 requests to the ClusterIP"
+    in_pod asks 'for i in $(seq 60); do curl -s -m 3 http://web/; done'
+    fair "60 requests of a pod" "$seen"
+    expect "expose a node port" "service/door exposed" "$(kubectl expose -n "$space" deployment web --name=door --type=NodePort --port=80 --target-port=8080 2>&1)"
+    door=$(kubectl get node node-2 -o 'jsonpath={.status.addresses[0].address}'):$(kubectl get svc -n "$space" door -o 'jsonpath={.spec.ports[0].nodePort}')
+    outside_there() { curl -s -m 2 "http://$door/" | grep -q "keelson demo 1"; }
+    until_true 10 "the node's port answers from outside" outside_there
+    fair "60 requests to the node's port" "$(for _ in $(seq 60); do curl -s -m 3 "http://$door/"; done)"
+}
+
+replaced() { # a pod dies: the others get all requests, then its successor its part
+    local dead
+    dead=$(kubectl get pods -n "$space" -l app=web -o 'jsonpath={.items[0].metadata.name}')
+    kubectl delete pod -n "$space" "$dead" --wait=false >/dev/null || fail "delete pod"
+    gone() { ! kubectl get endpointslices -n "$space" -l kubernetes.io/service-name=web -o 'jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].targetRef.name}' | grep -q "$dead"; }
+    until_true 10 "no longer an endpoint" gone
+    until_true 20 "its successor is one" two_endpoints
+    both_answer "$address" "after a pod was replaced"
+    refuse "the dead pod" "$dead" "$(for _ in $(seq 20); do ip netns exec "$node_1" curl -s -m 3 "http://$address/"; done)"
 }
 
 says() { ip netns exec "$node_1" curl -s -m 3 "http://$address/" | grep -q "$1"; }
@@ -88,6 +110,22 @@ first_hour() {
     expect "label" "labeled" "$(kubectl label -n "$space" configmap c x=y 2>&1)"
     expect "annotate" "annotated" "$(kubectl annotate -n "$space" configmap c x=y 2>&1)"
     expect "patch" "patched" "$(kubectl patch -n "$space" configmap c -p '{"data":{"b":"1"}}' 2>&1)"
+    edited() { KUBE_EDITOR="sed -i -e s/revisionHistoryLimit:.10/revisionHistoryLimit:\\ 7/" kubectl edit -n "$space" deployment web; }
+    expect "edit" "deployment.apps/web edited" "$(edited 2>&1)"
+    expect "what was edited" "^7$" "$(kubectl get deployment -n "$space" web -o 'jsonpath={.spec.revisionHistoryLimit}')"
+    expect "edit of nothing" "Edit cancelled, no changes made" "$(edited 2>&1)"
+    kubectl get configmap -n "$space" c -o yaml | sed 's/^  a: .*/  a: "replaced"/' >"$work/c.yaml"
+    expect "replace" "configmap/c replaced" "$(kubectl replace -f "$work/c.yaml" 2>&1)"
+    expect "what was replaced" "replaced" "$(kubectl get configmap -n "$space" c -o 'jsonpath={.data.a}')"
+    expect "replace with an old version" "the object has been modified; please apply your changes to the latest version" "$(kubectl replace -f "$work/c.yaml" 2>&1)"
+    kubectl create configmap -n "$space" made --from-literal=k=v >/dev/null || fail "create configmap"
+    expect "create configmap" "^v$" "$(kubectl get configmap -n "$space" made -o 'jsonpath={.data.k}')"
+    kubectl create serviceaccount -n "$space" robot >/dev/null || fail "create serviceaccount"
+    expect "a token of it" "^eyJ" "$(kubectl create token -n "$space" robot 2>&1)"
+    expect "events" "ScalingReplicaSet +Deployment/web" "$(kubectl events -n "$space" 2>&1)"
+    expect "events of one object" "Started" "$(kubectl events -n "$space" --for "pod/before" 2>&1)"
+    expect "api-versions" "^rbac.authorization.k8s.io/v1$" "$(kubectl api-versions 2>&1)"
+    expect "can-i --list" "selfsubjectaccessreviews" "$(kubectl auth can-i --list -n "$space" 2>&1)"
     kubectl create secret generic -n "$space" s --from-literal=p=w >/dev/null || fail "create secret"
     expect "secret" "dw==" "$(kubectl get secret -n "$space" s -o yaml)"
     expect "describe" "ScalingReplicaSet" "$(kubectl describe deployment -n "$space" web)"
@@ -121,6 +159,7 @@ for kubectl_program in "${programs[@]}"; do
     step "$version: services"
     services
     names
+    replaced
     if [ "$kubectl_program" = "${programs[$((${#programs[@]} / 2))]}" ]; then
         step "the leader's master is killed"
         kill_the_leaders_master

@@ -13,8 +13,10 @@ kubectl() { "$kubectl_program" "$@"; }
 keelson() { local verb=$1; shift; "$bin/keelson" "$verb" "$@" --dir "$CLUSTER_DIR"; }
 rsctl() { "$bin/rsctl" "$@"; }
 
+helpers=() # processes of the story's own, ended with it
 cleanup() {
     local status=$?
+    [ "${#helpers[@]}" = 0 ] || kill "${helpers[@]}" 2>/dev/null
     if [ "$status" != 0 ] && [ -d "$CLUSTER_DIR/logs" ]; then
         echo "--- last log lines"
         for log in "$CLUSTER_DIR"/logs/*; do

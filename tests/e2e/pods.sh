@@ -36,6 +36,11 @@ kubectl run bad --image=keelson/demo:1 --restart=Never --command -- sh -c 'exit 
 until_true 20 "it has failed" phase_is bad Failed
 expect "exit code" "^9$" "$(kubectl get pod bad -o 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}')"
 
+step "last words"
+kubectl run words --image=keelson/demo:1 --restart=Never --command -- sh -c 'printf "it was \\303\\274 \\377" >/dev/termination-log; exit 4' >/dev/null
+until_true 20 "it has failed" phase_is words Failed
+expect "its message" "^it was ü \\?$" "$(kubectl get pod words -o 'jsonpath={.status.containerStatuses[0].state.terminated.message}')"
+
 step "a command that is not there"
 kubectl run wrong --image=keelson/demo:1 --command -- /no/such/program >/dev/null
 until_true 20 "it says so" status_is wrong RunContainerError

@@ -47,7 +47,7 @@ kubectl apply -f - >/dev/null <<SERVICES || fail "apply services"
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"type": "NodePort",
     "externalIPs": ["203.0.113.7"], "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}},
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "sticky"}, "spec": {"sessionAffinity": "ClientIP",
-    "ports": [{"name": "http", "port": 80}]}},
+    "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 2}}, "ports": [{"name": "http", "port": 80}]}},
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "near"}, "spec": {"type": "NodePort",
     "externalTrafficPolicy": "Local", "ports": [{"name": "http", "port": 80, "nodePort": 30081}]}},
   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "empty"}, "spec": {"ports": [{"name": "http", "port": 80}]}},
@@ -73,6 +73,30 @@ balanced "from a pod" "$seen"
 step "a client stays with its endpoint"
 from_pod loyal "$(asks "$sticky" 20)"
 [ "$(sort -u <<<"$seen" | grep -c 'keelson demo')" = 1 ] || fail "one endpoint wanted: $seen"
+
+step "it is remembered while it asks, forgotten after its time, and not moved because others come or go"
+remembered() { on_node nft list map ip kube-proxy affinity | grep "$sticky . tcp . 80"; } # no -q: it would break the pipe
+forgotten() { ! remembered; }
+first=$(on_node curl -s -m 3 "$sticky")
+for _ in $(seq 10); do
+    expect "still there" "^$first\$" "$(on_node curl -s -m 3 "$sticky")"
+    read -rt 0.35 <> <(:) || true
+done
+remembered || fail "the client is not in the map: $(on_node nft list map ip kube-proxy affinity)"
+for _ in $(seq 12); do
+    until_true 5 "forgotten" forgotten
+    other=$(on_node curl -s -m 3 "$sticky")
+    [ "$other" != "$first" ] && break
+done
+[ "$other" != "$first" ] || fail "twelve times new and always sent to $first"
+its() { for pod in "${pods[@]}"; do on_node curl -s -m 3 "${pod%@*}:8080" | grep -qxF "$1" && echo "$pod"; done; }
+slice sticky 8080 "$(its "$other")"
+alone() { [ "$(on_node nft list map ip kube-proxy sticky-slots | grep -c "$sticky . tcp . 80")" = 1 ]; }
+until_true 5 "the other endpoint is gone" alone
+expect "it stays" "^$other\$" "$(on_node curl -s -m 3 "$sticky")"
+slice sticky 8080 "$(its "$first")"
+moved() { [ "$(on_node curl -s -m 3 "$sticky")" = "$first" ]; }
+until_true 5 "its own endpoint is gone: it is sent to the other" moved
 
 step "no endpoints: refused at once"
 begin=$EPOCHREALTIME
@@ -103,6 +127,52 @@ expect "reverse" "name = $(tr . - <<<"${pods[0]%@*}").heads.$zone" "$seen"
 step "short names, by the pod's own resolver"
 from_pod short "curl -s -m 3 http://web; curl -s -m 3 http://heads.default:8080"
 [ "$(grep -c 'keelson demo' <<<"$seen")" = 2 ] || fail "short names from a pod: $seen"
+
+step "a UDP service"
+kubectl create -f - >/dev/null <<'UDP' || fail "create a UDP service"
+{"apiVersion": "v1", "kind": "List", "items": [
+ {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "udp", "labels": {"app": "udp"}}, "spec": {"containers": [
+  {"name": "dns", "image": "keelson/demo:1", "command": ["demo", "dns", "0.0.0.0:5353"],
+   "ports": [{"name": "questions", "containerPort": 5353, "protocol": "UDP"}]}]}},
+ {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "udp"}, "spec": {"selector": {"app": "udp"},
+  "ports": [{"port": 53, "protocol": "UDP", "targetPort": "questions"}]}}]}
+UDP
+until_true 20 "its pod runs" phase_is udp Running
+udp=$(kubectl get service udp -o 'jsonpath={.spec.clusterIP}')
+look_up() { on_node busybox nslookup -type=a "$@" 2>&1; }
+elsewhere() { look_up "$@" | grep 'Address: *192\.0\.2\.53'; }
+until_true 10 "it answers" elsewhere any.name "$udp"
+
+step "names of outside: the servers that are configured; dead ones cost seconds once, then nothing"
+took() { # what, most seconds: the last command's time
+    [ "$(awk "BEGIN{print ($EPOCHREALTIME - $begin < $2)}")" = 1 ] || fail "$1 took longer than $2 s"
+}
+restart_proxy() { # the servers it shall ask
+    local pid
+    pid=$(cut -d' ' -f1 "$CLUSTER_DIR/pids/node-1.netproxy")
+    kill -9 "$pid" || fail "kill netproxy"
+    has_ended() { ! kill -0 "$pid"; } # what still dies counts as running for keelson start
+    until_true 5 "it has ended" has_ended
+    KEELSON_DNS_UPSTREAM=$1 keelson start node-1 >/dev/null || fail "keelson start node-1"
+    until_true 10 "it is ready" curl -sf -m 1 "http://$network.101:10256/readyz"
+    expect "names of the cluster" "Address: *$address" "$(look_up "web.$zone" 10.96.0.10)"
+}
+node_2=${node_1%1}2
+ip netns exec "$node_2" "$PWD/build/images/demo" dns "$network.102:5353" &
+helpers+=($!)
+restart_proxy "$network.102:5353"
+until_true 5 "forwarded" elsewhere www.example.org 10.96.0.10
+kubectl create service externalname away --external-name=www.example.org >/dev/null || fail "create service externalname"
+until_true 5 "an alias that leads out" elsewhere "away.$zone" 10.96.0.10
+restart_proxy "$network.102:5399,$network.102:5398" # nobody is there
+begin=$EPOCHREALTIME
+expect "dead servers" "SERVFAIL" "$(look_up www.example.org 10.96.0.10)"
+took "a failure" 4.8 # busybox asks twice
+look_up www.example.org 10.96.0.10 >/dev/null
+look_up www.example.org 10.96.0.10 >/dev/null
+begin=$EPOCHREALTIME
+expect "servers known as dead" "SERVFAIL" "$(look_up www.example.org 10.96.0.10)"
+took "a failure that was foreseen" 1
 
 step "kubectl expose: a selector finds its pods, a rollout moves it to the new ones"
 kubectl expose deployment web --name=exposed --port=80 --target-port=8080 >/dev/null || fail "kubectl expose"

@@ -92,6 +92,9 @@ static void file_write(struct fake_file *f, const struct disk_job *job)
 static int carry_out(struct fake_disk *d, struct disk_job *job)
 {
     struct fake_file *f = file_get(d, job->name);
+    int status = job->prepare != NULL ? job->prepare(job) : 0;
+    if (status != 0)
+        return status;
     if (f == NULL && job->kind != DISK_CREATE)
         return err_set(&job->err, ERR_NOT_FOUND, "%s: no such file", job->name);
     if (job->kind == DISK_WRITE && d->writes_until_full > 0 && --d->writes_until_full == 0)

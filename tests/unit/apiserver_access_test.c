@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 struct fixture {
+    uint64_t patience_ms; /* how long a request is waited for, in simulated time */
     struct direct d;
     struct apiserver *api;
     struct jwt_key *key;
@@ -47,7 +48,7 @@ static void on_write(struct http_exchange *x, struct bytes *chunk)
 
 static void on_end(struct http_exchange *x, bool clean) { (void)x, (void)clean; }
 
-static const struct http_exchange_ops ops = {on_respond, on_begin, on_write, on_end};
+static const struct http_exchange_ops ops = {on_respond, on_begin, on_write, on_end, NULL};
 
 static struct jwt_key *key_make(void)
 {
@@ -66,6 +67,7 @@ static int setup(void **state)
     struct fixture *f = NEW(struct fixture);
     direct_init(&f->d);
     f->key = key_make();
+    f->patience_ms = 50;
     struct apiserver_options o = {.store = (struct store_client *)&f->d, .token_key = f->key};
     assert_ok(apiserver_new(&f->d.env, &o, &f->api, NULL));
     direct_run_ms(&f->d, 200);
@@ -109,7 +111,7 @@ static int ask(struct fixture *f, const char *method, const char *path, const ch
                                               .body = slice_str(body),
                                               .peer = token == NULL ? &admin : NULL}};
     api_handle(f->api, &f->x);
-    direct_run_ms(&f->d, 50);
+    direct_run_ms(&f->d, f->patience_ms);
     buf_release(&bearer);
     return f->status;
 }
@@ -172,6 +174,27 @@ static void test_base64(void **state)
     "\"ClusterRole\",\"name\":\"" role "\"},\"subjects\":[{\"kind\":\"ServiceAccount\",\"name\":\"x\",\"namespace\":"  \
     "\"default\"}]}"
 #define RBAC "/apis/rbac.authorization.k8s.io/v1"
+
+/* A pod waits for the account `default`, in vain here; with the account it gets its token and the default tolerations. */
+static void test_pod_waits_for_its_account(void **state)
+{
+    struct fixture *f = *state;
+    static const char pod[] = "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b:1\"}]}}";
+    f->patience_ms = 3000;
+    assert_int_equal(ask(f, "POST", DEFAULT "/pods", pod, NULL), 403);
+    char *text = answer_text(f, "message");
+    assert_string_equal(text, "pods \"p\" is forbidden: error looking up service account default/default: serviceaccount "
+                              "\"default\" not found");
+    mem_free(text);
+    f->patience_ms = 50;
+    assert_int_equal(ask(f, "POST", DEFAULT "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", NULL), 201);
+    assert_int_equal(ask(f, "POST", DEFAULT "/pods", pod, NULL), 201);
+    assert_non_null(strstr(f->answer.data, "\"serviceAccountToken\""));
+    assert_non_null(strstr(f->answer.data, "{\"key\":\"node.kubernetes.io/not-ready\",\"operator\":\"Exists\","
+                                           "\"effect\":\"NoExecute\",\"tolerationSeconds\":300}"));
+    assert_non_null(strstr(f->answer.data, "node.kubernetes.io/unreachable"));
+    assert_int_equal(ask(f, "POST", "/api/v1/namespaces/nowhere/pods", pod, NULL), 404);
+}
 
 /* 403, then 200 after a RoleBinding; nothing in other namespaces; 401 once the account is gone. */
 static void test_account_token(void **state)
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_jwt),
         cmocka_unit_test(test_base64),
         cmocka_unit_test_setup_teardown(test_account_token, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pod_waits_for_its_account, setup, teardown),
         cmocka_unit_test_setup_teardown(test_escalation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims_of_services, setup, teardown),
     };

@@ -179,6 +179,19 @@ static void deployment_waits_for_the_new_ones(void **state)
     plan_free(p);
 }
 
+/* The old set's status still counts the pod it is about to give up, and the new set is to grow in the same plan. */
+static void deployment_counts_what_it_adds_as_unavailable(void **state)
+{
+    struct fake_view *v = *state;
+    add_deployment(v, 3, "i:2", ""); /* 25 % of 3: a surge of 1, none unavailable */
+    add_sized_set(v, "web-1", "i:1", 2, 3, 1, 3);
+    add_sized_set(v, "web-2", "i:2", 1, 1, 2, 3);
+    struct plan *p = fake_view_reconcile(v, &controller_deployment, "ns/web");
+    assert_int_equal(scaled_to(p, "ns/web-2"), 2);
+    assert_int_equal(scaled_to(p, "ns/web-1"), -1);
+    plan_free(p);
+}
+
 static void deployment_that_is_paused_rolls_nothing(void **state)
 {
     struct fake_view *v = *state;
@@ -616,6 +629,7 @@ int main(void)
         CASE(deployment_scales),
         CASE(deployment_rolls_within_its_bounds),
         CASE(deployment_waits_for_the_new_ones),
+        CASE(deployment_counts_what_it_adds_as_unavailable),
         CASE(deployment_that_is_paused_rolls_nothing),
         CASE(deployment_gives_an_old_template_a_new_revision),
         CASE(deployment_resizes_in_proportion),

@@ -189,6 +189,23 @@ static void resolv_conf(void **state)
     assert_string_equal(found[1], "10.0.0.3:53");
 }
 
+static void upstream_flag(void **state)
+{
+    (void)state;
+    char found[DNS_UPSTREAMS_MAX][64];
+    size_t count = 9;
+    struct err err;
+    static const char *const wrong[] = {"x", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0.2:5a", "10.0.0.2:999999", "::1", "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", ","};
+    assert_ok(dns_upstreams_parse(SLICE(""), found, &count, &err));
+    assert_int_equal(count, 0);
+    assert_ok(dns_upstreams_parse(SLICE("10.0.0.2,10.0.0.3:5353"), found, &count, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(found[0], "10.0.0.2:53");
+    assert_string_equal(found[1], "10.0.0.3:5353");
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_int_equal(dns_upstreams_parse(slice_str(wrong[i]), found, &count, &err), ERR_BAD_REQUEST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +216,7 @@ int main(void)
         cmocka_unit_test(messages),
         cmocka_unit_test(damaged_messages),
         cmocka_unit_test(resolv_conf),
+        cmocka_unit_test(upstream_flag),
     };
     return RUN_TESTS(tests);
 }

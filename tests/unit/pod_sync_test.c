@@ -218,6 +218,98 @@ static void status_tells_it_all(void **state)
     close_pod(f);
 }
 
+#define SIDECAR "{\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"s\",\"image\":\"a:1\",\"restartPolicy\":\"Always\"}," \
+                "{\"name\":\"i\",\"image\":\"a:1\"}],\"containers\":[{\"name\":\"m\",\"image\":\"a:1\"}]}"
+
+static void sent(struct fixture *f, size_t index)
+{
+    struct pod_observed_container *c = &f->observed.containers[index];
+    c->term_sent = true;
+    c->stop_at_ms = c->term_at_ms = f->now_ms;
+}
+
+static void sidecar_goes_on_beside_the_others(void **state)
+{
+    (void)state;
+    struct fixture *f = open_pod("", SIDECAR);
+    f->observed.sandbox = POD_SANDBOX_READY;
+    run_through(f, 0);
+    expect(f, POD_WAIT, 0); /* the next one waits until it has started */
+    pod_observe_initialized(f->pod, &f->observed);
+    run_through(f, 1);
+    ended(f, 0, 0); /* a sidecar always comes back, also while another init container runs */
+    run_through(f, 0);
+    ended(f, 1, 0);
+    assert_true(pod_init_done(f->pod, &f->observed));
+    run_through(f, 2);
+    assert_string_equal(pod_phase(f->pod, &f->observed), "Running");
+    ended(f, 0, 3);
+    assert_true(pod_init_done(f->pod, &f->observed));
+    f->now_ms += POD_BACKOFF_MAX_MS;
+    run_through(f, 0);
+    ended(f, 2, 0); /* the work is done: the sidecar is ended gracefully, then the sandbox */
+    assert_string_equal(pod_phase(f->pod, &f->observed), "Succeeded");
+    struct pod_action a = next(f, false);
+    assert_int_equal(a.kind, POD_SIGNAL_CONTAINER);
+    assert_int_equal(a.signal, SIGTERM);
+    sent(f, 0);
+    expect(f, POD_WAIT, 0);
+    ended(f, 0, 0);
+    expect(f, POD_STOP_SANDBOX, 0);
+    pod_observe_sandbox(f->pod, &f->observed);
+    assert_false(pod_init_done(f->pod, &f->observed));
+    close_pod(f);
+}
+
+static void sidecar_stops_last(void **state)
+{
+    (void)state;
+    struct fixture *f = open_pod(",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":5", SIDECAR);
+    f->observed.sandbox = POD_SANDBOX_READY;
+    started(f, 0);
+    started(f, 2);
+    struct pod_action a = next(f, false);
+    assert_int_equal(a.kind, POD_SIGNAL_CONTAINER);
+    assert_int_equal(a.index, 2);
+    sent(f, 2);
+    expect(f, POD_WAIT, 0);
+    f->now_ms += 4000;
+    ended(f, 2, 0);
+    a = next(f, false);
+    assert_int_equal(a.kind, POD_SIGNAL_CONTAINER);
+    assert_int_equal(a.index, 0);
+    sent(f, 0);
+    a = next(f, false);
+    assert_int_equal(a.kind, POD_WAIT);
+    assert_int_equal(a.wait_ms, POD_SIDECAR_GRACE_MS); /* one second of the pod's is left: the least counts */
+    f->now_ms += POD_SIDECAR_GRACE_MS;
+    assert_int_equal(next(f, false).signal, SIGKILL);
+    close_pod(f);
+}
+
+static void readiness_gates(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    static const char *const statuses[] = {"False", "True"};
+    for (size_t i = 0; i < 2; i++) {
+        char *spec = mem_printf("{\"readinessGates\":[{\"conditionType\":\"x/y\"}],\"containers\":[{\"name\":\"a\",\"image\":\"a:1\"}]},"
+                                "\"status\":{\"conditions\":[{\"type\":\"x/y\",\"status\":\"%s\"}]}", statuses[i]);
+        struct fixture *f = open_pod("", spec);
+        f->observed.sandbox = POD_SANDBOX_READY;
+        run_through(f, 0);
+        struct pod_status_options o = {.pod = f->pod, .observed = &f->observed, .host_ip = "1.2.3.4", .now_ms = 1, .accepted_ms = 1};
+        struct json *conditions = json_get(pod_status_build(&o, d), "conditions");
+        assert_slice_equal(json_string_at(json_element(conditions, 2), "type"), "Ready");
+        assert_slice_equal(json_string_at(json_element(conditions, 2), "status"), statuses[i]);
+        assert_slice_equal(json_string_at(json_element(conditions, 3), "status"), "True");
+        assert_slice_equal(json_string_at(json_element(conditions, 5), "type"), "x/y");
+        close_pod(f);
+        mem_free(spec);
+    }
+    json_doc_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +320,9 @@ int main(void)
         cmocka_unit_test(lost_sandbox_is_made_anew),
         cmocka_unit_test(unsupported_is_said),
         cmocka_unit_test(status_tells_it_all),
+        cmocka_unit_test(sidecar_goes_on_beside_the_others),
+        cmocka_unit_test(sidecar_stops_last),
+        cmocka_unit_test(readiness_gates),
     };
     return RUN_TESTS(tests);
 }
