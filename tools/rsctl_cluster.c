@@ -266,8 +266,8 @@ static void print_members(struct rsctl *r, struct store_call *call)
         struct arena a = {0};
         const char *id = arena_printf(&a, "%016llx", (unsigned long long)m->id);
         /* Who was announced and not started yet has not said where clients reach it. */
-        const char *cells[] = {id, m->client_address.size > 0 ? "started" : "unstarted", arena_strdup(&a, m->name),
-                               arena_strdup(&a, m->peer_address), arena_strdup(&a, m->client_address), m->voter ? "false" : "true"};
+        const char *name = m->name.size > 0 ? arena_strdup(&a, m->name) : id;
+        const char *cells[] = {id, m->client_address.size > 0 ? "started" : "unstarted", name, arena_strdup(&a, m->peer_address), arena_strdup(&a, m->client_address), m->voter ? "false" : "true"};
         print_table_add(&t, cells);
         arena_clear(&a);
     }
