@@ -17,9 +17,9 @@ struct connection {
     struct buf in, out;     /* out: frames of this turn */
     struct list link;       /* in server->connections */
     struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
-    struct list reads, writes, watches;
+    struct list reads, writes, watches, member_calls;
     size_t call_count, watch_count;
-    uint64_t heard_ms;
+    uint64_t heard_ms, member_id; /* member_id 0: a client */
     bool open, welcomed, closing;
     bool awaited;           /* `out` holds more than events: an answer */
 };
@@ -82,6 +82,9 @@ struct server {
     struct list pumped;         /* reads answering in parts */
     struct list pumped_watches; /* watches catching up */
     struct list live;
+    struct list member_calls;   /* requests about the membership */
+    size_t member_call_count;
+    uint64_t next_link_id;      /* of requests passed on to the leader */
     struct list writes;
     struct map writes_by_key;
     size_t write_bytes;
@@ -128,6 +131,17 @@ void writes_propose(struct deferred *d);
 void writes_restored(struct server *s);
 void writes_release(struct server *s);
 void link_close(struct server *s);
+bool link_request(struct server *s, enum store_frame type, struct slice values); /* to the leader; false: not now */
+
+/* server_member.c */
+struct member_call;
+void serve_member(struct connection *c, uint64_t id, struct unpack *u);
+void members_encode(struct server *s, struct buf *out);
+void members_tick(struct server *s);
+void members_unsend(struct server *s); /* what was passed on may be lost */
+void member_link_result(struct server *s, struct unpack *u);
+struct member_call *member_call_of(struct list *conn_link);
+void member_forget(struct member_call *k);
 
 /* server_watch.c */
 void serve_watch(struct connection *c, struct unpack *u);

@@ -289,8 +289,11 @@ static void put_status(struct server *s, struct buf *out)
     struct driver_status d;
     struct mvcc *m = server_store(s);
     s->options.consensus.status(s->options.consensus.impl, &d);
+    const struct member *self =
+        configuration_member(s->options.consensus.configuration(s->options.consensus.impl, false), d.member_id);
     const uint64_t numbers[] = {d.member_id,   d.leader, d.term, d.commit_index, d.applied_index, d.last_index, d.snapshot_index,
-                                d.log_bytes, (uint64_t)mvcc_compact_revision(m), mvcc_bytes(m), (uint64_t)d.role};
+                                d.log_bytes, (uint64_t)mvcc_compact_revision(m), mvcc_bytes(m), (uint64_t)d.role,
+                                self == NULL || !self->voter};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         pack_uint(out, numbers[i]);
 }
@@ -302,16 +305,6 @@ static void put_hash(struct server *s, struct buf *out)
     pack_int(out, mvcc_compact_revision(m));
     pack_uint(out, apply_index(s->options.apply));
     pack_uint(out, apply_hash(s->options.apply));
-}
-
-static void put_members(struct server *s, struct buf *out)
-{
-    pack_uint(out, s->options.member_count);
-    for (size_t i = 0; i < s->options.member_count; i++) {
-        pack_uint(out, s->options.members[i].id);
-        pack_bytes(out, slice_str(s->options.members[i].peer_address));
-        pack_bytes(out, slice_str(s->options.members[i].client_address));
-    }
 }
 
 void serve_info(struct connection *c, enum store_frame type, uint64_t id)
@@ -326,6 +319,6 @@ void serve_info(struct connection *c, enum store_frame type, uint64_t id)
     else if (type == STORE_HASHKV)
         put_hash(s, b);
     else
-        put_members(s, b);
+        members_encode(s, b);
     conn_result(c, id, buf_slice(b));
 }
