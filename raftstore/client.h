@@ -104,8 +104,9 @@ void store_compact(struct store_client *c, struct store_call *call, int64_t revi
 /* Of the member that the client is connected to (`pinned`: of that one). */
 void store_status(struct store_client *c, struct store_call *call, unsigned timeout_ms);
 void store_hashkv(struct store_client *c, struct store_call *call, unsigned timeout_ms);
-void store_member_list(struct store_client *c, struct store_call *call, unsigned timeout_ms);
-/* The answer holds the members after it. Errors with etcd's texts (raftstore/member.h): ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID,
+/* `serializable`: as the member asked knows them, also when it sees no leader. */
+void store_member_list(struct store_client *c, struct store_call *call, bool serializable, unsigned timeout_ms);
+/* The answer holds the members after it; none when an earlier answer was lost and it was found to be done. Errors with etcd's texts (raftstore/member.h): ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID,
  * ERR_CONFLICT (not in sync, unhealthy cluster, too many), ERR_UNAVAILABLE (no leader in time: it may have happened). */
 void store_member_change(struct store_client *c, struct store_call *call, const struct store_member_request *m, unsigned timeout_ms);
 /* Leases, judged in cluster time: `ttl_s` 1 to 9 000 000 000; `id` 0 picks a random one. ERR_EXISTS, ERR_INVALID. */

@@ -269,9 +269,11 @@ void store_hashkv(struct store_client *c, struct store_call *call, unsigned time
     call_start(call_new(c, call, STORE_HASHKV), timeout_ms);
 }
 
-void store_member_list(struct store_client *c, struct store_call *call, unsigned timeout_ms)
+void store_member_list(struct store_client *c, struct store_call *call, bool serializable, unsigned timeout_ms)
 {
-    call_start(call_new(c, call, STORE_MEMBERS), timeout_ms);
+    struct client_call *k = call_new(c, call, STORE_MEMBERS);
+    pack_bool(&k->body, serializable);
+    call_start(k, timeout_ms);
 }
 
 static struct slice text_or_none(const char *text) { return slice_str(text == NULL ? "" : text); }
@@ -279,6 +281,7 @@ static struct slice text_or_none(const char *text) { return slice_str(text == NU
 void store_member_change(struct store_client *c, struct store_call *call, const struct store_member_request *m, unsigned timeout_ms)
 {
     struct client_call *k = call_new(c, call, STORE_MEMBER);
+    k->verb = (enum member_verb)m->verb;
     member_request_encode(&k->body, &(struct member_request){
         .verb = (enum member_verb)m->verb, .id = m->id, .replaces = m->replaces, .automatic = m->automatic, .force = m->force,
         .name = text_or_none(m->name), .peer_address = text_or_none(m->peer_address),
@@ -506,10 +509,24 @@ static void send_later(struct client_call *k)
     loop_timer_start(&k->client->env->loop, &k->again, CLIENT_RETRY_MS);
 }
 
+/* Asked again because the first answer was lost, perhaps with the member that was removed: it is as it was to be. */
+static bool changed_before(const struct client_call *k, int status)
+{
+    return k->type == STORE_MEMBER && k->attempts > 1 &&
+           ((k->verb == MEMBER_REMOVE && status == ERR_NOT_FOUND) || (k->verb == MEMBER_PROMOTE && status == ERR_INVALID));
+}
+
 static void call_failed(struct client_call *k, const struct store_result *head)
 {
     struct store_client *c = k->client;
     struct err why;
+    if (changed_before(k, head->status)) {
+        k->call->header = (struct kv_header){.member_id = c->member_id, .revision = head->revision};
+        memcpy(k->call->header.cluster_id, c->cluster_id, STORE_ID_BYTES);
+        k->call->members.count = 0;
+        call_done(k, 0, NULL);
+        return;
+    }
     err_set(&why, head->status, "%.*s", (int)MIN(head->message.size, (size_t)400), head->message.data);
     if (head->status == ERR_UNAVAILABLE || head->status == ERR_NOT_LEADER) {
         send_later(k); /* until the deadline; perhaps another member sees a leader */

@@ -169,6 +169,8 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
         serve_leases(c, id, u);
     else if (type == STORE_MEMBER)
         serve_member(c, id, u);
+    else if (type == STORE_MEMBERS)
+        serve_members(c, id, u);
     else
         serve_info(c, type, id);
 }

@@ -33,7 +33,8 @@ struct read {
     struct list queue;          /* in server->retries or server->pumped */
     uint64_t id, deadline_ms;
     struct watch *watch;        /* of a STORE_WATCH_ASK; NULL once the watch is gone */
-    bool is_ask, waiting;       /* waiting: the round is the driver's */
+    bool is_ask, is_members;    /* of an ask; of a list of the members */
+    bool waiting;               /* waiting: the round is the driver's */
     struct kv_range range;      /* borrowed from arena */
     struct arena arena;
     struct mvcc_hold hold;      /* while answering in parts */
@@ -117,6 +118,7 @@ void server_finish_close(struct server *s); /* calls closed once nothing is left
 void serve_range(struct connection *c, uint64_t id, struct unpack *u);
 void serve_info(struct connection *c, enum store_frame type, uint64_t id);
 void serve_ask(struct watch *w);
+void serve_members(struct connection *c, uint64_t id, struct unpack *u);
 void read_forget(struct read *r);     /* its connection goes */
 void reads_tick(struct server *s);
 bool reads_pump(struct server *s);    /* true when another turn is wanted */

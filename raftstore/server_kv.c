@@ -194,8 +194,22 @@ static void round_start(struct read *r)
     r->server->options.consensus.read_index(r->server->options.consensus.impl, &r->round);
 }
 
+static void members_answer(struct connection *c, uint64_t id)
+{
+    struct buf *b = &c->server->scratch;
+    buf_reset(b);
+    result_begin(b, mvcc_revision(server_store(c->server)), RESULT_MEMBERS);
+    members_encode(c->server, b);
+    conn_result(c, id, buf_slice(b));
+}
+
 static void read_proved(struct read *r)
 {
+    if (r->is_members) {
+        members_answer(r->conn, r->id);
+        read_free(r);
+        return;
+    }
     if (!r->is_ask) {
         read_answer(r);
         return;
@@ -282,6 +296,23 @@ void serve_ask(struct watch *w)
     round_start(r);
 }
 
+/* As the leader knows them, unless the client is content with what this member has heard. */
+void serve_members(struct connection *c, uint64_t id, struct unpack *u)
+{
+    bool serializable = unpack_bool(u);
+    if (u->bad) {
+        conn_error(c, id, ERR_INVALID, "malformed request for the members");
+        return;
+    }
+    if (serializable) {
+        members_answer(c, id);
+        return;
+    }
+    struct read *r = read_new(c, id);
+    r->is_members = true;
+    round_start(r);
+}
+
 /* --- about the member --- */
 
 static void put_status(struct server *s, struct buf *out)
@@ -313,12 +344,10 @@ void serve_info(struct connection *c, enum store_frame type, uint64_t id)
     struct buf *b = &s->scratch;
     buf_reset(b);
     result_begin(b, mvcc_revision(server_store(s)),
-                 type == STORE_STATUS ? RESULT_STATUS : type == STORE_HASHKV ? RESULT_HASHKV : RESULT_MEMBERS);
+                 type == STORE_STATUS ? RESULT_STATUS : RESULT_HASHKV);
     if (type == STORE_STATUS)
         put_status(s, b);
-    else if (type == STORE_HASHKV)
-        put_hash(s, b);
     else
-        members_encode(s, b);
+        put_hash(s, b);
     conn_result(c, id, buf_slice(b));
 }

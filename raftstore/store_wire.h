@@ -22,7 +22,7 @@ enum store_frame {
     STORE_WRITE = 4,       /* request id, command */
     STORE_STATUS = 5,      /* request id */
     STORE_HASHKV = 6,      /* request id */
-    STORE_MEMBERS = 7,     /* request id */
+    STORE_MEMBERS = 7,     /* request id, as this member knows them? */
     STORE_WATCH = 8,       /* watch id, span, start revision, prev_kv, progress ms */
     STORE_WATCH_STOP = 9,  /* watch id */
     STORE_WATCH_ASK = 10,  /* watch id: progress now */

@@ -99,7 +99,7 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"order", FLAG_TEXT, &f->order, "get: ASCEND or DESCEND", 0, NULL},
         {"sort-by", FLAG_TEXT, &f->sort_by, "get: KEY, VERSION, CREATE, MODIFY or VALUE", 0, NULL},
         {"rev", FLAG_INT, &f->rev, "get: as of this revision; watch: from it on", 0, NULL},
-        {"consistency", FLAG_TEXT, &f->consistency, "get: l (linearizable) or s (serializable)", 0, NULL},
+        {"consistency", FLAG_TEXT, &f->consistency, "get, member list: l (linearizable) or s (serializable)", 0, NULL},
         {"min-mod-rev", FLAG_INT, &f->min_mod, "get: least modification revision", 0, NULL},
         {"max-mod-rev", FLAG_INT, &f->max_mod, "get: greatest modification revision", 0, NULL},
         {"min-create-rev", FLAG_INT, &f->min_create, "get: least creation revision", 0, NULL},

@@ -348,7 +348,8 @@ static int run_list(struct rsctl *r)
 {
     struct rsctl_call call;
     rsctl_call_init(&call, r, print_members);
-    store_member_list(rsctl_client(r), &call.call, r->flags.timeout_ms);
+    bool serializable = r->flags.consistency != NULL && strcmp(r->flags.consistency, "s") == 0;
+    store_member_list(rsctl_client(r), &call.call, serializable, r->flags.timeout_ms);
     return rsctl_finish(&call);
 }
 

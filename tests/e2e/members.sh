@@ -48,11 +48,10 @@ join() { (member "$1" --join $endpoints "${@:2}") >>"$dir/m$1.log" 2>&1 & pids[$
 export RSCTL_ENDPOINTS=$endpoints RSCTL_CACERT=$dir/ca.crt RSCTL_CERT=$dir/client.crt RSCTL_KEY=$dir/client.key
 rs() { timeout 30 "$bin/rsctl" "$@"; }
 
-voters() { rs member list 2>/dev/null | grep -c ', false$'; }
-others() { rs member list 2>/dev/null | grep -c ', true$'; }
-settle() { # voters: waits until there are so many and no learner, of which all answer
+settle() { # voters: waits until there are so many and no learner
     for _ in $(seq 600); do
-        [ "$(voters)" = "$1" ] && [ "$(others)" = 0 ] && return
+        rs member list >"$dir/list" 2>/dev/null
+        [ "$(grep -c ', false$' "$dir/list")" = "$1" ] && ! grep -q ', true$' "$dir/list" && return
         pause
     done
     fail "not $1 voters within 30 s"
@@ -147,7 +146,7 @@ wait "${pids[$victim]}" 2>/dev/null
 rm -rf "$dir/m$victim"
 began=$(date +%s%N)
 join "$victim"
-for _ in $(seq 600); do [ "$(id_of "$victim")" != "$before" ] && [ "$(voters)" = 3 ] && [ "$(others)" = 0 ] && break; pause; done
+for _ in $(seq 600); do rs member list >"$dir/list" && ! grep -q "$before" "$dir/list" && break; pause; done
 [ "$(rs member list | grep -c "$before")" = 0 ] || fail "the wiped member's old id is there still"
 settle 3
 ok "a wiped member is back under another id after $((($(date +%s%N) - began) / 1000000)) ms"
@@ -164,7 +163,7 @@ for f in "$dir/m$victim"/log-*; do [ "$(grep -obUa KBAT "$f" | wc -l)" -ge 3 ] &
 byte=$(od -An -tu1 -j $((4096 + 60)) -N 1 "$log" | tr -d ' ')
 printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$log" bs=1 seek=$((4096 + 60)) conv=notrunc status=none
 if [ "$victim" = 1 ]; then found 1; else join "$victim"; fi
-for _ in $(seq 600); do [ "$(id_of "$victim")" != "$before" ] && [ "$(voters)" = 3 ] && [ "$(others)" = 0 ] && break; pause; done
+for _ in $(seq 600); do rs member list >"$dir/list" && ! grep -q "$before" "$dir/list" && break; pause; done
 [ "$(rs member list | grep -c "$before")" = 0 ] || fail "the damaged member's old id is there still"
 ls "$dir/m$victim"/damaged-1-log-* >/dev/null || fail "the damaged log was not set aside"
 grep -q "the log is damaged: this member sets it aside" "$dir/m$victim.log" || fail "it does not say so"
