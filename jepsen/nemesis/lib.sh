@@ -195,6 +195,11 @@ member_start() { # member
 preload_add() { # member, library: from its next start on
     grep -qxF "$2" "$state/preload.$1" 2>/dev/null || echo "$2" >>"$state/preload.$1"
 }
+undo_preload() { # member, library; a process keeps it: it does nothing without a control file
+    [ -e "$state/preload.$1" ] || return 0
+    grep -vxF "$2" "$state/preload.$1" >"$state/preload.$1.new"
+    mv "$state/preload.$1.new" "$state/preload.$1"
+}
 preloaded() { # member, library: does its process have it?
     local pid
     pid=$(pid_of "$1") && on "$1" grep -qF "$2" "/proc/$pid/maps"
@@ -258,8 +263,9 @@ number() { # option, default, least, most → its value
 # --- the way back ---
 
 undo() { # function, arguments…: remember it before doing what it undoes
-    printf '%q ' "$@" >>"$state/$fault.undo"
-    echo >>"$state/$fault.undo"
+    local line
+    line=$(printf '%q ' "$@")
+    grep -qxF -- "$line" "$state/$fault.undo" 2>/dev/null || printf '%s\n' "$line" >>"$state/$fault.undo"
 }
 undo_all() { # quietly; what failed stays in the list
     local list line i failed=0
@@ -326,6 +332,8 @@ apart() { # each member must have its own address and network, or rules cannot t
         inside "$name" nft list tables >/dev/null 2>&1 || cannot "nft does not run on $name (is it installed, are you root?)"
     done
 }
+# Does the fault that is to begin build on the one that is active ($1)? Then that is not undone first. A script may say otherwise.
+continues() { false; }
 undo_run() { # member: it runs, and goes on if it was stopped
     signal "$1" CONT
     pid_of "$1" >/dev/null || member_start "$1" || return 1
@@ -366,8 +374,12 @@ main() {
         words=$variant
         for was in $(printf '%s\n' "${!option[@]}" | sort); do words+=" --$was ${option[$was]}"; done
         was=$(cat "$state/$fault.active" 2>/dev/null)
-        [ "$was" != "active $words" ] || { echo "$fault: $words is active already"; return; }
-        undo_all || die 1 "the earlier $was could not be undone: run jepsen/nemesis/heal"
+        if continues "$was"; then
+            words=${was#* }
+        else
+            [ "$was" != "active $words" ] || { echo "$fault: $words is active already"; return; }
+            undo_all || die 1 "the earlier $was could not be undone: run jepsen/nemesis/heal"
+        fi
         echo "starting $words" >"$state/$fault.active"
         trap 'code=$?; trap - EXIT; [ $code = 0 ] || undo_all; exit $code' EXIT # half a fault is none
         fault_start
