@@ -214,6 +214,10 @@ await_ready() { # member, seconds
         pause 0.1
     done
 }
+await_all() { # seconds: all are ready; else $slow is one that is not
+    local deadline=$((SECONDS + $1))
+    for slow in "${members[@]}"; do await_ready "$slow" $((deadline - SECONDS)) || return 1; done
+}
 
 # --- choosing members ---
 
@@ -336,8 +340,7 @@ apart() { # each member must have its own address and network, or rules cannot t
 continues() { false; }
 undo_run() { # member: it runs, and goes on if it was stopped
     signal "$1" CONT
-    pid_of "$1" >/dev/null || member_start "$1" || return 1
-    await_ready "$1" 30 || echo "$fault: $1 runs but is not ready after 30 s (others may be missing)" >&2
+    pid_of "$1" >/dev/null || member_start "$1"
 }
 
 main() {
@@ -367,6 +370,7 @@ main() {
             return
         fi
         undo_all || die 1 "not everything could be undone: try again"
+        await_all 30 || echo "$fault: $slow is not ready after 30 s (another fault?)" >&2
         say "healed: ${was#* }"
         ;;
     start)
