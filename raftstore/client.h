@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/mem.h"
 #include "raftstore/kv.h"
+#include "raftstore/store_errors.h"
 
 struct store_client;
 struct tls;

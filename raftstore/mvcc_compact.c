@@ -7,6 +7,7 @@
 #include "common/base.h"
 
 #include "raftstore/mvcc_internal.h"
+#include "raftstore/store_errors.h"
 
 void history_push(struct history *h, struct history_item item)
 {
@@ -68,10 +69,10 @@ static void history_pop(struct history *h)
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr)
 {
     if (revision > m->revision)
-        return err_set(reterr, ERR_FUTURE_REVISION, "revision %lld is in the future: the newest one is %lld",
+        return store_err(reterr, STORE_FUTURE_REVISION, "%lld was asked for, and the newest is %lld",
                        (long long)revision, (long long)m->revision);
     if (revision <= m->compact_revision)
-        return err_set(reterr, ERR_COMPACTED, "revision %lld has been compacted: the oldest readable one is %lld",
+        return store_err(reterr, STORE_COMPACTED, "%lld was asked for, and the oldest readable is %lld",
                        (long long)revision, (long long)m->compact_revision);
     m->compact_revision = revision;
     return 0;

@@ -37,6 +37,8 @@ struct mvcc {
     struct mvcc_hold *holds[MVCC_HOLDS_MAX];
     size_t hold_count;
     struct restore *restore; /* while pieces come in */
+    bool (*lease_known)(void *arg, int64_t lease); /* NULL: all are */
+    void *lease_arg;
 };
 
 /* mvcc_version.c */

@@ -110,6 +110,13 @@ void conn_error(struct connection *c, uint64_t id, int status, const char *messa
     buf_release(&result);
 }
 
+void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail)
+{
+    struct err why;
+    int status = store_err(&why, cause, "%s", detail);
+    conn_error(c, id, status, why.message);
+}
+
 void conn_refuse(struct connection *c, int status, const char *message)
 {
     if (c->closing)
@@ -134,7 +141,7 @@ static void serve_hello(struct connection *c, struct unpack *u)
         return;
     }
     if (cluster.size != 0 && memcmp(cluster.data, s->options.cluster_id, STORE_ID_BYTES) != 0) {
-        conn_refuse(c, ERR_IDENTITY, "this member belongs to another cluster: check the endpoints");
+        conn_refuse(c, ERR_IDENTITY, "etcdserver: cluster ID mismatch: this member belongs to another cluster; check the endpoints");
         return;
     }
     size_t mark = conn_frame(c, STORE_WELCOME);
@@ -160,7 +167,7 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
     if (u->bad)
         conn_refuse(c, ERR_INVALID, "malformed request");
     else if (c->call_count >= CONNECTION_CALLS_MAX)
-        conn_error(c, id, ERR_BUSY, "too many requests under way on this connection");
+        conn_store_error(c, id, STORE_TOO_MANY_REQUESTS, "too many under way on this connection");
     else if (type == STORE_RANGE)
         serve_range(c, id, u);
     else if (type == STORE_WRITE)

@@ -7,6 +7,7 @@
 #include "common/map.h"
 #include "common/wire/frame.h"
 #include "raftstore/server.h"
+#include "raftstore/store_errors.h"
 #include "raftstore/store_limits.h"
 
 #define SERVER_TICK_MS 100
@@ -105,6 +106,8 @@ struct mvcc *server_store(struct server *s);
 size_t conn_frame(struct connection *c, enum store_frame type); /* begins one in c->out; conn_frame_end ends it */
 void conn_frame_end(struct connection *c, size_t mark);
 void conn_error(struct connection *c, uint64_t id, int status, const char *message);
+/* With etcd's text before `detail`. */
+void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail);
 void conn_result(struct connection *c, uint64_t id, struct slice result);
 bool conn_full(const struct connection *c); /* enough unsent: parts and catching up wait for the drain */
 void conn_refuse(struct connection *c, int status, const char *message);

@@ -287,7 +287,7 @@ static struct write *write_new(struct server *s, const struct store_command *com
 static int admit(struct server *s, const struct store_command *c, struct err *reterr)
 {
     if (s->writes_by_key.size >= WRITES_MAX || s->write_bytes + c->body.size > WRITES_BYTES_MAX)
-        return err_set(reterr, ERR_BUSY, "too many writes are waiting on this member");
+        return store_err(reterr, STORE_TOO_MANY_REQUESTS, "too many writes are waiting on this member");
     int status = apply_check(c, &s->arena, reterr);
     arena_clear(&s->arena);
     return status;
@@ -353,7 +353,7 @@ void writes_tick(struct server *s)
         struct write *w = container_of(node, struct write, link);
         if (w->deadline_ms < now) {
             if (w->conn != NULL)
-                conn_error(w->conn, w->id, ERR_UNAVAILABLE, "no leader took the write in time; it may still happen");
+                conn_store_error(w->conn, w->id, STORE_TIMED_OUT, "no leader took the write in time; it may still happen");
             write_drop(s, w);
         } else if (w->sent_ms == 0 || w->sent_ms + WRITE_RETRY_MS < now) {
             write_send(s, w);
