@@ -60,8 +60,9 @@ struct watch {
     uint64_t id, progress_ms, quiet_since_ms;
     struct kv_span span;       /* behind the struct */
     int64_t next;              /* first revision not sent yet */
-    bool prev_kv, live;
-    unsigned asks;             /* answers owed once it is live */
+    bool prev_kv, no_put, no_delete;
+    bool live, joined;         /* joined: live, begun, and told so; a live one that begins in the future is not yet */
+    unsigned asks;             /* answers owed once it has joined */
 };
 
 /* The connection to the leader that carries forwarded writes. */

@@ -23,7 +23,7 @@ enum store_frame {
     STORE_STATUS = 5,      /* request id */
     STORE_HASHKV = 6,      /* request id */
     STORE_MEMBERS = 7,     /* request id */
-    STORE_WATCH = 8,       /* watch id, span, start revision, prev_kv, progress ms */
+    STORE_WATCH = 8,       /* watch id, span, start revision, prev_kv, progress ms, filters (WATCH_NO_*) */
     STORE_WATCH_STOP = 9,  /* watch id */
     STORE_WATCH_ASK = 10,  /* watch id: progress now */
     STORE_FORWARD = 11,    /* command, from another member */
@@ -39,6 +39,9 @@ enum store_frame {
     STORE_REFUSED = 71,    /* status, message: of the connection; it is closed */
     STORE_BOUNCED = 72,    /* client id, sequence, status: a forwarded write was not taken */
 };
+
+/* Filters of a watch: events it does not want. */
+enum { WATCH_NO_PUT = 1, WATCH_NO_DELETE = 2, WATCH_FILTERS_END = 4 };
 
 /* What a command asks for. Numbers stand in the log: never reused. */
 enum store_command_kind {

@@ -61,6 +61,13 @@ static void on_entry(void *arg, uint64_t index)
         server_entry(node->server, index);
 }
 
+static void on_restored(void *arg)
+{
+    struct node *node = arg;
+    if (node->server != NULL)
+        server_restored(node->server);
+}
+
 static void apply_up(struct node *node)
 {
     struct cluster *k = node->cluster;
@@ -155,7 +162,8 @@ static int setup(void **state)
     for (int i = 0; i < NODES; i++) {
         struct node *node = &k->nodes[i];
         node->cluster = k;
-        node->apply = apply_new(&(struct apply_options){.on_events = on_events, .on_result = on_result, .on_entry = on_entry, .arg = node});
+        node->apply = apply_new(&(struct apply_options){.on_events = on_events, .on_result = on_result, .on_entry = on_entry,
+                                                            .on_restored = on_restored, .arg = node});
         node->machine = apply_machine(node->apply);
         start_node(k, i);
     }
@@ -534,6 +542,89 @@ static void executed_once(void **state)
     close_client(k, c);
 }
 
+static void del(struct cluster *k, struct store_client *c, const char *key)
+{
+    struct kv_op op = {.kind = KV_OP_DELETE, .delete = {.span = {.key = slice_str(key)}}};
+    struct call call = {.call = {.done = finish_txn}};
+    store_txn(c, &call.call, &(struct kv_txn){.success = &op, .success_count = 1}, 0);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, 0);
+}
+
+/* Filters leave kinds of events out, live and of the past; every watch gets its own. */
+static void watch_filters(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 1, 1);
+    struct seen seen[4] = {0};
+    int64_t first = mvcc_revision(apply_mvcc(k->nodes[1].apply)) + 1;
+    for (int i = 0; i < 4; i++) {
+        if (i == 2) {
+            put(k, c, "w", "1");
+            del(k, c, "w");
+        }
+        seen[i].watch = (struct store_watch){.on_events = saw_events, .on_progress = saw_progress, .on_closed = saw_close};
+        store_watch_start(c, &seen[i].watch, &(struct store_watch_options){
+            .span = {.key = SLICE("w")}, .start_revision = i < 2 ? 0 : first, .no_put = i % 2 == 0, .no_delete = i % 2 == 1});
+        wait_for(k, is_set, &seen[i].synced);
+    }
+    put(k, c, "w", "2");
+    for (int i = 0; i < 4; i++) {
+        seen[i].synced = 1;
+        store_watch_progress(c, &seen[i].watch);
+        wait_for(k, progressed, &seen[i]);
+        assert_int_equal(seen[i].events, i % 2 == 0 ? 1 : 2);
+    }
+    close_client(k, c);
+}
+
+static void restore_from(struct cluster *k, int from, int to)
+{
+    struct node *source = &k->nodes[from], *target = &k->nodes[to];
+    void *pin = source->machine.ops->pin(source->machine.impl);
+    void *restore = target->machine.ops->restore_begin(target->machine.impl);
+    bool last = false;
+    while (!last) {
+        struct buf piece = {0};
+        assert_ok(source->machine.ops->read(pin, &piece, &last, NULL));
+        assert_ok(target->machine.ops->restore_piece(restore, buf_slice(&piece), NULL));
+        buf_release(&piece);
+    }
+    source->machine.ops->unpin(source->machine.impl, pin);
+    assert_ok(target->machine.ops->restore_end(target->machine.impl, restore, true, NULL));
+}
+
+/* A watch that begins in the future hears nothing, no progress either, before its time; not after a snapshot either. */
+static void watch_of_the_future(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 2, 1);
+    struct seen future, now;
+    int64_t newest = put(k, c, "w", "0");
+    watch(c, &future, "w", "", newest + 4);
+    store_watch_progress(c, &future.watch);
+    watch(c, &now, "w", "", newest + 1);
+    wait_for(k, is_set, &now.synced);
+    put(k, c, "w", "1");
+    assert_int_equal(future.synced + future.events, 0);
+    restore_from(k, 0, 2);
+    now.synced = 0;
+    wait_for(k, is_set, &now.synced); /* joined anew */
+    put(k, c, "w", "2");
+    assert_int_equal(future.synced + future.events, 0);
+    put(k, c, "w", "3"); /* everything before its beginning has happened: it joins, and the answer owed follows */
+    wait_for(k, progressed, &future);
+    assert_true(future.events == 0 && future.progress == newest + 3);
+    put(k, c, "w", "4");
+    wait_for(k, is_set, &future.events);
+    assert_true(future.last == newest + 4 && future.events == 1);
+    store_watch_progress(c, &now.watch);
+    now.synced = 1;
+    wait_for(k, progressed, &now);
+    assert_int_equal(now.events, 4);
+    close_client(k, c);
+}
+
 /* Writes and watches go on over lost members and a time without a leader. */
 static void failover(void **state)
 {
@@ -656,6 +747,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
         STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),
+        STORY(watch_filters), STORY(watch_of_the_future),
     };
     return RUN_TESTS(tests);
 }
