@@ -21,6 +21,7 @@ static void request_release(struct deferred *d)
     list_free(r->list);
     watch_free(r->watch);
     log_free(r->log);
+    connection_free(r->connection);
     failure_release(&r->failure);
     strict_release(&r->strict);
     json_doc_free(r->doc);
@@ -219,6 +220,17 @@ void request_end_stream(struct api_request *r, bool clean)
     r->x = NULL;
     http_end(x, clean);
     settle(r);
+}
+
+int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t)
+{
+    int rv = http_upgrade(r->x, headers, n, t);
+    if (rv < 0)
+        return rv;
+    observe(r, 101);
+    r->x = NULL;
+    settle(r);
+    return 0;
 }
 
 bool request_query(const struct api_request *r, const char *name, struct buf *out)
@@ -449,6 +461,8 @@ static void resource_request(struct api_request *r)
         strcmp(route->verb, "get") == 0 || strcmp(route->verb, "list") == 0 || strcmp(route->verb, "watch") == 0;
     if (route->sub != NULL && strcmp(route->sub->name, "log") == 0)
         log_begin(r);
+    else if (route->sub != NULL && route->sub->connects)
+        connect_begin(r);
     else if (route->sub != NULL && strcmp(route->sub->name, "token") == 0)
         token_begin(r);
     else if (!reads && (route->kind->never_stored && route->kind != &kind_binding))
@@ -468,8 +482,8 @@ static int negotiate(struct api_request *r)
     const struct http_request *q = &r->x->request;
     struct buf include = {0};
     (void)request_query(r, "includeObject", &include); /* absent is empty */
-    /* Logs are text whatever the client would like. */
-    bool any = r->route.sub != NULL && strcmp(r->route.sub->name, "log") == 0;
+    /* Logs are text whatever the client would like, and a connection is no document. */
+    bool any = r->route.sub != NULL && (r->route.sub->connects || strcmp(r->route.sub->name, "log") == 0);
     int code = any || !r->route.is_resource ? 0
                                             : accept_parse(http_header_get(q->headers, q->header_count, "Accept"),
                                                            buf_slice(&include), &r->accept, &r->failure);

@@ -76,6 +76,7 @@ struct subresource {
     const char *name;                   /* "status", "scale", "binding", "log" */
     const char *group, *version, *kind; /* of its body: autoscaling/v1 Scale */
     const char *verbs;                  /* "get,patch,update" */
+    bool connects;                      /* its requests are connected to the pod's node; it has no body (connect.c) */
 };
 
 /* A field that field selectors may name. */

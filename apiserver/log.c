@@ -1,19 +1,18 @@
 /* pods/log: spliced from the node agent's /containerLogs, byte by byte, after the pod was looked at. */
 #include "common/base.h"
 
+#include "apiserver/pod_target.h"
 #include "apiserver/request.h"
 #include "common/mem.h"
 
 #include <stdio.h>
-
-#define KUBELET_PORT 10250
 
 struct log_stream {
     struct http_call call;
     struct api_request *request; /* NULL once it is over; then only the call's end is awaited */
     struct apiserver *api;
     struct buf url, error;
-    char container[256];
+    char container[POD_TARGET_NAME_MAX];
     bool begun, running, canceled;
     struct deferred over;
     struct list link;
@@ -112,57 +111,6 @@ static void on_done(struct http_call *c, int status, const struct err *why)
         request_answer(r, 200, "text/plain", SLICE(""));
 }
 
-static const struct json *named(const struct json *list, struct slice name)
-{
-    struct json_iterator i = json_iterate(list);
-    while (json_next(&i)) {
-        if (slice_equal(json_string_at(i.value, "name"), name))
-            return i.value;
-    }
-    return NULL;
-}
-
-static void names_of(const struct json *list, struct buf *out)
-{
-    struct json_iterator i = json_iterate(list);
-    while (json_next(&i))
-        buf_printf(out, "%s%.*s", i.position == 1 ? "" : " ", SLICE_ARGS(json_string_at(i.value, "name")));
-}
-
-/* The container asked for, or the only one. */
-static int pick_container(struct api_request *r, const struct json *pod, struct log_stream *l)
-{
-    static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
-    struct buf asked = {0}, all = {0};
-    const struct json *containers = json_at(pod, "spec.containers");
-    struct slice given =
-        json_string(json_get(json_at(pod, "metadata.annotations"), "kubectl.kubernetes.io/default-container"));
-    struct slice name = {NULL, 0};
-    int code = 0;
-    if (request_query(r, "container", &asked) && asked.size > 0)
-        name = buf_slice(&asked);
-    else if (json_size(containers) == 1)
-        name = json_string_at(json_element(containers, 0), "name");
-    else
-        name = given;
-    bool found = false;
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        found |= name.size > 0 && named(json_get(json_get(pod, "spec"), lists[i]), name) != NULL;
-    names_of(containers, &all);
-    if (name.size == 0)
-        code = failure_set(&r->failure, ERR_BAD_REQUEST,
-                           "a container name must be specified for pod %.*s, choose one of: [%s]",
-                           SLICE_ARGS(r->route.name), all.data);
-    else if (!found)
-        code = failure_set(&r->failure, ERR_BAD_REQUEST, "container %.*s is not valid for pod %.*s", SLICE_ARGS(name),
-                           SLICE_ARGS(r->route.name));
-    else
-        (void)snprintf(l->container, sizeof l->container, "%.*s", SLICE_ARGS(name)); /* names are at most 63 long */
-    buf_release(&asked);
-    buf_release(&all);
-    return code;
-}
-
 /* A container that has not started has no log yet. */
 static int check_started(struct api_request *r, const struct json *pod, const struct log_stream *l)
 {
@@ -170,41 +118,19 @@ static int check_started(struct api_request *r, const struct json *pod, const st
     struct slice reason = {NULL, 0};
     bool known = false;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        const struct json *status = named(json_get(json_get(pod, "status"), lists[i]), slice_str(l->container));
+        const struct json *status = pod_target_named(json_get(json_get(pod, "status"), lists[i]), slice_str(l->container));
         if (status == NULL)
             continue;
         known = json_at(status, "state.waiting") == NULL || json_at(status, "lastState.terminated") != NULL;
         reason = json_string_at(status, "state.waiting.reason");
     }
-    if (json_string_at(pod, "spec.nodeName").size == 0)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "pod %.*s does not have a host assigned",
-                           SLICE_ARGS(r->route.name));
+    if (pod_target_assigned(r, pod) != 0)
+        return r->failure.code;
     if (known)
         return 0;
     return failure_set(&r->failure, ERR_BAD_REQUEST, "container \"%s\" in pod \"%.*s\" is waiting to start: %.*s",
                        l->container, SLICE_ARGS(r->route.name), reason.size > 0 ? (int)reason.size : 17,
                        reason.size > 0 ? reason.data : "ContainerCreating");
-}
-
-static int node_address(struct api_request *r, const struct json *pod, char *address, size_t size, int *ret_port)
-{
-    struct slice name = json_string_at(pod, "spec.nodeName");
-    struct cached *node = watch_cache_get(r->api->caches[kinds_index(&kind_node)], name);
-    struct json *tree = NULL;
-    if (node == NULL || json_parse(r->doc, bytes_slice(node->json), &tree, NULL) != 0)
-        return failure_set(&r->failure, ERR_INTERNAL, "node \"%.*s\" of pod \"%.*s\" is not known", SLICE_ARGS(name),
-                           SLICE_ARGS(r->route.name));
-    struct json_iterator i = json_iterate(json_at(tree, "status.addresses"));
-    *ret_port = (int)json_int_at(tree, "status.daemonEndpoints.kubeletEndpoint.Port", KUBELET_PORT);
-    while (json_next(&i)) {
-        struct slice ip = json_string_at(i.value, "address");
-        if (!slice_is(json_string_at(i.value, "type"), "InternalIP") || ip.size >= size)
-            continue;
-        memcpy(address, ip.data, ip.size);
-        address[ip.size] = '\0';
-        return 0;
-    }
-    return failure_set(&r->failure, ERR_INTERNAL, "node \"%.*s\" has no InternalIP address", SLICE_ARGS(name));
 }
 
 static void copy_query(struct api_request *r, struct buf *url)
@@ -223,13 +149,11 @@ static void copy_query(struct api_request *r, struct buf *url)
     buf_release(&value);
 }
 
-static void start(struct api_request *r, const char *address, int port)
+static void start(struct api_request *r, const char *address)
 {
     struct log_stream *l = r->log;
-    bool ipv6 = strchr(address, ':') != NULL;
-    buf_printf(&l->url, "%s://%s%s%s:%d/containerLogs/%.*s/%.*s/%s", r->api->kubelet_tls == NULL ? "http" : "https",
-               ipv6 ? "[" : "", address, ipv6 ? "]" : "", port, SLICE_ARGS(r->route.namespace),
-               SLICE_ARGS(r->route.name), l->container);
+    buf_printf(&l->url, "%s://%s/containerLogs/%.*s/%.*s/%s", r->api->kubelet_tls == NULL ? "http" : "https", address,
+               SLICE_ARGS(r->route.namespace), SLICE_ARGS(r->route.name), l->container);
     copy_query(r, &l->url);
     l->call.method = "GET";
     l->call.url = l->url.data;
@@ -245,8 +169,7 @@ static void pod_done(struct api_request *r, struct store_call *call, int status,
 {
     struct json *pod = NULL;
     struct err bad;
-    char address[64];
-    int port = 0;
+    char address[POD_TARGET_ADDRESS_MAX];
     if (status != 0) {
         request_fail_store(r, status, why);
     } else if (call->range.kv_count == 0) {
@@ -255,11 +178,11 @@ static void pod_done(struct api_request *r, struct store_call *call, int status,
     } else if (json_parse(r->doc, call->range.kvs[0].value, &pod, &bad) != 0) {
         failure_from(&r->failure, &bad);
         request_fail(r);
-    } else if (pick_container(r, pod, r->log) != 0 || check_started(r, pod, r->log) != 0 ||
-               node_address(r, pod, address, sizeof address, &port) != 0) {
+    } else if (pod_target_container(r, pod, r->log->container) != 0 || check_started(r, pod, r->log) != 0 ||
+               pod_target_node(r, pod, address) != 0) {
         request_fail(r);
     } else {
-        start(r, address, port);
+        start(r, address);
     }
 }
 

@@ -62,6 +62,7 @@ struct write;
 struct list_stream;
 struct watch_stream;
 struct log_stream;
+struct connection;
 
 struct api_request {
     struct apiserver *api;
@@ -89,6 +90,7 @@ struct api_request {
     struct list_stream *list;
     struct watch_stream *watch;
     struct log_stream *log;
+    struct connection *connection;
 };
 
 struct watch_cache *request_cache(const struct api_request *r);
@@ -107,6 +109,8 @@ void request_answer_object(struct api_request *r, int status, const struct kind 
                            int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);
 void request_end_stream(struct api_request *r, bool clean);
+/* As http_upgrade: with 0 the request is over, and the connection is the tunnel's. */
+int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t);
 
 /* Value of a query parameter, copied into `out` (terminated); false when absent. */
 bool request_query(const struct api_request *r, const char *name, struct buf *out);
@@ -133,12 +137,14 @@ int list_options_invalid(struct api_request *r, const char *field, const char *d
 void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);
+void connect_begin(struct api_request *r);    /* connect.c: exec, attach */
 void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
 void list_free(struct list_stream *l);
 void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
 void log_free(struct log_stream *l);
+void connection_free(struct connection *c);
 
 struct slice request_content_type(const struct api_request *r); /* without parameters; empty when there is none */
 /* body.c: the body by its content type, as a tree in r->doc; the failure is set. The first only reads it, `t` for protobuf

@@ -71,3 +71,40 @@ bool http_query_get(struct slice query, const char *name, struct buf *scratch, s
     }
     return false;
 }
+
+static struct slice trimmed(struct slice s)
+{
+    while (s.size > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+        s = slice_from(s, 1);
+    while (s.size > 0 && (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t'))
+        s.size--;
+    return s;
+}
+
+bool http_token_listed(struct slice list, const char *token)
+{
+    size_t size = strlen(token);
+    while (list.data != NULL) {
+        struct slice one = trimmed(slice_cut(&list, ','));
+        if (one.size == size && strncasecmp(one.data, token, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct slice http_upgrade_wanted(const struct http_request *r)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (r->headers[i].name.size == strlen("Connection") &&
+            strncasecmp(r->headers[i].name.data, "Connection", strlen("Connection")) == 0 &&
+            http_token_listed(r->headers[i].value, "upgrade"))
+            return trimmed(http_header_get(r->headers, r->header_count, "Upgrade"));
+    return (struct slice){0};
+}
+
+int http_upgrade(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *t)
+{
+    if (x->ops->upgrade == NULL || http_upgrade_wanted(&x->request).size == 0)
+        return ERR_BAD_REQUEST;
+    return x->ops->upgrade(x, headers, n, t);
+}

@@ -32,9 +32,40 @@ bool http_query_get(struct slice query, const char *name, struct buf *scratch, s
 int http_percent_decode(struct slice s, bool plus_is_space, struct buf *out);
 void http_percent_encode(struct slice s, struct buf *out); /* everything but unreserved characters, RFC 3986 section 2.3 */
 
+/* A connection after an upgrade (RFC 9110 section 7.8): bytes both ways, until either side ends it. Embedded by the core,
+ * which sets `callbacks` and `data`; the rest belongs to whoever carries it (http_server.c, http_dial.c, a test).
+ *
+ * Reading is on from the start and may be paused as back-pressure; writes are kept until the other side takes them, and
+ * `pending_bytes` says how much waits. A tunnel has no half-close: TLS and WebSocket have none either. */
+struct http_tunnel;
+
+struct http_tunnel_callbacks {
+    void (*on_read)(struct http_tunnel *t, struct slice bytes); /* borrowed for the call; never while paused */
+    void (*on_drain)(struct http_tunnel *t);                    /* pending_bytes fell to 0; may be NULL */
+    void (*on_close)(struct http_tunnel *t);                    /* exactly once; then the memory is the core's again */
+};
+
+struct http_tunnel_ops {
+    void (*write)(struct http_tunnel *t, struct slice bytes); /* copies; lost when the other side has left */
+    void (*pause)(struct http_tunnel *t, bool paused);
+    void (*close)(struct http_tunnel *t, bool flush); /* flush: what is pending goes first; on_close follows, later */
+};
+
+struct http_tunnel {
+    const struct http_tunnel_ops *ops;
+    const struct http_tunnel_callbacks *callbacks;
+    size_t pending_bytes;
+    void *impl; /* of the carrier */
+    void *data; /* of the core */
+};
+
+static inline void http_tunnel_write(struct http_tunnel *t, struct slice bytes) { t->ops->write(t, bytes); }
+static inline void http_tunnel_pause(struct http_tunnel *t, bool paused) { t->ops->pause(t, paused); }
+static inline void http_tunnel_close(struct http_tunnel *t, bool flush) { t->ops->close(t, flush); }
+
 /* One exchange as the core sees it. The front (http_server.c, or a direct call in tests) embeds it and supplies ops.
- * A core answers each exchange exactly once: `respond`, or `begin` + `write`* + `end`. After `respond` or `end`, or
- * after `gone` was called, the exchange is the front's again and must not be touched. */
+ * A core answers each exchange exactly once: `respond`, or `begin` + `write`* + `end`, or `upgrade`. After `respond`, `end`
+ * or an `upgrade` that returned 0, or after `gone` was called, the exchange is the front's again and must not be touched. */
 struct http_exchange;
 
 struct http_exchange_ops {
@@ -44,6 +75,10 @@ struct http_exchange_ops {
     void (*begin)(struct http_exchange *x, int status, const struct http_header *headers, size_t n); /* sent at once */
     void (*write)(struct http_exchange *x, struct bytes *chunk); /* takes a reference of its own; flushed at once */
     void (*end)(struct http_exchange *x, bool clean); /* clean=false cuts the connection instead of a final chunk */
+    /* Answers 101 with these headers (Upgrade among them; the front adds Connection) and makes the connection a tunnel,
+     * which may be written to at once. 0, or the exchange still waits for its answer: ERR_BUSY, too many tunnels;
+     * ERR_BAD_REQUEST, the client did not ask for it or cannot (HTTP/1.0). NULL where the front has no such thing. */
+    int (*upgrade)(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *t);
 };
 
 struct http_exchange {
@@ -66,5 +101,11 @@ static inline void http_begin(struct http_exchange *x, int status, const struct 
 }
 static inline void http_write(struct http_exchange *x, struct bytes *chunk) { x->ops->write(x, chunk); }
 static inline void http_end(struct http_exchange *x, bool clean) { x->ops->end(x, clean); }
+int http_upgrade(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *t);
+
+/* The protocol that a request asks to change to ("websocket"); empty when it asks for none. */
+struct slice http_upgrade_wanted(const struct http_request *r);
+/* Is `token` among the comma-separated words of a header's value, in any case? */
+bool http_token_listed(struct slice list, const char *token);
 
 #endif

@@ -18,6 +18,7 @@ struct http_server_options {
                                 NULL serves plain HTTP */
     size_t body_bytes_max;   /* 413 above; 0 means 3 MiB */
     size_t connections_max;  /* 0 means 16384 */
+    size_t tunnels_max;      /* upgraded connections among them; 0 means 1024 */
     void (*on_request)(void *core, struct http_exchange *x); /* must answer it, now or later */
     void *core;
 };
@@ -25,7 +26,7 @@ struct http_server_options {
 /* ERR_ADDRESS_IN_USE, ERR_PERMISSION, ERR_TLS; the message names the address. */
 int http_server_new(struct uv_env *uv, const struct http_server_options *o, struct http_server **ret, struct err *reterr);
 int http_server_port(const struct http_server *s);
-/* Stops accepting, calls `gone` of every open exchange, then `closed`; the server is freed before it. */
+/* Stops accepting, calls `gone` of every open exchange and on_close of every tunnel, then `closed`; the server is freed before it. */
 void http_server_close(struct http_server *s, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -50,13 +50,17 @@ struct net_listener {
 struct net_listen_options {
     const char *address; /* numeric "host:port"; port 0 picks one, see net_listener_port */
     struct tls *tls;     /* borrowed while listening; NULL for plain TCP */
+    bool patient;        /* of accepted connections: as net_connect_options. One that is paused is closed when its peer
+                            closes: nobody is left to hear an answer, and what it sent last is not read any more */
 };
 
 struct net_connect_options {
-    const char *address;     /* numeric "host:port" */
+    const char *address;     /* numeric "host:port", or "unix:PATH" (PATH below 108 bytes; plain) */
     struct tls *tls;         /* borrowed until on_close; NULL for plain TCP */
     const char *server_name; /* name the certificate must carry; NULL: the host part of address */
     unsigned timeout_ms;     /* until on_open; 0 means 5000 */
+    bool patient; /* the peer may leave bytes untaken for as long as it likes (people behind it read them); else a peer
+                     that takes nothing for 15 s counts as gone */
 };
 
 #define NET_ADDRESS_MAX 64    /* "host:port", terminated */

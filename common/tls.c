@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -325,4 +326,11 @@ int tls_verify_client(struct tls *t, const struct slice *der, size_t n, struct n
     sk_X509_pop_free(others, X509_free);
     ERR_clear_error();
     return rv;
+}
+
+void tls_sha1(struct slice bytes, uint8_t ret[TLS_SHA1_SIZE])
+{
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data, bytes.size, ret, &size, EVP_sha1(), NULL) != 1 || size != TLS_SHA1_SIZE)
+        PANIC("OpenSSL has no SHA-1");
 }

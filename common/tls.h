@@ -40,4 +40,8 @@ void tls_session_peer(struct tls_session *s, struct net_peer *ret); /* names of 
  * For front ends whose TLS is not OpenSSL's. ERR_TLS with the reason. */
 int tls_verify_client(struct tls *t, const struct slice *der, size_t n, struct net_peer *ret, struct err *reterr);
 
+#define TLS_SHA1_SIZE 20
+/* SHA-1, for the protocols that ask for it (WebSocket's handshake); it protects nothing. */
+void tls_sha1(struct slice bytes, uint8_t ret[TLS_SHA1_SIZE]);
+
 #endif

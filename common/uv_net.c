@@ -5,11 +5,16 @@
 #include "common/tls.h"
 #include "common/uv_net.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define NET_BACKLOG 1024
 #define NET_READ_BYTES (64 * 1024)
@@ -18,6 +23,7 @@
 #define NET_FLUSH_TIMEOUT_MS 1000 /* of a closing connection: the peer may have vanished without a word */
 #define NET_KEEPALIVE_S 15
 #define NET_USER_TIMEOUT_MS 15000
+#define LOCAL_PREFIX "unix:"
 
 struct uv_net {
     uv_loop_t *uv;
@@ -29,6 +35,7 @@ struct uv_listener {
     struct uv_net *net;
     struct net_listener *listener;
     struct tls *tls;
+    bool patient;
     uv_tcp_t tcp;
 };
 
@@ -38,13 +45,17 @@ struct uv_conn {
     struct net_conn *conn;
     struct tls *tls;
     struct tls_session *session; /* NULL for plain TCP */
-    uv_tcp_t tcp;
+    union {
+        uv_tcp_t tcp;
+        uv_pipe_t local; /* of "unix:" addresses */
+    };
     uv_connect_t connecting;
     uv_write_t writing;
     struct buf next, sending;
     struct deferred flush;
     struct timer opening; /* until on_open; of a closing connection: until it is flushed */
-    bool open, closing, close_when_flushed, paused;
+    bool open, closing, close_when_flushed, paused, is_local, patient, accepted, shut;
+    uv_poll_t *hangup; /* on a duplicate of an accepted, patient connection's socket; started while it is paused */
     struct err why;
 };
 
@@ -103,11 +114,27 @@ static void closed(uv_handle_t *handle)
     c->callbacks->on_close(c, &why);
 }
 
+static void hangup_freed(uv_handle_t *handle) { mem_free(handle); }
+
+static void hangup_close(struct uv_conn *u)
+{
+    uv_os_fd_t fd;
+    if (u->hangup == NULL)
+        return;
+    int rv = uv_fileno((uv_handle_t *)u->hangup, &fd);
+    (void)uv_poll_stop(u->hangup); /* 0 on a live handle */
+    uv_close((uv_handle_t *)u->hangup, hangup_freed);
+    if (rv == 0)
+        close(fd);
+    u->hangup = NULL;
+}
+
 static void close_now(struct uv_conn *u, const struct err *why)
 {
     if (u->closing)
         return;
     u->closing = true;
+    hangup_close(u);
     u->why = *why;
     loop_undefer(u->net->loop, &u->flush);
     loop_timer_stop(u->net->loop, &u->opening);
@@ -134,9 +161,27 @@ static void account(struct uv_conn *u)
         u->conn->callbacks->on_drain(u->conn);
 }
 
+/* Bytes that the kernel holds for a peer that does not take them; the end stands behind them in line. */
+static int kernel_pending(struct uv_conn *u)
+{
+    uv_os_fd_t fd;
+    int bytes = 0;
+    if (u->is_local || uv_fileno((uv_handle_t *)&u->tcp, &fd) != 0 || ioctl(fd, SIOCOUTQ, &bytes) != 0)
+        return 0;
+    return bytes;
+}
+
 static void finish_close(struct uv_conn *u)
 {
     struct err why = {0};
+    uv_os_fd_t fd;
+    /* A patient connection's peer may never take them, and so never learn of the end: it gets a second, then a reset. */
+    if (u->close_when_flushed && u->patient && kernel_pending(u) > 0) {
+        if (!u->shut && uv_fileno((uv_handle_t *)&u->tcp, &fd) == 0)
+            (void)shutdown(fd, SHUT_WR); /* the end, in time for a peer that reads; fails only when it is gone */
+        u->shut = true;
+        return;
+    }
     err_set(&why, ERR_CANCELED, "closed");
     close_now(u, &why);
 }
@@ -254,6 +299,10 @@ static void opening_timed_out(struct timer *t)
 {
     struct uv_conn *u = container_of(t, struct uv_conn, opening);
     struct err why = {0};
+    uv_os_fd_t fd;
+    struct linger reset = {.l_onoff = 1};
+    if (u->close_when_flushed && u->patient && kernel_pending(u) > 0 && uv_fileno((uv_handle_t *)&u->tcp, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset); /* else it closes as any other does */
     if (u->close_when_flushed)
         err_set(&why, ERR_TIMEOUT, "closed before the peer took the last bytes");
     else
@@ -261,7 +310,7 @@ static void opening_timed_out(struct timer *t)
     close_now(u, &why);
 }
 
-static struct uv_conn *conn_new(struct uv_net *net, struct tls *tls, bool server, const char *server_name)
+static struct uv_conn *conn_new(struct uv_net *net, struct tls *tls, bool server, const char *server_name, bool is_local)
 {
     struct uv_conn *u = NEW(struct uv_conn);
     u->net = net;
@@ -270,21 +319,31 @@ static struct uv_conn *conn_new(struct uv_net *net, struct tls *tls, bool server
         u->session = tls_session_new(tls, server, server_name);
     deferred_init(&u->flush, run_flush);
     timer_init(&u->opening, opening_timed_out);
-    uv_tcp_init(net->uv, &u->tcp);
-    u->tcp.data = u;
+    u->is_local = is_local;
+    if (is_local)
+        (void)uv_pipe_init(net->uv, &u->local, 0); /* cannot fail on a live loop */
+    else
+        uv_tcp_init(net->uv, &u->tcp);
+    u->tcp.data = u; /* `data` is at the same place in every handle */
     return u;
 }
 
-/* TCP is up: options, reading, and the client's first TLS bytes. */
-static void established(struct uv_conn *u, bool client)
+static void tcp_options(struct uv_conn *u)
 {
     int fd;
-    unsigned timeout_ms = NET_USER_TIMEOUT_MS;
+    unsigned timeout_ms = u->patient ? 0 : NET_USER_TIMEOUT_MS; /* it counts a shut window as silence */
     (void)uv_tcp_nodelay(&u->tcp, 1);                    /* options that help but are not needed: */
     (void)uv_tcp_keepalive(&u->tcp, 1, NET_KEEPALIVE_S); /* a connection without them still works */
     if (uv_fileno((uv_handle_t *)&u->tcp, &fd) == 0)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
     peer_address(&u->tcp, u->conn->peer.address);
+}
+
+/* It is up: options, reading, and the client's first TLS bytes. */
+static void established(struct uv_conn *u, bool client)
+{
+    if (!u->is_local)
+        tcp_options(u);
     int rv = u->paused ? 0 : uv_read_start((uv_stream_t *)&u->tcp, offer_buffer, received);
     if (rv != 0) {
         fail(u, rv, "read");
@@ -312,28 +371,46 @@ static void connected(uv_connect_t *request, int status)
         established(u, true);
 }
 
+static void connect_local(struct uv_conn *u, const char *path)
+{
+    struct err why;
+    if (strlen(path) >= sizeof ((struct sockaddr_un *)NULL)->sun_path) { /* libuv would cut it */
+        err_set(&why, ERR_BAD_REQUEST, "socket path %s is too long", path);
+        close_now(u, &why);
+        return;
+    }
+    uv_pipe_connect(&u->connecting, &u->local, path, connected);
+}
+
 static void net_connect_(void *impl, struct net_conn *c, const struct net_connect_options *o)
 {
     struct uv_net *net = impl;
     char host[64] = "";
     size_t host_size = strcspn(o->address, ":");
+    bool is_local = strncmp(o->address, LOCAL_PREFIX, strlen(LOCAL_PREFIX)) == 0;
+    ASSERT(IMPLIES(is_local, o->tls == NULL));
     if (o->address[0] == '[')
         snprintf(host, sizeof host, "%.*s", (int)strcspn(o->address + 1, "]"), o->address + 1);
     else if (host_size < sizeof host)
         snprintf(host, sizeof host, "%.*s", (int)host_size, o->address);
-    struct uv_conn *u = conn_new(net, o->tls, false, o->server_name != NULL ? o->server_name : host);
+    struct uv_conn *u = conn_new(net, o->tls, false, o->server_name != NULL ? o->server_name : host, is_local);
+    u->patient = o->patient;
     u->conn = c;
     c->impl = u;
     c->write_bytes_pending = 0;
     memset(&c->peer, 0, sizeof c->peer);
     struct sockaddr_storage address;
     struct err why;
+    u->connecting.data = u;
+    if (is_local) {
+        connect_local(u, o->address + strlen(LOCAL_PREFIX));
+        return;
+    }
     if (parse_address(o->address, &address, &why) != 0) {
         close_now(u, &why);
         return;
     }
     loop_timer_start(net->loop, &u->opening, o->timeout_ms != 0 ? o->timeout_ms : NET_CONNECT_TIMEOUT_MS);
-    u->connecting.data = u;
     int rv = uv_tcp_connect(&u->connecting, &u->tcp, (struct sockaddr *)&address, connected);
     if (rv != 0)
         fail(u, rv, o->address);
@@ -351,7 +428,9 @@ static void accept_one(uv_stream_t *stream, int status)
     struct uv_listener *l = stream->data;
     if (status != 0)
         return; /* out of descriptors or aborted by the client: the next one may succeed */
-    struct uv_conn *u = conn_new(l->net, l->tls, true, NULL);
+    struct uv_conn *u = conn_new(l->net, l->tls, true, NULL, false);
+    u->patient = l->patient;
+    u->accepted = true;
     struct net_conn *c = uv_accept(stream, (uv_stream_t *)&u->tcp) == 0 ? l->listener->on_accept(l->listener) : NULL;
     if (c == NULL) {
         uv_close((uv_handle_t *)&u->tcp, refused);
@@ -384,6 +463,7 @@ static int net_listen_(void *impl, struct net_listener *listener, const struct n
     struct uv_listener *l = NEW(struct uv_listener);
     l->net = net;
     l->tls = o->tls;
+    l->patient = o->patient;
     uv_tcp_init(net->uv, &l->tcp);
     l->tcp.data = l;
     rv = uv_tcp_bind(&l->tcp, (struct sockaddr *)&address, 0);
@@ -434,6 +514,37 @@ static void net_write_(struct net_conn *c, const struct slice *parts, size_t n)
     flush_soon(u);
 }
 
+static void hung_up(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    fail(poll->data, UV_EOF, "while paused");
+}
+
+/* libuv does not look at a stream that is not read. Out of descriptors, the end is noticed when reading goes on. */
+static void hangup_watch(struct uv_conn *u, bool on)
+{
+    uv_os_fd_t socket;
+    if (!u->accepted || !u->patient)
+        return;
+    if (u->hangup == NULL && on && uv_fileno((uv_handle_t *)&u->tcp, &socket) == 0) {
+        int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+        uv_poll_t *poll = fd < 0 ? NULL : NEW(uv_poll_t);
+        if (poll != NULL && uv_poll_init(u->net->uv, poll, fd) != 0) {
+            close(fd);
+            mem_free(poll);
+            poll = NULL;
+        }
+        if (poll != NULL)
+            poll->data = u;
+        u->hangup = poll;
+    }
+    if (u->hangup != NULL && on)
+        (void)uv_poll_start(u->hangup, UV_DISCONNECT, hung_up); /* 0 on a live handle */
+    else if (u->hangup != NULL)
+        (void)uv_poll_stop(u->hangup);
+}
+
 static void net_read_pause_(struct net_conn *c, bool paused)
 {
     struct uv_conn *u = c->impl;
@@ -445,6 +556,8 @@ static void net_read_pause_(struct net_conn *c, bool paused)
     int rv = paused ? uv_read_stop((uv_stream_t *)&u->tcp) : uv_read_start((uv_stream_t *)&u->tcp, offer_buffer, received);
     if (rv != 0)
         fail(u, rv, "read");
+    else
+        hangup_watch(u, paused);
 }
 
 static void net_close_(struct net_conn *c, bool flush_first)
@@ -454,13 +567,13 @@ static void net_close_(struct net_conn *c, bool flush_first)
         return;
     if (u->open && u->session != NULL)
         tls_session_close_notify(u->session, &u->next);
-    if (flush_first && u->open && u->next.size + u->sending.size > 0) {
-        u->close_when_flushed = true;
+    u->close_when_flushed = flush_first && u->open;
+    if (u->close_when_flushed)
         loop_timer_start(u->net->loop, &u->opening, NET_FLUSH_TIMEOUT_MS);
+    if (u->close_when_flushed && u->next.size + u->sending.size > 0)
         flush_soon(u);
-        return;
-    }
-    finish_close(u);
+    else
+        finish_close(u);
 }
 
 /* --- datagrams --- */

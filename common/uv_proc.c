@@ -34,7 +34,7 @@ struct uv_proc {
     uv_signal_t child_signal;
     bool reaping, closing;
     unsigned references; /* one of the owner, one per handle group still open */
-    struct list runs, watches;
+    struct list runs, watches, sessions;
     struct ended ended[ENDED_MAX];
     size_t ended_next;
 };
@@ -86,8 +86,7 @@ static struct proc_exit exit_of(const siginfo_t *info)
     return (struct proc_exit){.signal = info->si_status};
 }
 
-/* The status of an ended process, reaping it where it is our child; code -1 where it is somebody else's. */
-static struct proc_exit reap(int pidfd)
+struct proc_exit uv_proc_reap(int pidfd)
 {
     siginfo_t info = {0};
     if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0)
@@ -95,7 +94,21 @@ static struct proc_exit reap(int pidfd)
     return (struct proc_exit){.code = -1};
 }
 
-static int pidfd_of(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+int uv_proc_pidfd(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+uv_loop_t *uv_proc_hold(struct uv_proc *p, struct list *session)
+{
+    ASSERT(!p->closing);
+    p->references++;
+    list_push_back(&p->sessions, session);
+    return p->loop;
+}
+
+void uv_proc_drop(struct uv_proc *p, struct list *session)
+{
+    list_remove(session);
+    uv_proc_unref(p);
+}
 
 /* --- run --- */
 
@@ -184,7 +197,7 @@ static void on_exit_ready(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     struct run *r = poll->data;
-    r->exit = reap(r->pidfd);
+    r->exit = uv_proc_reap(r->pidfd);
     drain(r, PIPE_OUT);
     drain(r, PIPE_ERR);
     run_end(r);
@@ -230,7 +243,7 @@ static int ends_open(const struct proc_run *request, struct ends *ends)
     return 0;
 }
 
-static int spawn(struct proc_run *request, const struct ends *ends, pid_t *ret_pid)
+int uv_proc_spawn(const struct uv_proc_spawn *o, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -239,25 +252,34 @@ static int spawn(struct proc_run *request, const struct ends *ends, pid_t *ret_p
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    if (ends->theirs[PIPE_IN] >= 0)
-        posix_spawn_file_actions_adddup2(&actions, ends->theirs[PIPE_IN], 0);
+    if (o->fds[0] >= 0)
+        posix_spawn_file_actions_adddup2(&actions, o->fds[0], 0);
     else
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    int out = ends->theirs[PIPE_OUT] >= 0 ? ends->theirs[PIPE_OUT] : request->stdout_fd;
-    int err = ends->theirs[PIPE_ERR] >= 0 ? ends->theirs[PIPE_ERR] : request->stderr_fd;
-    posix_spawn_file_actions_adddup2(&actions, out, 1);
-    posix_spawn_file_actions_adddup2(&actions, err, 2);
+    posix_spawn_file_actions_adddup2(&actions, o->fds[1], 1);
+    posix_spawn_file_actions_adddup2(&actions, o->fds[2], 2);
+    if (o->folder != NULL)
+        posix_spawn_file_actions_addchdir_np(&actions, o->folder);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setsigmask(&attributes, &none);
     /* posix_spawn takes char *const[] and changes nothing of it */
-    int rv = posix_spawnp(ret_pid, request->argv[0], &actions, &attributes, (char *const *)request->argv,
-                          request->environment == NULL ? environ : (char *const *)request->environment);
+    int rv = posix_spawnp(ret_pid, o->argv[0], &actions, &attributes, (char *const *)o->argv,
+                          o->environment == NULL ? environ : (char *const *)o->environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return rv;
+}
+
+static int spawn(const struct proc_run *request, const struct ends *ends, pid_t *ret_pid)
+{
+    struct uv_proc_spawn o = {.argv = request->argv, .environment = request->environment};
+    o.fds[0] = ends->theirs[PIPE_IN];
+    o.fds[1] = ends->theirs[PIPE_OUT] >= 0 ? ends->theirs[PIPE_OUT] : request->stdout_fd;
+    o.fds[2] = ends->theirs[PIPE_ERR] >= 0 ? ends->theirs[PIPE_ERR] : request->stderr_fd;
+    return uv_proc_spawn(&o, ret_pid);
 }
 
 static void pipe_take(struct run *r, int which, int *fd)
@@ -286,7 +308,7 @@ static void run_failed(struct run *r, int number, const char *what)
 static void run_started(struct run *r, struct ends *ends)
 {
     struct proc_run *request = r->request;
-    r->pidfd = pidfd_of(request->pid);
+    r->pidfd = uv_proc_pidfd(request->pid);
     if (r->pidfd < 0 || uv_poll_init(r->owner->loop, &r->exit_poll, r->pidfd) != 0) {
         (void)kill(-request->pid, SIGKILL);
         (void)waitpid(request->pid, NULL, 0);
@@ -382,7 +404,7 @@ static void on_watched_exit(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     struct watch *w = poll->data;
-    w->exit = reap(w->pidfd);
+    w->exit = uv_proc_reap(w->pidfd);
     watch_end(w);
 }
 
@@ -468,7 +490,7 @@ static void uv_proc_watch(void *impl, struct proc_watch *request)
     (void)uv_timer_init(p->loop, &w->timer);
     w->timer.data = w;
     w->handles = 1;
-    w->pidfd = pidfd_of(request->pid);
+    w->pidfd = uv_proc_pidfd(request->pid);
     if (w->pidfd < 0 || uv_poll_init(p->loop, &w->poll, w->pidfd) != 0) {
         w->exit = ended_find(p, request->pid);
         watch_end(w);
@@ -495,6 +517,11 @@ static const struct proc_ops uv_proc_ops = {
     .kill = uv_proc_kill,
     .watch = uv_proc_watch,
     .unwatch = uv_proc_unwatch,
+    .session_start = uv_session_start,
+    .session_write = uv_session_write,
+    .session_input_end = uv_session_input_end,
+    .session_pause = uv_session_pause,
+    .session_resize = uv_session_resize,
 };
 
 int uv_proc_new(uv_loop_t *loop, struct proc *ret, struct uv_proc **ret_proc)
@@ -504,6 +531,7 @@ int uv_proc_new(uv_loop_t *loop, struct proc *ret, struct uv_proc **ret_proc)
     p->references = 1;
     list_init(&p->runs);
     list_init(&p->watches);
+    list_init(&p->sessions);
     *ret = (struct proc){&uv_proc_ops, p};
     *ret_proc = p;
     return 0;
@@ -531,6 +559,8 @@ void uv_proc_close(struct uv_proc *p)
         w->request = NULL;
         watch_end(w);
     }
+    LIST_FOR_EACH (at, &p->sessions)
+        uv_session_cancel(at);
     if (p->reaping)
         uv_close((uv_handle_t *)&p->child_signal, on_signal_closed);
     else

@@ -32,6 +32,9 @@ struct nodeagent {
     struct map workers; /* uid → struct pod_worker */
     struct list log_streams;
     size_t log_stream_count;
+    struct list sessions; /* of exec and attach, streams.c */
+    size_t session_count;
+    void (*sessions_closed)(struct nodeagent *a); /* once none is left; NULL: not closing */
     void (*closed)(void *arg);
     void *closed_arg;
     bool closing;

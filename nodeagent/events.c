@@ -29,6 +29,7 @@ struct events {
     size_t queued;
     struct kube_call call;
     bool calling;
+    uint64_t posted; /* events so far */
 };
 
 static void posting_free(struct posting *p)
@@ -171,7 +172,11 @@ void events_post(struct events *e, const struct events_subject *s, bool warning,
         r = NEW(struct remembered);
         r->count = 1;
         r->namespace = mem_strdup(*s->namespace == '\0' ? "default" : s->namespace);
-        r->name = mem_printf("%.200s.%016llx", s->name, (unsigned long long)random_u64(&e->env->random));
+        /* As recorders name them: the time in nanoseconds, so that a list stands in the order of what happened. Within a
+         * millisecond our own count keeps the order, and what is left of it keeps two agents apart. */
+        r->name = mem_printf("%.200s.%llx", s->name,
+                             (unsigned long long)clock_wall_ms(&e->env->clock) * 1000000 + e->posted++ % 1000 * 1000 +
+                                 random_u64(&e->env->random) % 1000);
         (void)map_put(&e->remembered, slice_str(key), r);
         post_new(e, s, r, warning, reason, message, now);
     }

@@ -27,6 +27,11 @@ int host_rename(const char *from, const char *to, struct err *reterr);
 int host_remove_tree(const char *path, struct err *reterr); /* absent is fine; never leaves the file system it starts on */
 int host_list(const char *path, void (*each)(void *arg, const char *name), void *arg, struct err *reterr); /* byte order */
 
+/* A name for FOLDER/NAME that fits a unix socket's address, however long the folder's path is. It lives as long as the
+ * descriptor returned, to be closed by host_socket_path_close. ERR_NOT_FOUND and others, naming the folder. */
+int host_socket_path(const char *folder, const char *name, char ret_path[108], int *ret_fd, struct err *reterr);
+void host_socket_path_close(int fd);
+
 struct host_stat {
     uint64_t size_bytes, inode;
     bool is_folder, is_socket, is_block, is_char;

@@ -241,6 +241,22 @@ int host_list(const char *path, void (*each)(void *arg, const char *name), void 
     return 0;
 }
 
+int host_socket_path(const char *folder, const char *name, char ret_path[108], int *ret_fd, struct err *reterr)
+{
+    int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(reterr, errno, "%s", folder);
+    *ret_fd = fd;
+    (void)snprintf(ret_path, 108, "/proc/self/fd/%d/%s", fd, name); /* names are short */
+    return 0;
+}
+
+void host_socket_path_close(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd); /* it only named a folder */
+}
+
 int host_stat(const char *path, struct host_stat *ret)
 {
     struct stat st;

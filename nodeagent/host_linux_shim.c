@@ -4,7 +4,8 @@
  *   agent ─run─▶ shim (front)  waits for one line and exits with it
  *                  └▶ shim (keeper)  own session, subreaper, mount namespace of its own with the container's overlay
  *                       ├─ crun create, crun start     → "ok PID" to the front
- *                       ├─ copies the container's pipes into the log file, CRI format
+ *                       ├─ copies the container's pipes, or terminal, into the log file, CRI format,
+ *                       │  and to whoever is attached (host_linux_attach.h)
  *                       └─ at its end: exit status and OOM kills into FOLDER/exit, crun delete, mounts gone with it
  *
  * FOLDER holds config.json (the bundle) beside shim.pid, pid, started and exit. The file `exit` is written last: it
@@ -22,24 +23,31 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/flags.h"
 #include "common/mem.h"
+#include "nodeagent/host_linux_attach.h"
 #include "nodeagent/logs.h"
 
 #define RUNTIME_LOG_MAX 2048
+#define CONSOLE_SOCKET "console"
 
 struct shim {
     const char *folder, *id, *runtime, *state, *layers_folder, *layers, *log_file, *cgroup;
     int log_fd;
     uint64_t log_bytes;
     struct logs_framer framers[2];
-    int pipes[2]; /* read ends: stdout, stderr; -1 once at their end */
+    int pipes[2]; /* read ends: stdout (or the terminal), stderr; -1 once at their end */
+    const char *stdin_mode; /* NULL: none; "once", "always" */
+    bool tty;
+    struct attach_server attach;
     pid_t pid;
     int pidfd, report_fd;
 };
@@ -95,6 +103,8 @@ static bool pipe_copy(struct shim *s, int which)
     if (n > 0)
         logs_frame(&s->framers[which], slice_of(chunk, (size_t)n), wall_ns(), &lines);
     log_append(s, &lines);
+    if (n > 0)
+        attach_server_output(&s->attach, which == 0 ? ATTACH_STDOUT : ATTACH_STDERR, slice_of(chunk, (size_t)n));
     return n > 0;
 }
 
@@ -134,8 +144,9 @@ static void report(struct shim *s, const char *format, ...)
     s->report_fd = -1;
 }
 
-/* Runs the runtime with the container's pipes as its output; 0 or its exit code, -1 when it did not start. */
-static int runtime_run(struct shim *s, const char *const *arguments, const int out[2])
+/* Runs the runtime with the container's pipes as its streams, -1 and NULL: /dev/null; 0 or its exit code, -1 when it did
+ * not start. */
+static int runtime_run(struct shim *s, const char *const *arguments, const int streams[3])
 {
     const char *argv[16] = {s->runtime, "--root", s->state, "--log", "runtime.log"};
     size_t count = 5;
@@ -149,9 +160,8 @@ static int runtime_run(struct shim *s, const char *const *arguments, const int o
         sigset_t none;
         sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        (void)dup2(null_fd, 0);
-        (void)dup2(out == NULL ? null_fd : out[0], 1);
-        (void)dup2(out == NULL ? null_fd : out[1], 2);
+        for (int i = 0; i < 3; i++)
+            (void)dup2(streams == NULL || streams[i] < 0 ? null_fd : streams[i], i);
         (void)execvp(argv[0], (char *const *)argv);
         _exit(127);
     }
@@ -221,29 +231,124 @@ static int pid_read(struct shim *s)
     return s->pidfd >= 0 ? 0 : -1;
 }
 
+struct container_io {
+    int ours[3], theirs[3]; /* -1: none */
+    int console;            /* listens for the terminal; -1: none */
+};
+
+static void io_close(int fds[3])
+{
+    for (int i = 0; i < 3; i++) {
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+        fds[i] = -1;
+    }
+}
+
+static int console_listen(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = CONSOLE_SOCKET};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1) == 0)
+        return fd;
+    int number = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    return -number;
+}
+
+/* What the container reads and writes; 0 or -errno. */
+static int io_open(const struct shim *s, struct container_io *io)
+{
+    bool want[3] = {s->stdin_mode != NULL && !s->tty, !s->tty, !s->tty};
+    int rv = 0;
+    for (int i = 0; i < 3; i++)
+        io->ours[i] = io->theirs[i] = -1;
+    io->console = s->tty ? console_listen() : -1;
+    if (s->tty && io->console < 0)
+        return io->console;
+    for (int i = 0; i < 3 && rv == 0; i++) {
+        int fds[2];
+        if (!want[i])
+            continue;
+        if (pipe2(fds, O_CLOEXEC) != 0) {
+            rv = -errno;
+            break;
+        }
+        io->ours[i] = i == 0 ? fds[1] : fds[0];
+        io->theirs[i] = i == 0 ? fds[0] : fds[1];
+        (void)fcntl(io->ours[i], F_SETFL, O_NONBLOCK); /* only our side does not wait */
+    }
+    return rv;
+}
+
+/* The terminal that the runtime opened, from its message on the console socket; it was sent before `create` ended. */
+static int console_take(int listener)
+{
+    union {
+        struct cmsghdr header; /* for its alignment */
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    char name[64];
+    struct iovec part = {name, sizeof name};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    int terminal = -1, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0 && recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) >= 0) {
+        struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+        if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+            memcpy(&terminal, CMSG_DATA(c), sizeof(int));
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    if (terminal >= 0)
+        (void)fcntl(terminal, F_SETFL, O_RDWR | O_NONBLOCK);
+    return terminal;
+}
+
+/* After `create`: what is ours of the streams goes where it is used. */
+static int io_take(struct shim *s, struct container_io *io)
+{
+    struct attach_server *a = &s->attach;
+    io_close(io->theirs);
+    a->input_once = s->stdin_mode != NULL && strcmp(s->stdin_mode, "once") == 0;
+    if (s->tty) {
+        int terminal = console_take(io->console);
+        if (terminal < 0)
+            return -1;
+        s->pipes[0] = a->resize_fd = terminal;
+        a->input_fd = s->stdin_mode != NULL ? fcntl(terminal, F_DUPFD_CLOEXEC, 0) : -1;
+        return 0;
+    }
+    a->input_fd = io->ours[0];
+    s->pipes[0] = io->ours[1];
+    s->pipes[1] = io->ours[2];
+    return 0;
+}
+
 static int container_start(struct shim *s)
 {
-    int out[2][2];
+    struct container_io io;
     char *pid_file SHIM_SCRATCH = mem_printf("%s/pid", s->folder);
     const char *create[] = {"create", "--bundle", s->folder, "--pid-file", pid_file, s->id, NULL};
+    const char *create_tty[] = {"create", "--console-socket", CONSOLE_SOCKET, "--bundle", s->folder, "--pid-file", pid_file,
+                                s->id, NULL};
     const char *start[] = {"start", s->id, NULL}, *cleanup[] = {"delete", "--force", s->id, NULL};
-    if (pipe2(out[0], O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(out[1], O_CLOEXEC | O_NONBLOCK) != 0) {
-        report(s, "cannot make pipes: %s", strerror(errno));
+    int opened = io_open(s, &io);
+    if (opened == 0)
+        opened = attach_server_open(&s->attach);
+    if (opened < 0) {
+        report(s, "cannot make pipes and sockets in %s: %s", s->folder, strerror(-opened));
         return -1;
-    }
-    for (int i = 0; i < 2; i++) {
-        s->pipes[i] = out[i][0];
-        (void)fcntl(out[i][1], F_SETFL, 0); /* the container writes with waiting */
     }
     struct host_stat stale;
     char *state SHIM_SCRATCH = mem_printf("%s/%s", s->state, s->id);
     if (host_stat(state, &stale) == 0) /* of a container that ended together with its shim */
         (void)runtime_run(s, cleanup, NULL);
-    int rv = runtime_run(s, create, (int[]){out[0][1], out[1][1]});
-    (void)close(out[0][1]);
-    (void)close(out[1][1]);
-    if (rv == 0 && pid_read(s) < 0)
+    int rv = runtime_run(s, s->tty ? create_tty : create, io.theirs);
+    if (rv == 0 && (io_take(s, &io) < 0 || pid_read(s) < 0))
         rv = -1;
+    if (io.console >= 0)
+        (void)close(io.console);
     if (rv == 0)
         rv = runtime_run(s, start, NULL);
     if (rv != 0) {
@@ -283,17 +388,25 @@ static void container_wait(struct shim *s, int signal_fd)
     bool ended = false;
     int status = 0;
     while (!ended) {
-        struct pollfd fds[] = {{.fd = s->pipes[0], .events = POLLIN},
-                               {.fd = s->pipes[1], .events = POLLIN},
-                               {.fd = s->pidfd, .events = POLLIN},
-                               {.fd = signal_fd, .events = POLLIN}};
-        if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
+        bool read_output = !attach_server_holds_back(&s->attach);
+        struct pollfd fds[4 + ATTACH_POLL_MAX] = {{.fd = read_output ? s->pipes[0] : -1, .events = POLLIN},
+                                                  {.fd = read_output ? s->pipes[1] : -1, .events = POLLIN},
+                                                  {.fd = s->pidfd, .events = POLLIN},
+                                                  {.fd = signal_fd, .events = POLLIN}};
+        int timeout_ms = attach_server_poll(&s->attach, fds + 4);
+        int ready = poll(fds, ARRAY_LEN(fds), timeout_ms);
+        if (ready < 0 && errno != EINTR)
             break;
+        if (ready < 0)
+            continue;
         for (int i = 0; i < 2; i++)
             if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !pipe_copy(s, i)) {
                 (void)close(s->pipes[i]);
+                if (s->attach.resize_fd == s->pipes[i])
+                    s->attach.resize_fd = -1;
                 s->pipes[i] = -1;
             }
+        attach_server_handle(&s->attach, fds + 4);
         struct signalfd_siginfo info;
         if ((fds[3].revents & POLLIN) != 0)
             (void)!read(signal_fd, &info, sizeof info); /* only to wake up: what ended is asked for below */
@@ -306,6 +419,7 @@ static void container_wait(struct shim *s, int signal_fd)
             }
     }
     pipes_finish(s);
+    attach_server_finish(&s->attach);
     unsigned long killed = oom_kills(s);
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     char *text SHIM_SCRATCH = mem_printf("{\"exitCode\":%d,\"signal\":%d,\"oomKills\":%lu,\"finishedMs\":%lld}", code,
@@ -372,6 +486,7 @@ static int keeper_detach(struct shim *s, const int report_pipe[2])
 int host_shim_main(int argc, char **argv)
 {
     struct shim s = {.runtime = "crun", .pipes = {-1, -1}, .pidfd = -1, .report_fd = -1, .log_fd = -1};
+    attach_server_init(&s.attach);
     s.framers[0].stream = "stdout";
     s.framers[1].stream = "stderr";
     const struct flag flags[] = {
@@ -383,6 +498,8 @@ int host_shim_main(int argc, char **argv)
         {.name = "layers", .type = FLAG_TEXT, .target = &s.layers, .help = "their names, topmost first, with ':'"},
         {.name = "log", .type = FLAG_TEXT, .target = &s.log_file, .help = "log file"},
         {.name = "cgroup", .type = FLAG_TEXT, .target = &s.cgroup, .help = "cgroup of the container"},
+        {.name = "stdin", .type = FLAG_TEXT, .target = &s.stdin_mode, .help = "the container has an input: once, always"},
+        {.name = "tty", .type = FLAG_BOOL, .target = &s.tty, .help = "the container has a terminal"},
         {0},
     };
     struct flags_result result;

@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "nodeagent/agent.h"
+#include "nodeagent/streams.h"
 
 #define AGENT_VERSION "v1.32.5-keelson"
 #define VERSION_TIMEOUT_MS 10000
@@ -241,6 +242,7 @@ int nodeagent_new(struct env *env, const struct nodeagent_options *o, struct nod
     a->pod_cidr = mem_strdup(o->pod_cidr);
     a->runtime_program = mem_strdup(o->runtime);
     list_init(&a->log_streams);
+    list_init(&a->sessions);
     int rv = parts_open(a, o, reterr);
     if (rv < 0) {
         agent_free(a);
@@ -254,7 +256,7 @@ int nodeagent_new(struct env *env, const struct nodeagent_options *o, struct nod
     return 0;
 }
 
-/* --- closing: streams, informer, report, workers, client, memory --- */
+/* --- closing: streams and sessions, informer, report, workers, client, memory --- */
 
 static void on_client_closed(void *arg)
 {
@@ -294,6 +296,12 @@ static void on_informer_closed(void *arg)
     /* else on_version goes on */
 }
 
+static void on_sessions_closed(struct nodeagent *a)
+{
+    a->sessions_closed = NULL;
+    informer_close(a->pods, on_informer_closed, a);
+}
+
 void nodeagent_close(struct nodeagent *a, void (*closed)(void *arg), void *arg)
 {
     ASSERT(!a->closing);
@@ -301,5 +309,7 @@ void nodeagent_close(struct nodeagent *a, void (*closed)(void *arg), void *arg)
     a->closed = closed;
     a->closed_arg = arg;
     agent_server_close(a);
-    informer_close(a->pods, on_informer_closed, a);
+    streams_close(a, on_sessions_closed);
+    if (a->session_count == 0)
+        on_sessions_closed(a);
 }

@@ -177,6 +177,18 @@ static int64_t oom_score(const struct oci_spec_options *o)
     return may_lower ? score : MAX(score, 0);
 }
 
+void oci_set_terminal(struct json_doc *d, struct json *process)
+{
+    struct json *environment = json_get(process, "env");
+    struct json_iterator at = json_iterate(environment);
+    json_set_bool(d, process, "terminal", true);
+    while (json_next(&at))
+        if (slice_has_prefix(json_string(at.value), SLICE("TERM=")))
+            return;
+    if (environment != NULL)
+        json_append(environment, json_new_str(d, "TERM=xterm"));
+}
+
 static int put_process(struct json_doc *d, struct json *spec, const struct oci_spec_options *o, struct environment *e,
                        struct err *reterr)
 {
@@ -192,6 +204,8 @@ static int put_process(struct json_doc *d, struct json *spec, const struct oci_s
         return rv;
     json_set_str(d, process, "cwd", folder);
     json_set(d, process, "env", environment_json(d, e));
+    if (o->container != NULL && o->container->tty)
+        oci_set_terminal(d, process);
     put_capabilities(d, process, capabilities_of(o));
     json_set_int(d, process, "oomScoreAdj", oom_score(o));
     json_set_bool(d, process, "noNewPrivileges", o->container == NULL || o->container->no_new_privileges);

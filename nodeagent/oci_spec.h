@@ -5,6 +5,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/json.h"
 #include "nodeagent/environment.h"
 #include "nodeagent/pod_spec.h"
 
@@ -37,5 +38,8 @@ int oci_spec_build(const struct oci_spec_options *o, struct buf *out, struct err
 /* cpu.shares and cpu.cfs_quota_us of requests and limits, as the kubelet computes them. */
 int64_t oci_cpu_shares(int64_t milli); /* -1 (no request): 2 */
 int64_t oci_cpu_quota_us(int64_t milli); /* of a period of 100 000 */
+
+/* Gives a process object a terminal: the flag, and TERM=xterm in its environment where that names none. */
+void oci_set_terminal(struct json_doc *d, struct json *process);
 
 #endif

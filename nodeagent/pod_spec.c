@@ -310,6 +310,9 @@ static int parse_container(struct pod *p, const struct json *container, bool ini
     c->args = texts_of(p, json_get(container, "args"));
     c->working_dir = text_or(p, json_get(container, "workingDir"), NULL);
     c->message_path = text_or(p, json_get(container, "terminationMessagePath"), "/dev/termination-log");
+    c->has_stdin = json_bool_at(container, "stdin", false);
+    c->stdin_once = json_bool_at(container, "stdinOnce", false);
+    c->tty = json_bool_at(container, "tty", false);
     c->cpu_request_milli = resource(container, "requests", "cpu", 1);
     c->cpu_limit_milli = resource(container, "limits", "cpu", 1);
     c->memory_request_bytes = resource(container, "requests", "memory", 1000);

@@ -113,6 +113,7 @@ struct pod_container {
     const struct json *groups;                          /* supplemental ones, an array; NULL: none */
     bool read_only_root, privileged, no_new_privileges;
     bool non_root;                                      /* must not run as user 0 */
+    bool has_stdin, stdin_once, tty;
     bool seccomp;                                       /* the runtime's default profile */
     const char **capabilities_add, **capabilities_drop; /* NULL-terminated; NULL when absent */
     struct pod_probe probes[POD_PROBE_COUNT];

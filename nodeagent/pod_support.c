@@ -45,8 +45,6 @@ static const struct setting of_container[] = {
     {"securityContext.appArmorProfile.type", ONE_OF, "Unconfined", false},
     {"securityContext.procMount", ONE_OF, "Default", false},
     {"terminationMessagePolicy", ONE_OF, "File", true},
-    {"stdin", NO, NULL, true},
-    {"tty", NO, NULL, true},
 };
 static const struct setting of_mount[] = {
     {"mountPropagation", ONE_OF, "None", false},

@@ -56,6 +56,25 @@ struct runtime_call {
     void *impl;        /* of the runtime */
 };
 
+/* The streams of a process in a running container while they flow: of a command run beside it, or (attach) its own. */
+struct runtime_stream {
+    const struct pod *pod; /* needed during the start only, like `command` */
+    size_t index;
+    unsigned attempt;
+    const char *const *command; /* NULL: attach */
+    bool input;                 /* its standard input is written to; of attach: where the container has one */
+    bool terminal;              /* of a command: it gets one. Attach gets what the container has */
+    void (*on_output)(struct runtime_stream *s, bool is_error, struct slice bytes); /* borrowed; never while paused */
+    void (*on_drained)(struct runtime_stream *s); /* input_bytes_pending fell to 0 */
+    /* Once, not inside a call: the command ended with exit_code, or what was attached to ended (exit_code 0). ERR_UNAVAILABLE:
+     * it could not be started, or attached to; the message is the runtime's. ERR_CANCELED. */
+    void (*done)(struct runtime_stream *s, int status, const struct err *why);
+    void *data; /* of the caller */
+    size_t input_bytes_pending;
+    int exit_code;
+    void *impl; /* of the runtime */
+};
+
 /* What was found on disk of an earlier agent. `container` NULL: the sandbox. */
 struct runtime_found {
     const char *namespace, *name, *uid;
@@ -77,6 +96,12 @@ struct runtime_events {
 struct runtime_ops {
     void (*call)(void *impl, struct runtime_call *c);
     void (*cancel)(void *impl, struct runtime_call *c); /* of an open EXEC: it is killed now; `done` follows */
+    void (*stream_start)(void *impl, struct runtime_stream *s);
+    void (*stream_write)(struct runtime_stream *s, struct slice bytes); /* copies; lost when nobody reads any more */
+    void (*stream_input_end)(struct runtime_stream *s);
+    void (*stream_pause)(struct runtime_stream *s, bool paused); /* of output */
+    void (*stream_resize)(struct runtime_stream *s, unsigned width, unsigned height);
+    void (*stream_cancel)(struct runtime_stream *s); /* its client left: the command is killed, the container is let go of */
     /* Once, before any call: tells what an earlier agent left and goes on watching what runs. Pod by pod, sandbox first,
      * attempts in rising order. */
     int (*recover)(void *impl, void (*found)(void *arg, const struct runtime_found *f), void *arg, struct err *reterr);
@@ -89,6 +114,22 @@ struct runtime {
 
 static inline void runtime_call(struct runtime *r, struct runtime_call *c) { r->ops->call(r->impl, c); }
 static inline void runtime_cancel(struct runtime *r, struct runtime_call *c) { r->ops->cancel(r->impl, c); }
+static inline void runtime_stream_start(struct runtime *r, struct runtime_stream *s) { r->ops->stream_start(r->impl, s); }
+/* These after the start and until `done`. */
+static inline void runtime_stream_write(struct runtime *r, struct runtime_stream *s, struct slice bytes)
+{
+    r->ops->stream_write(s, bytes);
+}
+static inline void runtime_stream_input_end(struct runtime *r, struct runtime_stream *s) { r->ops->stream_input_end(s); }
+static inline void runtime_stream_pause(struct runtime *r, struct runtime_stream *s, bool paused)
+{
+    r->ops->stream_pause(s, paused);
+}
+static inline void runtime_stream_resize(struct runtime *r, struct runtime_stream *s, unsigned width, unsigned height)
+{
+    r->ops->stream_resize(s, width, height);
+}
+static inline void runtime_stream_cancel(struct runtime *r, struct runtime_stream *s) { r->ops->stream_cancel(s); }
 static inline int runtime_recover(struct runtime *r, void (*found)(void *arg, const struct runtime_found *f), void *arg,
                                   struct err *reterr)
 {

@@ -12,6 +12,7 @@
 #include "nodeagent/host.h"
 #include "nodeagent/oci_spec.h"
 #include "nodeagent/pod_etc.h"
+#include "nodeagent/runtime_oci_parts.h"
 #include "nodeagent/volume_files.h"
 
 #define START_TIMEOUT_MS 60000
@@ -21,17 +22,6 @@
 #define ATTEMPTS_KEPT 2
 #define BINDS_MAX 128
 #define MESSAGE_FILE "termination-log" /* in a container's folder: its last words */
-
-struct runtime_oci {
-    struct env *env;
-    char *root, *state, *program, *self, *cgroup_root, *node_ip, *pause_image, *cluster_dns, *cluster_domain;
-    struct netns_options network;
-    struct image_store *images;
-    struct runtime_events events;
-    struct host_facts facts;
-    struct list shims, calls;
-    uint64_t exec_count; /* names their folders */
-};
 
 /* One running container, or the sandbox. */
 struct shim_watch {
@@ -270,7 +260,7 @@ static void on_cleaned_up(struct proc_run *run, int status, const struct proc_ex
     shim_report(w, &unknown);
 }
 
-static size_t runtime_argv(const struct runtime_oci *rt, const char **argv)
+size_t runtime_oci_argv(const struct runtime_oci *rt, const char **argv)
 {
     size_t n = 0;
     argv[n++] = rt->program;
@@ -292,7 +282,7 @@ static void on_shim_ended(struct proc_watch *watch, const struct proc_exit *exit
     }
     /* The shim itself was killed: the container may still run, but nobody reads its output or would see its end. */
     log_warn(w->rt->env->log, "shim ended without a status", "id=%s", w->id);
-    size_t n = runtime_argv(w->rt, w->argv);
+    size_t n = runtime_oci_argv(w->rt, w->argv);
     w->argv[n++] = "delete";
     w->argv[n++] = "--force";
     w->argv[n++] = w->id;
@@ -317,7 +307,7 @@ static void shim_watch_start(struct runtime_oci *rt, int pid, const char *uid, c
     proc_watch(&rt->env->proc, &w->watch);
 }
 
-static int pid_file_read(const char *folder, const char *name)
+int runtime_oci_pid(const char *folder, const char *name)
 {
     struct buf text = {0};
     char *path = mem_printf("%s/%s", folder, name);
@@ -370,9 +360,16 @@ static void shim_start(struct call *c, const char *log_file, const char *cgroup,
 {
     const char *argv[] = {c->rt->self, "shim", "--folder", c->folder, "--id", c->id, "--runtime", c->rt->program, "--state", c->rt->state,
                           "--layers-folder", image_store_layers(c->rt->images), "--layers", c->image.layers.data,
-                          "--log", log_file, "--cgroup", cgroup, NULL};
-    _Static_assert(sizeof argv <= sizeof c->argv, "room for the shim's arguments");
+                          "--log", log_file, "--cgroup", cgroup};
+    const struct pod_container *container = c->request->verb == RUNTIME_CONTAINER_START ? container_of_call(c) : NULL;
+    _Static_assert(sizeof argv + 4 * sizeof argv[0] <= sizeof c->argv, "room for the shim's arguments");
     memcpy(c->argv, argv, sizeof argv);
+    size_t n = ARRAY_LEN(argv);
+    if (container != NULL && container->has_stdin)
+        c->argv[n++] = container->stdin_once ? "--stdin=once" : "--stdin=always";
+    if (container != NULL && container->tty)
+        c->argv[n++] = "--tty";
+    c->argv[n] = NULL;
     c->run = (struct proc_run){.argv = c->argv, .stdout_fd = -1, .stderr_fd = -1, .timeout_ms = START_TIMEOUT_MS,
                                .done = done, .data = c};
     proc_run(&c->rt->env->proc, &c->run);
@@ -451,7 +448,7 @@ static void on_sandbox_started(struct proc_run *run, int status, const struct pr
         finish(c, rv);
         return;
     }
-    shim_watch_start(c->rt, pid_file_read(c->folder, "shim.pid"), c->request->pod->uid, NULL, 0, c->id, c->folder);
+    shim_watch_start(c->rt, runtime_oci_pid(c->folder, "shim.pid"), c->request->pod->uid, NULL, 0, c->id, c->folder);
     if (c->request->pod->host_network) {
         (void)snprintf(c->request->address, sizeof c->request->address, "%s", c->rt->node_ip);
         rv = sandbox_done(c);
@@ -741,7 +738,7 @@ static void on_container_started(struct proc_run *run, int status, const struct 
     c->request->started_ms = number_file_read(c->folder, "started");
     (void)snprintf(c->request->container_id, sizeof c->request->container_id, "%s://%s", c->rt->program, c->id);
     (void)snprintf(c->request->image_id, sizeof c->request->image_id, "%s", c->image.id);
-    shim_watch_start(c->rt, pid_file_read(c->folder, "shim.pid"), c->request->pod->uid, container_of_call(c)->name,
+    shim_watch_start(c->rt, runtime_oci_pid(c->folder, "shim.pid"), c->request->pod->uid, container_of_call(c)->name,
                      c->request->attempt, c->id, c->folder);
     finish(c, 0);
 }
@@ -769,7 +766,7 @@ static int container_prepare(struct call *c, struct oci_spec_options *o, struct 
     o->cgroup = arena_printf(&c->arena, "/%s", cgroup);
     mem_free(cgroup);
     o->container = container;
-    o->sandbox_pid = pid_file_read(pod_folder(c, "/sandbox"), "pid");
+    o->sandbox_pid = runtime_oci_pid(pod_folder(c, "/sandbox"), "pid");
     o->binds = binds;
     if (rv == 0 && o->sandbox_pid == 0)
         rv = err_set(&c->err, ERR_UNAVAILABLE, "the pod's sandbox is gone");
@@ -816,7 +813,7 @@ static void on_signalled(struct proc_run *run, int status, const struct proc_exi
 static void container_signal(struct call *c)
 {
     c->id = arena_printf(&c->arena, "%s.%s.%u", c->request->pod->uid, container_of_call(c)->name, c->request->attempt);
-    size_t n = runtime_argv(c->rt, c->argv);
+    size_t n = runtime_oci_argv(c->rt, c->argv);
     c->argv[n++] = "kill";
     c->argv[n++] = c->id;
     c->argv[n++] = arena_printf(&c->arena, "%d", c->request->signal);
@@ -848,7 +845,7 @@ static void on_exec_done(struct proc_run *run, int status, const struct proc_exi
 /* The command is ended, not only the runtime program that waits for it; that one then ends by itself. */
 static void exec_kill(struct call *c)
 {
-    int pid = pid_file_read(c->folder, "pid");
+    int pid = runtime_oci_pid(c->folder, "pid");
     c->canceled = true;
     proc_kill(&c->rt->env->proc, pid > 0 ? pid : c->run.pid, SIGKILL);
 }
@@ -864,22 +861,28 @@ static void oci_cancel(void *impl, struct runtime_call *request)
         exec_kill(c);
 }
 
-/* The container's own process with other arguments: same user, environment, folder and rights. */
-static int exec_process_write(struct call *c, const char *container_folder_path, struct err *reterr)
+int runtime_oci_process_write(const char *container_folder_path, const char *exec_folder, const char *const *command,
+                              bool terminal, struct err *reterr)
 {
     struct buf text = {0};
     struct json *spec = NULL;
     struct json_doc *d = json_doc_new();
-    int rv = host_read_file(arena_printf(&c->arena, "%s/config.json", container_folder_path), 0, PROC_OUTPUT_MAX, &text, reterr);
+    char *config = mem_printf("%s/config.json", container_folder_path), *path = mem_printf("%s/process.json", exec_folder);
+    int rv = host_read_file(config, 0, PROC_OUTPUT_MAX, &text, reterr);
     if (rv == 0)
         rv = json_parse(d, buf_slice(&text), &spec, reterr);
     if (rv == 0) {
         struct json *process = json_ensure_object(d, spec, "process"), *args = json_new_array(d);
-        for (const char *const *at = c->request->command; *at != NULL; at++)
+        for (const char *const *at = command; *at != NULL; at++)
             json_append(args, json_new_str(d, *at));
         json_set(d, process, "args", args);
-        rv = put_json(arena_printf(&c->arena, "%s/process.json", c->folder), process, reterr);
+        json_set_bool(d, process, "terminal", false); /* the container's own may have one */
+        if (terminal)
+            oci_set_terminal(d, process);
+        rv = put_json(path, process, reterr);
     }
+    mem_free(config);
+    mem_free(path);
     json_doc_free(d);
     buf_release(&text);
     return rv;
@@ -896,12 +899,12 @@ static void container_exec(struct call *c)
     if (rv == 0)
         rv = host_mkdirs(c->folder, 0700, &c->err);
     if (rv == 0)
-        rv = exec_process_write(c, container, &c->err);
+        rv = runtime_oci_process_write(container, c->folder, c->request->command, false, &c->err);
     if (rv < 0) {
         finish(c, rv);
         return;
     }
-    size_t n = runtime_argv(c->rt, c->argv);
+    size_t n = runtime_oci_argv(c->rt, c->argv);
     c->argv[n++] = "exec";
     c->argv[n++] = "--process";
     c->argv[n++] = arena_printf(&c->arena, "%s/process.json", c->folder);
@@ -958,7 +961,7 @@ struct recovery {
 
 static void recover_one(struct recovery *r, struct runtime_found *f, const char *folder, const char *id)
 {
-    int pid = pid_file_read(folder, "shim.pid");
+    int pid = runtime_oci_pid(folder, "shim.pid");
     f->started_ms = number_file_read(folder, "started");
     f->running = pid > 0 && host_process_is(pid, folder);
     if (f->running)
@@ -1060,7 +1063,17 @@ static int oci_recover(void *impl, void (*found)(void *arg, const struct runtime
     return rv;
 }
 
-static const struct runtime_ops oci_ops = {.call = oci_call, .cancel = oci_cancel, .recover = oci_recover};
+static const struct runtime_ops oci_ops = {
+    .call = oci_call,
+    .cancel = oci_cancel,
+    .stream_start = runtime_oci_stream_start,
+    .stream_write = runtime_oci_stream_write,
+    .stream_input_end = runtime_oci_stream_input_end,
+    .stream_pause = runtime_oci_stream_pause,
+    .stream_resize = runtime_oci_stream_resize,
+    .stream_cancel = runtime_oci_stream_cancel,
+    .recover = oci_recover,
+};
 
 int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct runtime *ret, struct runtime_oci **ret_oci,
                     struct err *reterr)
@@ -1071,6 +1084,7 @@ int runtime_oci_new(struct env *env, const struct runtime_oci_options *o, struct
     rt->events = o->events;
     list_init(&rt->shims);
     list_init(&rt->calls);
+    list_init(&rt->streams);
     rt->root = mem_strdup(o->root);
     rt->state = mem_printf("%s/runtime", o->root); /* not below /run: it goes with the node's folder */
     rt->program = mem_strdup(o->program);
@@ -1098,6 +1112,7 @@ void runtime_oci_free(struct runtime_oci *rt)
     if (rt == NULL)
         return;
     ASSERT(list_empty(&rt->calls));
+    ASSERT(list_empty(&rt->streams));
     LIST_FOR_EACH (at, &rt->shims) {
         struct shim_watch *w = container_of(at, struct shim_watch, link);
         if (w->cleanup.impl != NULL)

@@ -1,4 +1,4 @@
-/* What the agent serves: health, its pods, and container logs. A follower reads on where it stopped whenever the file has
+/* What the agent serves: health, its pods, container logs, and (streams.c) exec and attach. A follower reads on where it stopped whenever the file has
  * grown, and ends when its container has ended and everything is told. */
 #include "common/base.h"
 #include "nodeagent/agent.h"
@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "nodeagent/host.h"
 #include "nodeagent/logs.h"
+#include "nodeagent/streams.h"
 
 #define READ_BYTES (256 * 1024)
 #define TAIL_BYTES_MAX (4 * 1024 * 1024) /* how far back the last lines are looked for */
@@ -225,8 +226,9 @@ static void serve_pods(struct nodeagent *a, struct http_exchange *x)
 void nodeagent_handle(void *agent, struct http_exchange *x)
 {
     struct nodeagent *a = agent;
-    struct slice path = x->request.path, logs = SLICE("/containerLogs/");
-    if (!slice_is(x->request.method, "GET"))
+    struct slice path = x->request.path, logs = SLICE("/containerLogs/"), exec = SLICE("/exec/"), attach = SLICE("/attach/");
+    bool streams = slice_has_prefix(path, exec) || slice_has_prefix(path, attach);
+    if (!slice_is(x->request.method, "GET") && !(streams && slice_is(x->request.method, "POST")))
         answer(x, 405, "only GET is served here\n");
     else if (slice_is(path, "/healthz") || slice_is(path, "/livez"))
         answer(x, 200, "ok");
@@ -238,6 +240,8 @@ void nodeagent_handle(void *agent, struct http_exchange *x)
         serve_pods(a, x);
     else if (slice_has_prefix(path, logs) && !a->closing)
         serve_logs(a, x, slice_from(path, logs.size));
+    else if (streams && !a->closing)
+        streams_serve(a, x, slice_from(path, slice_has_prefix(path, attach) ? attach.size : exec.size), slice_has_prefix(path, attach));
     else
         answer(x, 404, "404 page not found\n");
 }

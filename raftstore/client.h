@@ -35,6 +35,7 @@ void store_client_close(struct store_client *c, void (*closed)(void *arg), void 
 struct store_status_result {
     uint64_t leader, commit_index, applied_index, last_index, snapshot_index, log_bytes, state_bytes; /* leader 0: unknown */
     int64_t compact_revision;
+    bool learner;
     enum { STORE_FOLLOWER, STORE_CANDIDATE, STORE_LEADER } role;
 };
 
@@ -46,7 +47,18 @@ struct store_hashkv_result {
 
 struct store_member {
     uint64_t id;
-    struct slice peer_address, client_address;
+    struct slice peer_address, client_address, name;
+    bool voter, automatic; /* a learner that is promoted as soon as it is in sync */
+    uint64_t replaces;
+};
+
+/* What may be asked about the membership; the leader carries it out, whoever is asked. */
+struct store_member_request {
+    enum { STORE_MEMBER_ADD = 1, STORE_MEMBER_PROMOTE, STORE_MEMBER_REMOVE, STORE_MEMBER_UPDATE, STORE_MEMBER_LEAD } verb;
+    uint64_t id;           /* whom it is about; of a new member: random, never used before */
+    uint64_t replaces;     /* add: its id before it lost its folder: that one goes once this one votes; 0 */
+    bool automatic, force; /* add: promote when in sync; remove: also when too few voters that answer are left */
+    const char *name, *peer_address, *client_address; /* add, update: NULL or "" for none */
 };
 
 struct store_members_result {
@@ -93,7 +105,11 @@ void store_compact(struct store_client *c, struct store_call *call, int64_t revi
 /* Of the member that the client is connected to (`pinned`: of that one). */
 void store_status(struct store_client *c, struct store_call *call, unsigned timeout_ms);
 void store_hashkv(struct store_client *c, struct store_call *call, unsigned timeout_ms);
-void store_member_list(struct store_client *c, struct store_call *call, unsigned timeout_ms);
+/* `serializable`: as the member asked knows them, also when it sees no leader. */
+void store_member_list(struct store_client *c, struct store_call *call, bool serializable, unsigned timeout_ms);
+/* The answer holds the members after it; none when an earlier answer was lost and it was found to be done. Errors with etcd's texts (raftstore/member.h): ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID,
+ * ERR_CONFLICT (not in sync, unhealthy cluster, too many), ERR_UNAVAILABLE (no leader in time: it may have happened). */
+void store_member_change(struct store_client *c, struct store_call *call, const struct store_member_request *m, unsigned timeout_ms);
 /* Leases, judged in cluster time: `ttl_s` 1 to 9 000 000 000; `id` 0 picks a random one. ERR_EXISTS, ERR_INVALID. */
 void store_lease_grant(struct store_client *c, struct store_call *call, int64_t id, int64_t ttl_s, unsigned timeout_ms);
 void store_lease_revoke(struct store_client *c, struct store_call *call, int64_t id, unsigned timeout_ms); /* ERR_NOT_FOUND */

@@ -269,9 +269,24 @@ void store_hashkv(struct store_client *c, struct store_call *call, unsigned time
     call_start(call_new(c, call, STORE_HASHKV), timeout_ms);
 }
 
-void store_member_list(struct store_client *c, struct store_call *call, unsigned timeout_ms)
+void store_member_list(struct store_client *c, struct store_call *call, bool serializable, unsigned timeout_ms)
 {
-    call_start(call_new(c, call, STORE_MEMBERS), timeout_ms);
+    struct client_call *k = call_new(c, call, STORE_MEMBERS);
+    pack_bool(&k->body, serializable);
+    call_start(k, timeout_ms);
+}
+
+static struct slice text_or_none(const char *text) { return slice_str(text == NULL ? "" : text); }
+
+void store_member_change(struct store_client *c, struct store_call *call, const struct store_member_request *m, unsigned timeout_ms)
+{
+    struct client_call *k = call_new(c, call, STORE_MEMBER);
+    k->verb = (enum member_verb)m->verb;
+    member_request_encode(&k->body, &(struct member_request){
+        .verb = (enum member_verb)m->verb, .id = m->id, .replaces = m->replaces, .automatic = m->automatic, .force = m->force,
+        .name = text_or_none(m->name), .peer_address = text_or_none(m->peer_address),
+        .client_address = text_or_none(m->client_address)});
+    call_start(k, timeout_ms);
 }
 
 void store_cancel(struct store_client *c, struct store_call *call)
@@ -412,6 +427,7 @@ static bool decode_status(struct store_call *call, struct unpack *u)
     s->state_bytes = unpack_uint(u);
     uint64_t role = unpack_below(u, STORE_LEADER + 1);
     s->role = role == 2 ? STORE_LEADER : role == 1 ? STORE_CANDIDATE : STORE_FOLLOWER;
+    s->learner = unpack_below(u, 2) == 1;
     return !u->bad;
 }
 
@@ -432,6 +448,10 @@ static bool decode_members(struct store_call *call, struct unpack *u)
         m->id = unpack_uint(u);
         m->peer_address = unpack_bytes(u);
         m->client_address = unpack_bytes(u);
+        m->name = unpack_bytes(u);
+        m->voter = unpack_bool(u);
+        m->automatic = unpack_bool(u);
+        m->replaces = unpack_uint(u);
     }
     return !u->bad;
 }
@@ -462,7 +482,7 @@ static bool decode_body(struct client_call *k, enum store_result_kind kind, stru
     case RESULT_RANGE: return k->type == STORE_RANGE && decode_range(k, u);
     case RESULT_STATUS: return k->type == STORE_STATUS && decode_status(k->call, u);
     case RESULT_HASHKV: return k->type == STORE_HASHKV && decode_hashkv(k->call, u);
-    case RESULT_MEMBERS: return k->type == STORE_MEMBERS && decode_members(k->call, u);
+    case RESULT_MEMBERS: return (k->type == STORE_MEMBERS || k->type == STORE_MEMBER) && decode_members(k->call, u);
     case RESULT_LEASES: return (is_write(k) || k->type == STORE_LEASES) && decode_leases(k->call, u);
     case RESULT_SESSION: return false;
     }
@@ -489,10 +509,24 @@ static void send_later(struct client_call *k)
     loop_timer_start(&k->client->env->loop, &k->again, CLIENT_RETRY_MS);
 }
 
+/* Asked again because the first answer was lost, perhaps with the member that was removed: it is as it was to be. */
+static bool changed_before(const struct client_call *k, int status)
+{
+    return k->type == STORE_MEMBER && k->attempts > 1 &&
+           ((k->verb == MEMBER_REMOVE && status == ERR_NOT_FOUND) || (k->verb == MEMBER_PROMOTE && status == ERR_INVALID));
+}
+
 static void call_failed(struct client_call *k, const struct store_result *head)
 {
     struct store_client *c = k->client;
     struct err why;
+    if (changed_before(k, head->status)) {
+        k->call->header = (struct kv_header){.member_id = c->member_id, .revision = head->revision};
+        memcpy(k->call->header.cluster_id, c->cluster_id, STORE_ID_BYTES);
+        k->call->members.count = 0;
+        call_done(k, 0, NULL);
+        return;
+    }
     err_set(&why, head->status, "%.*s", (int)MIN(head->message.size, (size_t)400), head->message.data);
     if (head->status == ERR_UNAVAILABLE || head->status == ERR_NOT_LEADER) {
         send_later(k); /* until the deadline; perhaps another member sees a leader */

@@ -24,6 +24,7 @@ struct client_call {
     uint64_t id;
     enum store_frame type;
     enum store_command_kind kind; /* of a write */
+    enum member_verb verb;   /* of a change of membership */
     struct buf body;         /* of the frame or of the command */
     uint64_t sequence;       /* of a write; 0: has none yet */
     unsigned attempts;       /* times sent under this sequence */

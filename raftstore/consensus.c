@@ -12,6 +12,12 @@
  *   R10 no tracer
  *   R12 time never goes back
  *   R14 one token from the core's allocator is the "batch" of a received append
+ *   R17 the core knows one uncommitted change at a time; a follower's log may hold several. They are kept here, and the
+ *       core's idea of the configuration is set right after every step
+ *   R18 a learner that is asked for its vote gives it as a voter does: who asks counts it, by a promotion that has not reached
+ *       it yet (thesis 4.1: requests are served without looking at one's own configuration); and it forgets a silent leader
+ *   R19 a refused pre-vote tells the later term it was refused for
+ *   R20 an append of an older term is answered here: a rejection, and of nothing we have
  *   R16 what the core only asserts in its own debug build is asserted here */
 #include "common/base.h"
 
@@ -35,6 +41,12 @@
 #define VOTE_VERSION 2                    /* with the pre_vote flag in results */
 #define APPEND_VERSION 1
 
+/* A change of configuration in the log. */
+struct change {
+    uint64_t index;
+    struct configuration configuration;
+};
+
 struct consensus {
     struct raft raft;
     uint64_t now_ms;            /* R12 */
@@ -49,6 +61,11 @@ struct consensus {
     size_t entry_capacity;
     struct raft_entry *scratch; /* as the core sees them */
     size_t scratch_capacity;
+    struct change *changes;     /* R17: the committed one first, then the uncommitted ones of our log, in order */
+    size_t change_count, change_capacity;
+    uint64_t changes_version;
+    struct raft_buffer *encoded; /* configurations as the core reads them, of the step at work */
+    size_t encoded_count, encoded_capacity;
 };
 
 static char *address_of(uint64_t id, char text[ADDRESS_MAX])
@@ -68,40 +85,49 @@ static void configuration_to_raft(const struct configuration *from, struct raft_
     }
 }
 
-static void configuration_of_raft(const struct raft_configuration *from, struct configuration *to)
-{
-    *to = (struct configuration){0};
-    for (unsigned i = 0; i < from->n && to->count < CONSENSUS_MEMBERS_MAX; i++)
-        to->members[to->count++] = (struct member){from->servers[i].id, from->servers[i].role == RAFT_VOTER};
-}
-
 static int configuration_check(const struct configuration *c, struct err *reterr)
 {
-    if (c->count == 0 || c->count > CONSENSUS_MEMBERS_MAX)
-        return err_set(reterr, ERR_INVALID, "the configuration has %zu members; 1 to %d are possible", c->count,
+    if (c->count > CONSENSUS_MEMBERS_MAX)
+        return err_set(reterr, ERR_INVALID, "the configuration has %zu members; %d are possible", c->count,
                        CONSENSUS_MEMBERS_MAX);
     for (size_t i = 0; i < c->count; i++) {
         if (c->members[i].id == 0)
             return err_set(reterr, ERR_INVALID, "member %zu of the configuration has id 0", i + 1);
-        for (size_t j = 0; j < i; j++)
-            if (c->members[j].id == c->members[i].id)
-                return err_set(reterr, ERR_INVALID, "member id %llu stands twice in the configuration",
-                               (unsigned long long)c->members[i].id);
+        if (configuration_member(c, c->members[i].id) != &c->members[i])
+            return err_set(reterr, ERR_INVALID, "member id %llu stands twice in the configuration",
+                           (unsigned long long)c->members[i].id);
     }
     return 0;
 }
 
-struct bytes *consensus_configuration_encode(const struct configuration *configuration)
+/* --- changes of configuration in the log (R17) --- */
+
+static struct change *newest_change(const struct consensus *c) { return &c->changes[c->change_count - 1]; }
+
+static void push_change(struct consensus *c, uint64_t index, const struct configuration *configuration)
 {
-    struct raft_configuration conf;
-    struct raft_buffer buffer;
-    configuration_to_raft(configuration, &conf);
-    int rv = raft_configuration_encode(&conf, &buffer);
-    ASSERT(rv == 0);
-    struct bytes *b = bytes_new(slice_of(buffer.base, buffer.len));
-    raft_free(buffer.base);
-    raft_configuration_close(&conf);
-    return b;
+    if (c->change_count == c->change_capacity) {
+        c->change_capacity = MAX((size_t)4, c->change_capacity * 2);
+        c->changes = mem_realloc(c->changes, c->change_capacity * sizeof *c->changes);
+    }
+    c->changes[c->change_count++] = (struct change){index, *configuration};
+    c->changes_version++;
+}
+
+/* Entries from `index` on are being replaced. */
+static void forget_changes(struct consensus *c, uint64_t index)
+{
+    for (; c->change_count > 1 && newest_change(c)->index >= index; c->change_count--)
+        c->changes_version++;
+    ASSERT(c->change_count == 1 || c->changes[0].index < index);
+}
+
+static void note_change(struct consensus *c, uint64_t index, const struct entry *e)
+{
+    struct configuration configuration;
+    int rv = configuration_decode(bytes_slice(e->data), &configuration, NULL);
+    ASSERT(rv == 0); /* checked when it came in */
+    push_change(c, index, &configuration);
 }
 
 /* The runs of terms that the core keeps: run i of `trail` ends at records[…].index. */
@@ -168,6 +194,8 @@ void consensus_free(struct consensus *c)
     mem_free(c->messages);
     mem_free(c->entries);
     mem_free(c->scratch);
+    mem_free(c->changes);
+    mem_free(c->encoded);
     mem_free(c);
 }
 
@@ -221,7 +249,8 @@ static bool message_of_raft(const struct consensus *c, const struct raft_message
     case RAFT_REQUEST_VOTE_RESULT: {
         const struct raft_request_vote_result *v = &from->request_vote_result;
         to->kind = MESSAGE_REQUEST_VOTE_RESULT;
-        to->request_vote_result.term = v->term;
+        /* R19: the core repeats the candidate's term, who then never hears that it is behind. */
+        to->request_vote_result.term = v->pre_vote && !v->vote_granted ? MAX(v->term, c->raft.current_term) : v->term;
         to->request_vote_result.granted = v->vote_granted;
         to->request_vote_result.pre_vote = v->pre_vote;
         return true;
@@ -265,13 +294,18 @@ static bool message_of_raft(const struct consensus *c, const struct raft_message
     return false;
 }
 
-static void push_message(struct consensus *c, struct consensus_update *u, const struct raft_message *m)
+static struct message *message_room(struct consensus *c, struct consensus_update *u)
 {
     if (u->message_count == c->message_capacity) {
         c->message_capacity = MAX((size_t)16, c->message_capacity * 2);
         u->messages = c->messages = mem_realloc(c->messages, c->message_capacity * sizeof *c->messages);
     }
-    if (message_of_raft(c, m, &c->messages[u->message_count]))
+    return &c->messages[u->message_count];
+}
+
+static void push_message(struct consensus *c, struct consensus_update *u, const struct raft_message *m)
+{
+    if (message_of_raft(c, m, message_room(c, u)))
         u->message_count++;
 }
 
@@ -284,6 +318,7 @@ static void take_entries(struct consensus *c, struct consensus_update *u, struct
         u->entries_index = ru->entries.index;
     if (ru->entries.batch == &c->raft.barrier) {
         ASSERT(ru->entries.n == 1);
+        forget_changes(c, ru->entries.index);
         push_entry(c, u, (struct entry){c->raft.barrier.term, ENTRY_BARRIER, bytes_ref(c->nothing)});
         raft_free(c->raft.barrier.batch);
         c->raft.barrier.batch = NULL;
@@ -291,8 +326,12 @@ static void take_entries(struct consensus *c, struct consensus_update *u, struct
     }
     ASSERT(ru->entries.batch >= c->scratch && ru->entries.batch < c->scratch + c->scratch_capacity);
     source += ru->entries.batch - c->scratch;
-    for (unsigned i = 0; i < ru->entries.n; i++)
+    forget_changes(c, ru->entries.index);
+    for (unsigned i = 0; i < ru->entries.n; i++) {
+        if (source[i].kind == ENTRY_CHANGE)
+            note_change(c, ru->entries.index + i, &source[i]);
         push_entry(c, u, (struct entry){source[i].term, source[i].kind, bytes_ref(source[i].data)});
+    }
 }
 
 static int code_of_raft(int rv)
@@ -316,6 +355,8 @@ static int step(struct consensus *c, struct raft_event *event, const struct entr
     struct raft_update ru = {0};
     event->time = c->now_ms;
     int rv = raft_step(&c->raft, event, &ru);
+    while (c->encoded_count > 0)
+        raft_free(c->encoded[--c->encoded_count].base);
     *ret_entries = rv == 0 && (ru.flags & (RAFT_UPDATE_ENTRIES)) != 0;
     if (*ret_entries)
         take_entries(c, u, &ru, source);
@@ -348,6 +389,24 @@ static int raft_type(enum entry_kind kind)
     return RAFT_COMMAND;
 }
 
+/* A configuration as the core reads it: ids and roles. Freed after the step. */
+static struct raft_buffer encode_for_core(struct consensus *c, const struct bytes *data)
+{
+    struct configuration configuration;
+    struct raft_configuration conf;
+    int rv = configuration_decode(bytes_slice(data), &configuration, NULL);
+    ASSERT(rv == 0); /* checked when it came in */
+    if (c->encoded_count == c->encoded_capacity) {
+        c->encoded_capacity = MAX((size_t)4, c->encoded_capacity * 2);
+        c->encoded = mem_realloc(c->encoded, c->encoded_capacity * sizeof *c->encoded);
+    }
+    configuration_to_raft(&configuration, &conf);
+    rv = raft_configuration_encode(&conf, &c->encoded[c->encoded_count]);
+    ASSERT(rv == 0);
+    raft_configuration_close(&conf);
+    return c->encoded[c->encoded_count++];
+}
+
 /* The core reads data of changes only; bytes stay ours. `batch` is what it may free. */
 static void scratch_fill(struct consensus *c, const struct entry *entries, size_t n, void *batch)
 {
@@ -360,6 +419,8 @@ static void scratch_fill(struct consensus *c, const struct entry *entries, size_
             .buf = {data == NULL ? NULL : data->data, data == NULL ? 0 : data->size},
             .batch = batch,
         };
+        if (entries[i].kind == ENTRY_CHANGE)
+            c->scratch[i].buf = encode_for_core(c, data);
     }
 }
 
@@ -393,6 +454,49 @@ static enum role role_of(const struct consensus *c)
     }
 }
 
+static void core_configuration_set(struct raft_configuration *to, const struct configuration *from)
+{
+    raft_configuration_close(to);
+    configuration_to_raft(from, to);
+}
+
+/* The oldest uncommitted change has been committed. */
+static void commit_change(struct consensus *c, struct consensus_update *u)
+{
+    if (c->raft.configuration_uncommitted_index == c->changes[1].index) { /* what else the core does then: a leader that is gone steps down */
+        struct raft_event event = {.type = RAFT_CONFIGURATION};
+        bool taken;
+        event.configuration.index = c->changes[1].index;
+        configuration_to_raft(&c->changes[1].configuration, &event.configuration.conf);
+        (void)step(c, &event, NULL, u, &taken); /* never fails */
+    }
+    c->change_count--;
+    c->changes_version++;
+    memmove(c->changes, c->changes + 1, c->change_count * sizeof *c->changes);
+}
+
+/* R17: what is committed is known as such, and the core holds the newest and the last committed configuration of our log. */
+static void follow_changes(struct consensus *c, struct consensus_update *u)
+{
+    if (c->change_count == 0 || c->raft.snapshot.installing)
+        return;
+    while (c->change_count > 1 && c->changes[1].index <= c->raft.commit_index)
+        commit_change(c, u);
+#ifdef PLANT_NO_R17
+    return;
+#endif
+    uint64_t uncommitted = c->change_count > 1 ? newest_change(c)->index : 0;
+    if (c->raft.configuration_committed_index != c->changes[0].index) {
+        core_configuration_set(&c->raft.configuration_committed, &c->changes[0].configuration);
+        c->raft.configuration_committed_index = c->changes[0].index;
+    }
+    if (c->raft.configuration_uncommitted_index != uncommitted) {
+        ASSERT(c->raft.state != RAFT_LEADER || c->raft.configuration.n == newest_change(c)->configuration.count);
+        core_configuration_set(&c->raft.configuration, &newest_change(c)->configuration);
+        c->raft.configuration_uncommitted_index = uncommitted;
+    }
+}
+
 /* R16: what must hold after every step, whatever came in. */
 static void check_core(const struct consensus *c)
 {
@@ -407,6 +511,8 @@ static int update_end(struct consensus *c, int rv, struct consensus_update *u)
     enum role role = role_of(c);
     if (role == ROLE_LEADER && c->role != ROLE_LEADER)
         lead(c, u);
+    follow_changes(c, u);
+    role = role_of(c);
     check_core(c);
     u->term = raft_current_term(&c->raft);
     u->vote = raft_voted_for(&c->raft);
@@ -427,21 +533,37 @@ uint64_t consensus_next_timeout_ms(const struct consensus *c)
     return MAX(raft_timeout(&c->raft), c->now_ms + TIMER_MIN_MS);
 }
 
-static size_t voters_of(const struct configuration *configuration, uint64_t id, bool *ret_member)
+/* The configurations that the log holds behind the snapshot's. */
+static int start_changes(struct consensus *c, const struct consensus_start *s, struct err *reterr)
 {
-    size_t n = 0;
-    *ret_member = false;
-    for (size_t i = 0; i < configuration->count; i++) {
-        n += configuration->members[i].voter;
-        *ret_member |= configuration->members[i].voter && configuration->members[i].id == id;
+    int rv = configuration_check(&s->configuration, reterr);
+    push_change(c, s->configuration_index, &s->configuration);
+    for (size_t i = 0; i < s->entry_count && rv == 0; i++) {
+        struct configuration configuration;
+        if (s->entries[i].kind != ENTRY_CHANGE || s->first_index + i <= s->snapshot_index)
+            continue;
+        ASSERT(s->entries[i].data != NULL);
+        rv = configuration_decode(bytes_slice(s->entries[i].data), &configuration, reterr);
+        if (rv == 0)
+            push_change(c, s->first_index + i, &configuration);
+        else
+            rv = err_wrap(reterr, rv, "entry %llu of the log", (unsigned long long)(s->first_index + i));
     }
-    return n;
+    return rv;
+}
+
+/* Is this the only voter? */
+static bool alone(const struct consensus *c)
+{
+    const struct configuration *newest = &newest_change(c)->configuration;
+    const struct member *self = configuration_member(newest, c->raft.id);
+    return self != NULL && self->voter && configuration_voters(newest) == 1;
 }
 
 int consensus_start(struct consensus *c, const struct consensus_start *s, struct consensus_update *ret, struct err *reterr)
 {
     ASSERT(c->term == 0 && c->now_ms == 0);
-    int rv = configuration_check(&s->configuration, reterr);
+    int rv = start_changes(c, s, reterr);
     if (rv != 0)
         return rv;
     ASSERT(s->entry_count == 0 || s->first_index <= s->snapshot_index + 1);
@@ -451,12 +573,11 @@ int consensus_start(struct consensus *c, const struct consensus_start *s, struct
         .index = s->snapshot_index, .term = s->snapshot_term, .configuration_index = s->configuration_index};
     configuration_to_raft(&s->configuration, &metadata.configuration);
     struct raft_event event = {.type = RAFT_START};
-    bool member, taken;
+    bool taken, only = alone(c);
     /* The core elects a single voter without a new term: after a cut log the same term and index could then stand for two
      * entries, so it begins in a fresh one. And term 0 means "no state at all" to it, which a configuration is not. */
-    bool alone = voters_of(&s->configuration, c->raft.id, &member) == 1 && member;
-    event.start.term = MAX(s->term, (uint64_t)1) + (alone ? 1 : 0);
-    event.start.voted_for = alone ? 0 : s->vote;
+    event.start.term = MAX(s->term, (uint64_t)1) + (only ? 1 : 0);
+    event.start.voted_for = only ? 0 : s->vote;
     event.start.metadata = &metadata;
     event.start.start_index = s->entry_count == 0 ? s->snapshot_index + 1 : s->first_index;
     scratch_fill(c, s->entries, s->entry_count, NULL);
@@ -468,15 +589,29 @@ int consensus_start(struct consensus *c, const struct consensus_start *s, struct
     c->scratch_capacity = 0;
     if (rv != 0)
         return err_set(reterr, rv, "consensus does not start from this log: %s", err_text(rv));
-    c->term = alone ? s->term : raft_current_term(&c->raft);
+    c->term = only ? s->term : raft_current_term(&c->raft);
     c->vote = raft_voted_for(&c->raft);
     return update_end(c, 0, ret);
+}
+
+/* R18: the core does not let go of the leader of a follower that cannot stand itself. */
+static void forget_silent_leader(struct consensus *c)
+{
+    const struct member *self = configuration_member(&newest_change(c)->configuration, c->raft.id);
+    struct raft *r = &c->raft;
+    if (role_of(c) != ROLE_FOLLOWER || (self != NULL && self->voter) || r->follower_state.current_leader.id == 0 ||
+        c->now_ms - MIN(c->now_ms, (uint64_t)r->election_timer_start) < r->follower_state.randomized_election_timeout)
+        return;
+    raft_free(r->follower_state.current_leader.address);
+    r->follower_state.current_leader.address = NULL;
+    r->follower_state.current_leader.id = 0;
 }
 
 int consensus_tick(struct consensus *c, uint64_t now_ms, struct consensus_update *ret)
 {
     bool taken;
     update_begin(c, now_ms, ret);
+    forget_silent_leader(c);
     struct raft_event event = {.type = RAFT_TIMEOUT};
     return update_end(c, step(c, &event, NULL, ret, &taken), ret);
 }
@@ -649,15 +784,52 @@ static bool append_plausible(const struct message *m)
     for (size_t i = 0; i < m->entry_count; i++) {
         if (m->entries[i].term < term || m->entries[i].term == 0 || m->entries[i].term > m->append.term)
             return false;
+        if (m->entries[i].kind == ENTRY_CHANGE && configuration_decode(bytes_slice(m->entries[i].data), &(struct configuration){0}, NULL) != 0)
+            return false;
         term = m->entries[i].term;
     }
     return true;
+}
+
+/* R20: the core answers an append of an older term with what it finds on its stack as our last index, and when that append
+ * began at the log's beginning with no rejection either. A leader of old that leads again takes that for an acknowledgement
+ * of entries we never had. */
+static void refuse_old_append(struct consensus *c, const struct message *m, struct consensus_update *u)
+{
+    struct message *answer = message_room(c, u);
+    *answer = (struct message){.kind = MESSAGE_APPEND_RESULT, .from = c->raft.id, .to = m->from};
+    answer->append_result.term = raft_current_term(&c->raft);
+    answer->append_result.rejected = MAX(m->append.prev_index, (uint64_t)1);
+    u->message_count++;
 }
 
 /* Only one member can send appends in a term: when we lead in it, or another one is known to, the sender lies. */
 static bool append_from_leader(const struct consensus *c, uint64_t term)
 {
     return term != raft_current_term(&c->raft) || role_of(c) != ROLE_LEADER;
+}
+
+/* This member as a learner in the core's configuration; NULL: it is none. */
+static struct raft_server *own_learner(struct consensus *c)
+{
+    for (unsigned i = 0; i < c->raft.configuration.n; i++)
+        if (c->raft.configuration.servers[i].id == c->raft.id && c->raft.configuration.servers[i].role == RAFT_STANDBY)
+            return &c->raft.configuration.servers[i];
+    return NULL;
+}
+
+static int receive_step(struct consensus *c, struct raft_message *rm, struct consensus_update *u)
+{
+    struct raft_event event = {.type = RAFT_RECEIVE};
+    struct raft_server *learner = rm->type == RAFT_REQUEST_VOTE ? own_learner(c) : NULL;
+    bool taken;
+    event.receive.message = rm;
+    if (learner != NULL)
+        learner->role = RAFT_VOTER; /* R18; a request for a vote changes no configuration */
+    int rv = step(c, &event, NULL, u, &taken);
+    if (learner != NULL)
+        learner->role = RAFT_STANDBY;
+    return rv;
 }
 
 int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message *m, struct consensus_update *ret)
@@ -668,16 +840,34 @@ int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message
     if (m->kind == MESSAGE_APPEND) {
         if (!append_plausible(m) || !append_from_leader(c, m->append.term))
             return update_end(c, ERR_CORRUPT, ret);
+#ifndef PLANT_NO_R20
+        if (m->append.term < raft_current_term(&c->raft)) {
+            refuse_old_append(c, m, ret);
+            return update_end(c, 0, ret);
+        }
+#endif
         return update_end(c, append_receive(c, m, address, ret), ret);
     }
     struct raft_message rm = {.server_id = m->from, .server_address = address};
     if (!message_to_raft(c, m, &rm) ||
         (m->kind == MESSAGE_INSTALL_SNAPSHOT && !append_from_leader(c, m->install_snapshot.term)))
         return update_end(c, ERR_CORRUPT, ret);
-    struct raft_event event = {.type = RAFT_RECEIVE};
-    event.receive.message = &rm;
-    bool taken;
-    return update_end(c, step(c, &event, NULL, ret, &taken), ret);
+    return update_end(c, receive_step(c, &rm, ret), ret);
+}
+
+static int change_check(const struct consensus *c, const struct entry *e)
+{
+    struct configuration configuration;
+    if (configuration_decode(bytes_slice(e->data), &configuration, NULL) != 0)
+        return ERR_INVALID;
+    const struct member *self = configuration_member(&configuration, c->raft.id);
+    if (self == NULL || !self->voter || !configuration_adjacent(&newest_change(c)->configuration, &configuration))
+        return ERR_INVALID;
+#ifndef PLANT_CHANGE_BEFORE_NOOP
+    if (!consensus_ready(c)) /* R4: Ongaro's mail of July 2015: else two leaders' changes may not overlap */
+        return ERR_BUSY;
+#endif
+    return c->change_count > 1 ? ERR_BUSY : 0;
 }
 
 int consensus_submit(struct consensus *c, uint64_t now_ms, const struct entry *entries, size_t n, struct consensus_update *ret)
@@ -690,8 +880,10 @@ int consensus_submit(struct consensus *c, uint64_t now_ms, const struct entry *e
         return update_end(c, ERR_BUSY, ret);
     for (size_t i = 0; i < n; i++) {
         ASSERT(entries[i].term == raft_current_term(&c->raft));
-        if (entries[i].kind == ENTRY_CHANGE && (n > 1 || !consensus_ready(c)))
-            return update_end(c, ERR_BUSY, ret); /* R4, and R3 for those who receive it */
+        ASSERT(IMPLIES(entries[i].kind == ENTRY_CHANGE, n == 1)); /* R3, for those who receive it */
+        int rv = entries[i].kind == ENTRY_CHANGE ? change_check(c, &entries[i]) : 0;
+        if (rv != 0)
+            return update_end(c, rv, ret);
     }
     return update_end(c, submit(c, entries, n, ret), ret);
 }
@@ -719,37 +911,43 @@ int consensus_installed(struct consensus *c, uint64_t now_ms, uint64_t index, ui
     event.persisted_snapshot.metadata = (struct raft_snapshot_metadata){
         .index = index, .term = term, .configuration_index = configuration_index};
     configuration_to_raft(configuration, &event.persisted_snapshot.metadata.configuration);
+    c->change_count = 0;
+    push_change(c, configuration_index, configuration);
     event.persisted_snapshot.last = true;
     bool taken;
     return update_end(c, step(c, &event, NULL, ret, &taken), ret);
 }
 
-int consensus_changed(struct consensus *c, uint64_t now_ms, uint64_t index, struct slice data, struct consensus_update *ret)
+int consensus_transfer(struct consensus *c, uint64_t now_ms, uint64_t to, struct consensus_update *ret)
 {
     update_begin(c, now_ms, ret);
-    struct raft_event event = {.type = RAFT_CONFIGURATION};
-    struct raft_buffer buffer = {(void *)(uintptr_t)data.data, data.size};
-    int rv = raft_configuration_decode(&buffer, &event.configuration.conf);
-    if (rv != 0)
-        return update_end(c, ERR_CORRUPT, ret);
-    event.configuration.index = index;
+    const struct member *m = configuration_member(&newest_change(c)->configuration, to);
+    if (role_of(c) != ROLE_LEADER)
+        return update_end(c, ERR_NOT_LEADER, ret);
+    if (m == NULL || !m->voter || to == c->raft.id)
+        return update_end(c, ERR_INVALID, ret);
+    /* The core would wait for the entries, and then go by what it has sent rather than by what has arrived. */
+    if (raft_transferee(&c->raft) != 0 || consensus_match(c, to) != trail_last(&c->raft.trail))
+        return update_end(c, ERR_BUSY, ret);
+    struct raft_event event = {.type = RAFT_TRANSFER};
+    event.transfer.server_id = to;
     bool taken;
     return update_end(c, step(c, &event, NULL, ret, &taken), ret);
 }
 
 int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing,
+                             const struct configuration *configuration, uint64_t configuration_index,
                              struct consensus_update *ret)
 {
     ASSERT(!c->raft.snapshot.installing);
     ASSERT(index <= c->raft.commit_index && index <= c->raft.last_stored); /* R8 */
     ASSERT(index > c->raft.trail.snapshot.index);
+    ASSERT(configuration_index <= index && configuration_index <= c->changes[0].index);
     update_begin(c, now_ms, ret);
-    struct configuration configuration;
     struct raft_event event = {.type = RAFT_SNAPSHOT};
     event.snapshot.metadata = (struct raft_snapshot_metadata){
-        .index = index, .term = term_at(c, index), .configuration_index = c->raft.configuration_committed_index};
-    consensus_configuration(c, &configuration, &(uint64_t){0});
-    configuration_to_raft(&configuration, &event.snapshot.metadata.configuration);
+        .index = index, .term = term_at(c, index), .configuration_index = configuration_index};
+    configuration_to_raft(configuration, &event.snapshot.metadata.configuration);
     event.snapshot.trailing = (unsigned)MIN(trailing, (uint64_t)UINT32_MAX);
     bool taken;
     return update_end(c, step(c, &event, NULL, ret, &taken), ret);
@@ -774,6 +972,7 @@ void consensus_set_inflight(struct consensus *c, unsigned entries)
 
 enum role consensus_role(const struct consensus *c) { return c->role; }
 uint64_t consensus_term(const struct consensus *c) { return c->term; }
+uint64_t consensus_vote(const struct consensus *c) { return c->vote; }
 uint64_t consensus_commit_index(const struct consensus *c) { return c->commit; }
 uint64_t consensus_last_index(const struct consensus *c) { return trail_last(&c->raft.trail); }
 
@@ -797,8 +996,26 @@ uint64_t consensus_leader(const struct consensus *c)
 
 bool consensus_ready(const struct consensus *c) { return c->role == ROLE_LEADER && c->commit >= c->own_term_index; }
 
-void consensus_configuration(const struct consensus *c, struct configuration *ret, uint64_t *ret_index)
+uint64_t consensus_transferee(const struct consensus *c)
 {
-    configuration_of_raft(&c->raft.configuration_committed, ret);
-    *ret_index = c->raft.configuration_committed_index;
+    return c->role == ROLE_LEADER ? raft_transferee(&c->raft) : 0;
 }
+
+static const struct configuration *change_out(const struct change *change, uint64_t *ret_index)
+{
+    if (ret_index != NULL)
+        *ret_index = change->index;
+    return &change->configuration;
+}
+
+const struct configuration *consensus_configuration(const struct consensus *c, uint64_t *ret_index)
+{
+    return change_out(&c->changes[0], ret_index);
+}
+
+const struct configuration *consensus_newest(const struct consensus *c, uint64_t *ret_index)
+{
+    return change_out(newest_change(c), ret_index);
+}
+
+uint64_t consensus_configuration_version(const struct consensus *c) { return c->changes_version; }

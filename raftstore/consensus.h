@@ -10,8 +10,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/err.h"
-
-#define CONSENSUS_MEMBERS_MAX 9
+#include "raftstore/member.h"
 
 struct consensus;
 
@@ -21,16 +20,6 @@ struct entry {
     uint64_t term;
     enum entry_kind kind;
     struct bytes *data; /* referenced */
-};
-
-struct member {
-    uint64_t id; /* random, never reused */
-    bool voter;
-};
-
-struct configuration {
-    struct member members[CONSENSUS_MEMBERS_MAX];
-    size_t count;
 };
 
 enum message_kind {
@@ -78,7 +67,8 @@ struct consensus_options {
     unsigned election_timeout_ms, heartbeat_ms;
 };
 
-/* What was found on disk. A fresh member has a configuration and nothing else. */
+/* What was found on disk. A founding member has a configuration and nothing else; one that joins has not even that and
+ * waits for a leader to send it one. Entries that are changes have their data, others need none. */
 struct consensus_start {
     uint64_t now_ms, term, vote;
     uint64_t snapshot_index, snapshot_term; /* 0: none */
@@ -95,7 +85,10 @@ void consensus_free(struct consensus *c);
 int consensus_start(struct consensus *c, const struct consensus_start *s, struct consensus_update *ret, struct err *reterr);
 int consensus_tick(struct consensus *c, uint64_t now_ms, struct consensus_update *ret);
 int consensus_receive(struct consensus *c, uint64_t now_ms, const struct message *m, struct consensus_update *ret);
-/* ERR_NOT_LEADER; ERR_BUSY while leadership is being transferred. Takes a reference to each entry's data. */
+/* ERR_NOT_LEADER; ERR_BUSY while leadership is being transferred. Takes a reference to each entry's data.
+ * An ENTRY_CHANGE stands alone, holds configuration_encode()'s bytes, differs from the newest configuration by one voter at
+ * most and keeps this leader a voter (ERR_INVALID: it must transfer first). ERR_BUSY before a no-op of the leader's own term
+ * has committed (R4) and while another change is uncommitted. */
 int consensus_submit(struct consensus *c, uint64_t now_ms, const struct entry *entries, size_t n, struct consensus_update *ret);
 /* Entries up to `index` are durable. Ignored while installing and when they have been replaced meanwhile (R6). */
 int consensus_persisted(struct consensus *c, uint64_t now_ms, uint64_t index, struct consensus_update *ret);
@@ -103,10 +96,15 @@ int consensus_persisted(struct consensus *c, uint64_t now_ms, uint64_t index, st
 int consensus_installed(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t term,
                         const struct configuration *configuration, uint64_t configuration_index,
                         struct consensus_update *ret);
-/* The committed ENTRY_CHANGE at `index` has been applied. */
-int consensus_changed(struct consensus *c, uint64_t now_ms, uint64_t index, struct slice data, struct consensus_update *ret);
-/* A snapshot of this member at `index` <= applied <= last stored exists (R8); entries up to index - trailing may go. */
-int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing, struct consensus_update *ret);
+/* Hands leadership to the voter `to`, which must share the whole log (consensus_match): it is told to stand at once.
+ * ERR_NOT_LEADER; ERR_BUSY: it lacks entries, or another transfer is under way; ERR_INVALID: no other voter. Until the
+ * transfer ends, by a new leader or after an election timeout, nothing can be submitted. */
+int consensus_transfer(struct consensus *c, uint64_t now_ms, uint64_t to, struct consensus_update *ret);
+/* A snapshot of this member at `index` <= applied <= last stored exists (R8); entries up to index - trailing may go. The
+ * configuration is the one in the snapshot: a newer one may have been committed since it was begun. */
+int consensus_snapshot_taken(struct consensus *c, uint64_t now_ms, uint64_t index, uint64_t trailing,
+                             const struct configuration *configuration, uint64_t configuration_index,
+                             struct consensus_update *ret);
 /* The leader's connection broke: stand for (pre-)election after `delay_ms` unless it is heard of before. Only ever shortens
  * the wait; harmless for a leader or candidate. */
 void consensus_hurry(struct consensus *c, uint64_t now_ms, unsigned delay_ms);
@@ -116,6 +114,7 @@ void consensus_set_inflight(struct consensus *c, unsigned entries);
 enum role consensus_role(const struct consensus *c);
 uint64_t consensus_leader(const struct consensus *c); /* 0: unknown */
 uint64_t consensus_term(const struct consensus *c);
+uint64_t consensus_vote(const struct consensus *c); /* in this term; 0: none */
 uint64_t consensus_commit_index(const struct consensus *c);
 uint64_t consensus_last_index(const struct consensus *c);
 /* Leader only: the last entry that a member is known to share with us; 0 when unknown. */
@@ -124,9 +123,13 @@ uint64_t consensus_match(const struct consensus *c, uint64_t member);
 bool consensus_ready(const struct consensus *c);
 bool consensus_installing(const struct consensus *c);
 uint64_t consensus_next_timeout_ms(const struct consensus *c);
-/* The last committed configuration and its index, as a snapshot must carry them. */
-void consensus_configuration(const struct consensus *c, struct configuration *ret, uint64_t *ret_index);
-/* What an ENTRY_CHANGE carries; one reference, the caller's. */
-struct bytes *consensus_configuration_encode(const struct configuration *configuration);
+uint64_t consensus_transferee(const struct consensus *c); /* 0: no transfer is under way */
+/* The last committed configuration, valid until the next event, and its index; `ret_index` may be NULL. A snapshot may carry
+ * it when everything up to that index has been applied. */
+const struct configuration *consensus_configuration(const struct consensus *c, uint64_t *ret_index);
+/* Differs whenever one of the two may have changed. */
+uint64_t consensus_configuration_version(const struct consensus *c);
+/* The newest one in the log, committed or not: the one that counts for elections and commits (thesis 4.1). */
+const struct configuration *consensus_newest(const struct consensus *c, uint64_t *ret_index);
 
 #endif

@@ -188,6 +188,8 @@ static void check_leadership(struct driver *d)
         read_index_fail(d, ERR_NOT_LEADER);
         driver_snapshot_follow(d);
     }
+    if (leads && d->lead_term == 0)
+        d->lead_began_ms = driver_now_ms(d);
     if (leads)
         d->lead_term = consensus_term(d->consensus);
     enum role role = consensus_role(d->consensus);
@@ -196,6 +198,8 @@ static void check_leadership(struct driver *d)
         return;
     if (leader != d->last_leader)
         read_index_fail(d, ERR_NOT_LEADER);
+    if (role == ROLE_LEADER)
+        driver_pulse_start(d); /* driver_keep */
     d->last_role = role;
     d->last_leader = leader;
     d->last_term = term;
@@ -221,6 +225,9 @@ void driver_carry_out(struct driver *d, struct consensus_update *u)
     check_leadership(d);
     if (d->closing || d->failed)
         return;
+    driver_follow_configuration(d);
+    if (d->transfer.to != 0)
+        loop_defer(&d->env->loop, &d->turn);
     if (consensus_commit_index(d->consensus) > d->applied)
         loop_defer(&d->env->loop, &d->apply_turn);
     if (u->commit_changed && read_index_waiting(d))
@@ -266,7 +273,9 @@ static void pulse_due(struct timer *t)
         return;
     read_index_pulse(d, now);
     driver_snapshot_pulse(d, now);
-    if (read_index_waiting(d) || !list_empty(&d->sends))
+    driver_transfer_turn(d);
+    bool keeping = driver_keep(d);
+    if (read_index_waiting(d) || !list_empty(&d->sends) || d->transfer.to != 0 || keeping)
         driver_pulse_start(d);
 }
 
@@ -303,10 +312,12 @@ static size_t gather(struct driver *d)
     scratch_reserve(d, DRIVER_SUBMIT_ENTRIES_MAX);
     LIST_FOR_EACH(node, &d->queue) {
         struct proposal *p = container_of(node, struct proposal, link);
-        if (n == DRIVER_SUBMIT_ENTRIES_MAX || bytes >= DRIVER_SUBMIT_BYTES_MAX)
+        if (n == DRIVER_SUBMIT_ENTRIES_MAX || bytes >= DRIVER_SUBMIT_BYTES_MAX || (p->change && n > 0))
             break;
         bytes += p->data->size;
-        d->entries[n++] = (struct entry){consensus_term(d->consensus), ENTRY_COMMAND, p->data};
+        d->entries[n++] = (struct entry){consensus_term(d->consensus), p->change ? ENTRY_CHANGE : ENTRY_COMMAND, p->data};
+        if (p->change) /* alone (R3) */
+            break;
     }
     return n;
 }
@@ -349,6 +360,8 @@ static void turn(struct deferred *deferred)
     if (d->closing)
         return;
     bound_queue(d);
+    if (!d->failed)
+        driver_transfer_turn(d);
     bool leads = consensus_role(d->consensus) == ROLE_LEADER && !d->failed;
     if (!leads && !list_empty(&d->queue)) {
         struct list refused;
@@ -357,7 +370,7 @@ static void turn(struct deferred *deferred)
         d->queue_bytes = 0;
         fail_proposals(&refused, ERR_NOT_LEADER);
     }
-    if (leads && !list_empty(&d->queue) && d->waiting_bytes < DRIVER_UNCOMMITTED_BYTES_MAX) {
+    if (leads && d->transfer.to == 0 && !list_empty(&d->queue) && d->waiting_bytes < DRIVER_UNCOMMITTED_BYTES_MAX) {
         submit_queue(d);
         if (!list_empty(&d->queue))
             loop_defer(&d->env->loop, &d->turn);
@@ -370,14 +383,8 @@ static void turn(struct deferred *deferred)
 
 static void apply_entry(struct driver *d, const struct entry *e)
 {
-    if (e->kind == ENTRY_COMMAND) {
+    if (e->kind == ENTRY_COMMAND)
         d->machine.ops->apply(d->machine.impl, d->applied + 1, e->term, bytes_slice(e->data));
-    } else if (e->kind == ENTRY_CHANGE) {
-        struct consensus_update u;
-        int rv = consensus_changed(d->consensus, driver_now_ms(d), d->applied + 1, bytes_slice(e->data), &u);
-        ASSERT(rv == 0); /* the core has decoded it when it was appended */
-        driver_carry_out(d, &u);
-    }
     d->applied++;
     d->applied_term = e->term;
     d->bytes_since_snapshot += e->data->size + WAL_OVERHEAD_BYTES;
@@ -445,6 +452,8 @@ int driver_receive(struct driver *d, uint64_t from, struct slice message, struct
             rv = consensus_receive(d->consensus, driver_now_ms(d), &m.consensus, &u);
         if (m.consensus.kind != MESSAGE_INSTALL_SNAPSHOT)
             carry_out_checked(d, rv, &u, "message");
+        if (m.consensus.kind == MESSAGE_APPEND_RESULT)
+            driver_heard(d, from);
         if (m.consensus.kind == MESSAGE_APPEND_RESULT) /* who acknowledges after the commit has not heard of it yet */
             loop_defer(&d->env->loop, &d->announce_turn);
         if (rv == ERR_CORRUPT)

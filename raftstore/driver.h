@@ -27,7 +27,7 @@ struct transport {
 struct driver_options {
     uint8_t cluster_id[16];
     uint64_t member_id;
-    struct configuration bootstrap;  /* of a fresh cluster; ids of all members */
+    struct configuration bootstrap;  /* of a fresh cluster: all members. Empty: this member joins and waits to be sent one */
     unsigned heartbeat_ms, election_timeout_ms; /* 0: 50, 300 */
     uint64_t snapshot_log_bytes;     /* take one when the log since the last is longer; 0: max(64 MiB, half the state) */
     uint64_t trailing_bytes;         /* kept behind a snapshot for slow followers; 0: 16 MiB */
@@ -37,6 +37,7 @@ struct driver_options {
     uint64_t piece_bytes;            /* of a snapshot on its way; 0: 256 KiB, which is also the most */
     void (*failed)(void *arg, const struct err *why); /* the log failed: stop the process, acknowledge nothing more */
     void (*changed)(void *arg);      /* role, leader or term changed */
+    void (*configured)(void *arg);   /* the committed or the newest configuration changed. May be NULL */
     void *arg;
 };
 
@@ -57,6 +58,7 @@ void driver_peer_lost(struct driver *d, uint64_t member);
  * appended. ERR_CANCELED: the driver closes; as ERR_OUTCOME_UNKNOWN. */
 struct proposal {
     struct bytes *data; /* the driver takes a reference until done */
+    bool change;        /* `data` is a configuration (member.h): consensus_submit says what may refuse it */
     void (*done)(struct proposal *p, int status, uint64_t index);
     void *data_of_caller;
     struct list link;
@@ -81,5 +83,21 @@ struct driver_status {
 };
 void driver_status(const struct driver *d, struct driver_status *ret);
 bool driver_leads(const struct driver *d); /* and may read: its own term has committed */
+
+/* Membership. Configurations are valid until the next event. A leader by itself promotes automatic learners that are in sync
+ * and removes ids whose successor votes, see driver_member.c; everything else is proposed (`change`). */
+const struct configuration *driver_configuration(const struct driver *d, uint64_t *ret_index); /* committed */
+const struct configuration *driver_newest(const struct driver *d, uint64_t *ret_index);
+bool driver_live(struct driver *d, uint64_t member);    /* leader: it has answered within two election timeouts */
+bool driver_settled(const struct driver *d);            /* leader for two election timeouts: who is not live is silent */
+bool driver_in_sync(struct driver *d, uint64_t member); /* leader: it has what was in the log an election timeout ago */
+bool driver_can_lose(struct driver *d, uint64_t member); /* leader: without it the live voters are still a quorum of the rest */
+/* Proposes a configuration: a driver_propose whose data is made here. */
+void driver_propose_configuration(struct driver *d, struct proposal *p, const struct configuration *c);
+/* Begins to hand leadership to `to` (0: the live voter that has most). Proposals wait meanwhile. It is over when
+ * driver_transferring says so, after an election timeout or two at most; whether it came about, driver_status tells.
+ * ERR_NOT_LEADER, ERR_BUSY (under way already), ERR_INVALID (no other voter). */
+int driver_transfer(struct driver *d, uint64_t to, struct err *reterr);
+bool driver_transferring(const struct driver *d);
 
 #endif

@@ -61,6 +61,21 @@ struct incoming {
     char name[SNAPFILE_NAME_MAX];
 };
 
+/* What a leader knows of another member in its term. */
+struct contact {
+    uint64_t member;         /* 0: not used */
+    uint64_t told_commit;    /* the commit index that it was sent */
+    uint64_t answered_round; /* of reads */
+    uint64_t heard_ms;
+    uint64_t round_index, round_began_ms; /* of replication */
+    bool in_sync;            /* the last round took less than an election timeout */
+};
+
+struct driver_transfer {
+    uint64_t to, term, deadline_ms; /* to 0: none */
+    bool told;
+};
+
 struct driver {
     struct env *env;
     struct driver_options options;
@@ -79,13 +94,17 @@ struct driver {
     struct list queue, waiting; /* proposals: of the coming turn; submitted, in index order */
     uint64_t queue_bytes, waiting_bytes;
     uint64_t lead_term;         /* in which `waiting` was submitted */
+    uint64_t lead_began_ms;
     struct driver_write *barrier; /* newest term or vote that is not durable */
     struct entry *entries;      /* scratch */
     size_t entry_capacity;
     struct buf out;
     uint64_t average_bytes;     /* of an entry, smoothed (R11) */
-    uint64_t told_term;         /* of `told` */
-    struct { uint64_t member, commit; } told[CONSENSUS_MEMBERS_MAX]; /* the commit index each follower was sent */
+    uint64_t contacts_term;     /* of `contacts` */
+    struct contact contacts[2 * CONSENSUS_MEMBERS_MAX]; /* committed and newest configuration */
+    struct driver_transfer transfer;
+    struct { struct proposal proposal; bool busy; } keeping; /* the change that nobody asked for */
+    uint64_t configuration_version; /* last told of */
 
     uint64_t applied, applied_term;
     enum role last_role;
@@ -101,8 +120,6 @@ struct driver {
     size_t read_count;
     uint64_t round;                /* newest one begun */
     uint64_t forward_id;
-    uint64_t rounds_term;          /* of `answered` */
-    struct { uint64_t member, round; } answered[CONSENSUS_MEMBERS_MAX];
 };
 
 uint64_t driver_now_ms(struct driver *d);
@@ -116,7 +133,15 @@ void announce_commit(struct deferred *deferred);
 void announce_sent(struct driver *d, uint64_t to, uint64_t commit); /* an append has told `to` so much */
 void driver_pulse_start(struct driver *d);
 
+/* driver_member.c */
+struct contact *driver_contact(struct driver *d, uint64_t member); /* of this term; NULL: no member */
+void driver_heard(struct driver *d, uint64_t member);              /* an answer to an append came */
+void driver_transfer_turn(struct driver *d);
+void driver_follow_configuration(struct driver *d);
+bool driver_keep(struct driver *d); /* leader: what it does by itself; true while the pulse must go on for it */
+
 /* driver_snapshot.c */
+void driver_snapshot_send_end(struct driver *d, struct snapshot_send *s);
 int driver_snapshot_load(struct driver *d, struct err *reterr);      /* at start: finds and restores the newest one */
 void driver_snapshot_consider(struct driver *d);                     /* takes one when it is time */
 void driver_snapshot_send(struct driver *d, const struct message *m); /* the core wants `m->to` to get one */

@@ -174,7 +174,8 @@ static void taken(void *arg, int status, const struct snapfile_info *info, const
     uint64_t bytes = d->options.trailing_bytes == 0 ? TRAILING_BYTES : d->options.trailing_bytes;
     uint64_t trailing = wal_trailing(d->wal, info->index, bytes);
     struct consensus_update u;
-    int rv = consensus_snapshot_taken(d->consensus, driver_now_ms(d), info->index, trailing, &u);
+    int rv = consensus_snapshot_taken(d->consensus, driver_now_ms(d), info->index, trailing, &info->configuration,
+                                      info->configuration_index, &u);
     ASSERT(rv == 0);
     wal_release(d->wal, info->index - trailing);
     driver_carry_out(d, &u);
@@ -188,7 +189,9 @@ void driver_snapshot_consider(struct driver *d)
         return;
     struct snapfile_info info = {.index = d->applied, .term = d->applied_term};
     memcpy(info.cluster_id, d->options.cluster_id, sizeof info.cluster_id);
-    consensus_configuration(d->consensus, &info.configuration, &info.configuration_index);
+    info.configuration = *consensus_configuration(d->consensus, &info.configuration_index);
+    if (info.configuration_index > d->applied) /* of a later entry: the next entry applied brings us here again */
+        return;
     d->jobs++;
     d->writer = snapfile_write(d->env, d->machine, &info, taken, d);
 }
@@ -205,7 +208,7 @@ static struct snapshot_send *send_to(struct driver *d, uint64_t to)
     return NULL;
 }
 
-static void send_end(struct driver *d, struct snapshot_send *s)
+void driver_snapshot_send_end(struct driver *d, struct snapshot_send *s)
 {
     uint64_t index = s->info.index, term = s->info.term;
     list_remove(&s->link);
@@ -268,7 +271,7 @@ void driver_snapshot_ack(struct driver *d, uint64_t from, const struct peer_mess
     if (s == NULL || s->info.file_id != m->ack.file_id || m->ack.next > s->info.file_bytes)
         return;
     if (m->ack.refused || m->ack.next == s->info.file_bytes) {
-        send_end(d, s);
+        driver_snapshot_send_end(d, s);
         return;
     }
     if (m->ack.next > s->acked || s->sent == 0) {
@@ -287,7 +290,7 @@ void driver_snapshot_pulse(struct driver *d, uint64_t now_ms)
         struct snapshot_send *s = container_of(node, struct snapshot_send, link);
         uint64_t quiet_ms = now_ms - s->progress_ms;
         if (quiet_ms >= DRIVER_SEND_GIVE_UP_MS) {
-            send_end(d, s);
+            driver_snapshot_send_end(d, s);
         } else if (quiet_ms / DRIVER_SEND_REPEAT_MS != (quiet_ms - MIN(quiet_ms, (uint64_t)DRIVER_PULSE_MS)) / DRIVER_SEND_REPEAT_MS) {
             s->sent = s->acked;
             send_piece(d, s, 0);
@@ -300,7 +303,7 @@ void driver_snapshot_pulse(struct driver *d, uint64_t now_ms)
 void driver_snapshot_follow(struct driver *d)
 {
     while (!list_empty(&d->sends))
-        send_end(d, LIST_FIRST(&d->sends, struct snapshot_send, link));
+        driver_snapshot_send_end(d, LIST_FIRST(&d->sends, struct snapshot_send, link));
 }
 
 /* Receiving */

@@ -12,7 +12,8 @@
 
 struct program {
     struct raftstore_options options;
-    const char *member_id, *cluster_id, *members, *clients, *http_address, *data, *ca, *cert, *key, *level;
+    const char *member_id, *cluster_id, *members, *clients, *join, *http_address, *data, *ca, *cert, *key, *peer_ca, *peer_cert,
+        *peer_key, *level;
     struct uv_env *uv;
     struct raftstore *store;
     struct http_server *http;
@@ -41,10 +42,10 @@ static void stop(void *arg)
         http_stopped(p);
 }
 
-static void log_failed(void *arg, const struct err *why)
+static void failed(void *arg, const struct err *why)
 {
     (void)arg; /* nothing may be acknowledged any more: no clean end */
-    fprintf(stderr, "raftstore: the log failed, this member stops: %s\n", why->message);
+    fprintf(stderr, why->code == ERR_IDENTITY ? "raftstore: %s\n" : "raftstore: the log failed, this member stops: %s\n", why->message);
     _Exit(1);
 }
 
@@ -54,6 +55,9 @@ static int start(struct program *p, struct err *err)
     int status = uv_env_add_disk(p->uv, p->data, err);
     if (status == 0 && (p->cert != NULL || p->key != NULL || p->ca != NULL))
         status = tls_new(&files, &p->options.tls, err);
+    files = (struct tls_options){.certificate_file = p->peer_cert, .key_file = p->peer_key, .ca_file = p->peer_ca};
+    if (status == 0 && (p->peer_cert != NULL || p->peer_key != NULL || p->peer_ca != NULL))
+        status = tls_new(&files, &p->options.peer_tls, err);
     if (status == 0)
         status = raftstore_new(uv_env_env(p->uv), &p->options, &p->store, err);
     if (status == 0 && p->http_address != NULL)
@@ -71,7 +75,7 @@ static int run(struct program *p)
     if (log_level_parse(p->level, &level) != 0)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--log-level must be debug, info, warn or error"), &err));
     if (raftstore_parse_ids(&p->options, p->member_id, p->cluster_id, &err) != 0 ||
-        raftstore_parse_members(&p->options, p->members, p->clients, &err) != 0)
+        raftstore_parse_members(&p->options, p->members, p->clients, p->join, &err) != 0)
         return complain(&err);
     p->uv = uv_env_new("raftstore", level);
     int code = start(p, &err) == 0 ? 0 : complain(&err);
@@ -80,18 +84,25 @@ static int run(struct program *p)
     while (p->store != NULL && !p->done)
         uv_env_run(p->uv, stop, p);
     tls_unref(p->options.tls);
+    tls_unref(p->options.peer_tls);
     uv_env_free(p->uv);
     return code;
 }
 
 int main(int argc, char **argv)
 {
-    struct program p = {.level = "info", .options = {.failed = log_failed}};
+    struct program p = {.level = "info", .options = {.failed = failed}};
     const struct flag flags[] = {
-        {"member-id", FLAG_TEXT, &p.member_id, "this member: 16 hexadecimal digits, never used before", 0, NULL},
+        {"member-id", FLAG_TEXT, &p.member_id, "this member: 16 hexadecimal digits, never used before; with --join it may make its own", 0, NULL},
         {"cluster-id", FLAG_TEXT, &p.cluster_id, "the cluster: 32 hexadecimal digits, the same everywhere", 0, NULL},
         {"members", FLAG_TEXT, &p.members, "members at the cluster's start: HEX16=HOST:PORT,… (peer addresses)", 0, NULL},
         {"clients", FLAG_TEXT, &p.clients, "their client addresses: HEX16=HOST:PORT,…", 0, NULL},
+        {"join", FLAG_TEXT, &p.join, "instead of these: client addresses of a cluster to join as a new member: HOST:PORT,…", 0, NULL},
+        {"existing", FLAG_BOOL, &p.options.existing, "the cluster exists: an empty data folder was lost and joins as a new member", 0, NULL},
+        {"learner", FLAG_BOOL, &p.options.learner, "a member that joins does not vote until it is promoted by hand", 0, NULL},
+        {"name", FLAG_TEXT, &p.options.name, "of this member, for people", 0, NULL},
+        {"advertise-peer", FLAG_TEXT, &p.options.advertised_peer, "HOST:PORT where other members reach it; else --listen-peer", 0, NULL},
+        {"advertise-client", FLAG_TEXT, &p.options.advertised_client, "HOST:PORT where clients reach it; else --listen-client", 0, NULL},
         {"listen-peer", FLAG_TEXT, &p.options.peer_address, "HOST:PORT for other members", 0, NULL},
         {"listen-client", FLAG_TEXT, &p.options.client_address, "HOST:PORT for clients", 0, NULL},
         {"listen-http", FLAG_TEXT, &p.http_address, "HOST:PORT for health and metrics, plain: keep it on loopback", 0, NULL},
@@ -99,7 +110,12 @@ int main(int argc, char **argv)
         {"ca", FLAG_TEXT, &p.ca, "authority that members and clients must have their certificates from", 0, NULL},
         {"cert", FLAG_TEXT, &p.cert, "this member's certificate, for serving and for dialling", 0, NULL},
         {"key", FLAG_TEXT, &p.key, "its key", 0, NULL},
+        {"peer-ca", FLAG_TEXT, &p.peer_ca, "authority of members' certificates between each other; else --ca", 0, NULL},
+        {"peer-cert", FLAG_TEXT, &p.peer_cert, "this member's certificate for that; else --cert", 0, NULL},
+        {"peer-key", FLAG_TEXT, &p.peer_key, "its key", 0, NULL},
+        {"peer-name", FLAG_TEXT, &p.options.peer_name, "common name or organization that a member's certificate must have; else any of the authority", 0, NULL},
         {"segment-bytes", FLAG_SIZE, &p.options.segment_bytes, "of one file of the log; 0: 64m", 0, NULL},
+        {"snapshot-log-bytes", FLAG_SIZE, &p.options.snapshot_log_bytes, "of log behind the last snapshot before the next; 0: by the size of the state", 0, NULL},
         {"log-level", FLAG_TEXT, &p.level, "debug, info, warn or error", 0, NULL},
         {0},
     };

@@ -7,9 +7,18 @@
 #include "common/tls.h"
 #include "raftstore/peer.h"
 
+/*   joining ──added by a leader──▶ running ──raftstore_close──▶ closing
+ *      ▲                             ▲
+ *      └── folder empty or damaged ──┴── folder good ── raftstore_new */
 struct raftstore {
     struct env *env;
     struct raftstore_options options;
+    struct identity identity;    /* who this member is */
+    struct configuration others; /* that it was told of when it joined; its own log says more as soon as it has one */
+    struct rejoin *rejoin;       /* while it joins */
+    struct file_save save;       /* of the members, for the day when the log can no longer be read */
+    bool saving, save_again, removed;
+    bool was_member;             /* a committed configuration held this member */
     struct apply *apply;
     struct peer *peer;
     struct driver *driver;
@@ -46,18 +55,18 @@ static bool parse_id(struct slice text, uint64_t *ret)
 
 int raftstore_parse_ids(struct raftstore_options *o, const char *member_id, const char *cluster_id, struct err *reterr)
 {
-    if (member_id == NULL || !parse_id(slice_str(member_id), &o->member_id))
+    if (member_id != NULL && !parse_id(slice_str(member_id), &o->member_id))
         return err_set(reterr, ERR_BAD_REQUEST, "--member-id must be 16 hexadecimal digits, not all zero");
     if (cluster_id == NULL || !parse_hex(cluster_id, strlen(cluster_id), o->cluster_id, STORE_ID_BYTES))
         return err_set(reterr, ERR_BAD_REQUEST, "--cluster-id must be 32 hexadecimal digits");
     return 0;
 }
 
-static struct server_member *find_member(struct raftstore_options *o, uint64_t id)
+static struct member *find_member(struct raftstore_options *o, uint64_t id)
 {
-    for (size_t i = 0; i < o->member_count; i++)
-        if (o->members[i].id == id)
-            return &o->members[i];
+    for (size_t i = 0; i < o->members.count; i++)
+        if (o->members.members[i].id == id)
+            return &o->members.members[i];
     return NULL;
 }
 
@@ -65,38 +74,55 @@ static struct server_member *find_member(struct raftstore_options *o, uint64_t i
 static int parse_member(struct raftstore_options *o, struct slice item, const char *flag, bool make, struct err *reterr)
 {
     struct slice address = item, id_text = slice_cut(&address, '=');
+    char text[MEMBER_TEXT_MAX];
     uint64_t id;
-    if (!parse_id(id_text, &id) || slice_find(address, ':') == address.size || address.size >= SERVER_ADDRESS_MAX)
+    if (!parse_id(id_text, &id) || slice_find(address, ':') == address.size || !member_text(text, address))
         return err_set(reterr, ERR_BAD_REQUEST, "%s: \"%.*s\" is not HEX16=HOST:PORT", flag, SLICE_ARGS(item));
-    struct server_member *m = find_member(o, id);
-    if (make && (m != NULL || o->member_count == CONSENSUS_MEMBERS_MAX))
+    struct member *m = find_member(o, id);
+    if (make && (m != NULL || o->members.count == CONSENSUS_MEMBERS_MAX))
         return err_set(reterr, ERR_BAD_REQUEST, m != NULL ? "%s: member %.*s stands there twice" : "%s: too many members at %.*s",
                        flag, SLICE_ARGS(id_text));
     if (make)
-        m = &o->members[o->member_count++];
+        m = &o->members.members[o->members.count++];
     if (m == NULL)
         return err_set(reterr, ERR_BAD_REQUEST, "%s: member %.*s is not in --members", flag, SLICE_ARGS(id_text));
     m->id = id;
-    char *into = make ? m->peer_address : m->client_address;
-    memcpy(into, address.data, address.size);
-    into[address.size] = '\0';
+    m->voter = true;
+    memcpy(make ? m->peer_address : m->client_address, text, sizeof text);
     return 0;
 }
 
 static int parse_list(struct raftstore_options *o, const char *text, const char *flag, bool make, struct err *reterr)
 {
-    struct slice rest = slice_str(text);
+    struct slice rest = slice_str(text == NULL ? "" : text);
     int status = rest.size > 0 ? 0 : err_set(reterr, ERR_BAD_REQUEST, "%s is wanted: HEX16=HOST:PORT,…", flag);
     while (status == 0 && rest.size > 0)
         status = parse_member(o, slice_cut(&rest, ','), flag, make, reterr);
     return status;
 }
 
-int raftstore_parse_members(struct raftstore_options *o, const char *members, const char *clients, struct err *reterr)
+static int parse_join(struct raftstore_options *o, const char *text, struct err *reterr)
 {
-    int status = parse_list(o, members, "--members", true, reterr);
+    struct slice rest = slice_str(text);
+    while (rest.size > 0) {
+        struct slice item = slice_cut(&rest, ',');
+        if (o->join_count == REJOIN_ENDPOINTS_MAX || slice_find(item, ':') == item.size || !member_text(o->join[o->join_count++], item))
+            return err_set(reterr, ERR_BAD_REQUEST, "--join: \"%.*s\" is not HOST:PORT, or one too many", SLICE_ARGS(item));
+    }
+    return o->join_count > 0 ? 0 : err_set(reterr, ERR_BAD_REQUEST, "--join wants client addresses of members: HOST:PORT,…");
+}
+
+int raftstore_parse_members(struct raftstore_options *o, const char *members, const char *clients, const char *join,
+                            struct err *reterr)
+{
+    int status = join == NULL ? 0 : parse_join(o, join, reterr);
+    if (status != 0 || (join != NULL && members == NULL && clients == NULL))
+        return status;
+    status = parse_list(o, members, "--members", true, reterr);
     if (status == 0)
         status = parse_list(o, clients, "--clients", false, reterr);
+    if (status == 0 && o->member_id == 0)
+        status = err_set(reterr, ERR_BAD_REQUEST, "--member-id is wanted: 16 hexadecimal digits");
     if (status == 0 && find_member(o, o->member_id) == NULL)
         status = err_set(reterr, ERR_BAD_REQUEST, "--members does not hold this member's own id %016llx",
                          (unsigned long long)o->member_id);
@@ -104,6 +130,8 @@ int raftstore_parse_members(struct raftstore_options *o, const char *members, co
 }
 
 /* --- wires --- */
+
+static void close_next(struct raftstore *r);
 
 static void on_message(void *arg, uint64_t from, struct slice message)
 {
@@ -169,41 +197,316 @@ static void on_failed(void *arg, const struct err *why)
     r->options.failed(r->options.arg, why);
 }
 
+static void save_members(struct raftstore *r);
+
+static void members_saved(struct file_save *s, int status, const struct err *why)
+{
+    struct raftstore *r = container_of(s, struct raftstore, save);
+    r->saving = false;
+    if (status != 0 && status != ERR_CANCELED) /* it is a hint for a bad day; the command line is another */
+        log_warn(r->env->log, "cannot save the list of members", "why=\"%s\"", why->message);
+    if (r->closing)
+        close_next(r);
+    else if (r->save_again)
+        save_members(r);
+}
+
+static void save_members(struct raftstore *r)
+{
+    r->save_again = r->saving;
+    if (r->saving)
+        return;
+    r->saving = true;
+    r->save.done = members_saved;
+    identity_members_save(&r->save, &r->env->disk, driver_configuration(r->driver, NULL));
+}
+
+static void removed(struct raftstore *r)
+{
+    struct err why;
+    if (r->removed)
+        return;
+    r->removed = true;
+    err_set(&why, ERR_IDENTITY, "this member (%016llx) was removed from the cluster; to use this machine for a member again, "
+            "start it with an empty data folder and --join", (unsigned long long)r->identity.member_id);
+    log_error(r->env->log, "removed from the cluster", "member=%016llx", (unsigned long long)r->identity.member_id);
+    r->options.failed(r->options.arg, &why);
+}
+
+/* The members that peers must know: those of both configurations, and while there is none those who added us. */
+static size_t peers_of(struct raftstore *r, struct peer_member out[2 * CONSENSUS_MEMBERS_MAX], uint64_t *ret_index)
+{
+    const struct configuration *all[] = {driver_newest(r->driver, ret_index), driver_configuration(r->driver, NULL)};
+    size_t n = 0;
+    if (all[0]->count == 0)
+        all[0] = &r->others;
+    for (size_t k = 0; k < ARRAY_LEN(all); k++)
+        for (size_t i = 0; i < all[k]->count; i++)
+            if (k == 0 || configuration_member(all[0], all[k]->members[i].id) == NULL)
+                out[n++] = (struct peer_member){all[k]->members[i].id, all[k]->members[i].peer_address};
+    return n;
+}
+
+static void on_configured(void *arg)
+{
+    struct raftstore *r = arg;
+    struct peer_member members[2 * CONSENSUS_MEMBERS_MAX];
+    uint64_t index;
+    if (r->driver == NULL || r->closing)
+        return;
+    size_t n = peers_of(r, members, &index);
+    if (r->peer != NULL)
+        peer_configure(r->peer, members, n, index);
+    save_members(r);
+    /* A snapshot may be older than the change that added this member. */
+    bool is_member = configuration_member(driver_configuration(r->driver, NULL), r->identity.member_id) != NULL;
+    if (r->was_member && !is_member)
+        removed(r);
+    r->was_member |= is_member;
+}
+
+/* Configurations follow each other by index, and an id is never used again: who was in one and is not in a later one is gone. */
+static void on_refused(void *arg, uint64_t member, uint64_t configuration_index, const char *why)
+{
+    struct raftstore *r = arg;
+    uint64_t index;
+    if (r->driver == NULL || r->closing)
+        return;
+    const struct configuration *newest = driver_newest(r->driver, &index);
+    if (configuration_index > index && configuration_member(newest, r->identity.member_id) != NULL)
+        removed(r);
+    else
+        log_warn(r->env->log, "a member refuses our connection", "member=%016llx why=\"%s\"", (unsigned long long)member, why);
+}
+
+static const struct configuration *get_configuration(void *impl, bool newest)
+{
+    struct raftstore *r = impl;
+    return newest ? driver_newest(r->driver, NULL) : driver_configuration(r->driver, NULL);
+}
+
+static void propose_configuration(void *impl, struct proposal *p, const struct configuration *c)
+{
+    driver_propose_configuration(((struct raftstore *)impl)->driver, p, c);
+}
+
+static bool in_sync(void *impl, uint64_t member) { return driver_in_sync(((struct raftstore *)impl)->driver, member); }
+static bool can_lose(void *impl, uint64_t member) { return driver_can_lose(((struct raftstore *)impl)->driver, member); }
+static bool live(void *impl, uint64_t member) { return driver_live(((struct raftstore *)impl)->driver, member); }
+static bool settled(void *impl) { return driver_settled(((struct raftstore *)impl)->driver); }
+static bool transferring(void *impl) { return driver_transferring(((struct raftstore *)impl)->driver); }
+static int transfer(void *impl, uint64_t to, struct err *reterr) { return driver_transfer(((struct raftstore *)impl)->driver, to, reterr); }
 static void propose(void *impl, struct proposal *p) { driver_propose(((struct raftstore *)impl)->driver, p); }
 static void read_round(void *impl, struct read_index *r) { driver_read_index(((struct raftstore *)impl)->driver, r); }
 static void get_status(void *impl, struct driver_status *ret) { driver_status(((struct raftstore *)impl)->driver, ret); }
 
 /* --- life --- */
 
+/* The driver speaks through this, for it is opened first: whether the log can be read decides who this member is. */
+static void peer_send(void *impl, uint64_t to, struct slice message, bool bulk)
+{
+    struct raftstore *r = impl;
+    struct transport t = r->peer == NULL ? (struct transport){0} : peer_transport(r->peer);
+    if (t.ops != NULL)
+        t.ops->send(t.impl, to, message, bulk);
+}
+
+static size_t peer_window(void *impl, uint64_t to, bool bulk)
+{
+    struct raftstore *r = impl;
+    struct transport t = r->peer == NULL ? (struct transport){0} : peer_transport(r->peer);
+    return t.ops == NULL ? 0 : t.ops->window(t.impl, to, bulk);
+}
+
+static const char *advertised_peer(const struct raftstore *r)
+{
+    return r->options.advertised_peer != NULL ? r->options.advertised_peer : r->options.peer_address;
+}
+
+static const char *advertised_client(const struct raftstore *r)
+{
+    return r->options.advertised_client != NULL ? r->options.advertised_client : r->options.client_address;
+}
+
 static int start_peer(struct raftstore *r, struct err *reterr)
 {
-    struct peer_member members[CONSENSUS_MEMBERS_MAX];
-    struct peer_options o = {.member_id = r->options.member_id, .listen_address = r->options.peer_address, .members = members,
-                             .member_count = r->options.member_count, .tls = r->options.tls, .on_lost = on_lost};
+    struct peer_member members[2 * CONSENSUS_MEMBERS_MAX];
+    struct peer_options o = {.member_id = r->identity.member_id, .listen_address = r->options.peer_address, .members = members,
+                             .advertised_address = advertised_peer(r), .certificate_name = r->options.peer_name,
+                             .tls = r->options.peer_tls, .on_lost = on_lost, .on_refused = on_refused};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
-    for (size_t i = 0; i < r->options.member_count; i++)
-        members[i] = (struct peer_member){r->options.members[i].id, r->options.members[i].peer_address};
+    o.member_count = peers_of(r, members, &o.configuration_index);
     return peer_new(r->env, &o, on_message, r, &r->peer, reterr);
 }
 
-static int start_driver(struct raftstore *r, struct err *reterr)
+static int start_driver(struct raftstore *r, bool founder, struct err *reterr)
 {
-    struct driver_options o = {.member_id = r->options.member_id, .segment_bytes = r->options.segment_bytes, .failed = on_failed,
-                               .changed = on_changed, .arg = r};
+    static const struct transport_ops ops = {peer_send, peer_window};
+    struct driver_options o = {.member_id = r->identity.member_id, .segment_bytes = r->options.segment_bytes,
+                               .snapshot_log_bytes = r->options.snapshot_log_bytes,
+                               .trailing_bytes = r->options.snapshot_log_bytes / 4, .failed = on_failed,
+                               .changed = on_changed, .configured = on_configured, .arg = r};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
-    for (size_t i = 0; i < r->options.member_count; i++)
-        o.bootstrap.members[o.bootstrap.count++] = (struct member){r->options.members[i].id, true};
-    return driver_new(r->env, &o, apply_machine(r->apply), peer_transport(r->peer), &r->driver, reterr);
+    if (founder)
+        o.bootstrap = r->options.members;
+    r->apply = apply_new(&(struct apply_options){
+        .on_events = on_events, .on_result = on_result, .on_entry = on_entry, .on_restored = on_restored, .arg = r});
+    int status = driver_new(r->env, &o, apply_machine(r->apply), (struct transport){&ops, r}, &r->driver, reterr);
+    if (status != 0) {
+        apply_free(r->apply);
+        r->apply = NULL;
+    }
+    return status;
 }
 
 static int start_server(struct raftstore *r, struct err *reterr)
 {
-    struct server_options o = {.member_id = r->options.member_id, .member_count = r->options.member_count,
-                               .address = r->options.client_address, .tls = r->options.tls, .apply = r->apply,
-                               .consensus = {propose, read_round, get_status, r}};
+    struct server_options o = {.member_id = r->identity.member_id, .address = r->options.client_address, .tls = r->options.tls,
+                               .apply = r->apply,
+                               .consensus = {.propose = propose, .read_index = read_round, .status = get_status,
+                                             .configuration = get_configuration, .propose_configuration = propose_configuration,
+                                             .in_sync = in_sync, .can_lose = can_lose, .live = live, .settled = settled, .transfer = transfer,
+                                             .transferring = transferring, .impl = r}};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
-    memcpy(o.members, r->options.members, sizeof o.members);
     return server_new(r->env, &o, &r->server, reterr);
+}
+
+/* Behind an open log. */
+static int start_front(struct raftstore *r, struct err *reterr)
+{
+    int status = start_peer(r, reterr);
+    if (status == 0)
+        status = start_server(r, reterr);
+    if (status == 0)
+        on_configured(r); /* what the driver said before there were peers */
+    return status;
+}
+
+/* --- joining --- */
+
+static void add_endpoint(struct rejoin_options *o, const char *address)
+{
+    for (size_t i = 0; i < o->endpoint_count; i++)
+        if (strcmp(o->endpoints[i], address) == 0)
+            return;
+    if (address[0] != '\0' && o->endpoint_count < REJOIN_ENDPOINTS_MAX)
+        (void)member_text(o->endpoints[o->endpoint_count++], slice_str(address)); /* it was one before */
+}
+
+/* Whom to ask: who is named to join, the last members seen, the founding ones; not ourselves. */
+static void find_endpoints(struct raftstore *r, struct rejoin_options *o)
+{
+    struct configuration saved;
+    identity_members_load(&r->env->disk, &saved);
+    const struct configuration *all[] = {&saved, &r->options.members};
+    for (size_t i = 0; i < r->options.join_count; i++)
+        add_endpoint(o, r->options.join[i]);
+    for (size_t k = 0; k < ARRAY_LEN(all); k++)
+        for (size_t i = 0; i < all[k]->count; i++)
+            if (all[k]->members[i].id != r->identity.member_id && all[k]->members[i].id != r->identity.replaces &&
+                strcmp(all[k]->members[i].client_address, advertised_client(r)) != 0)
+                add_endpoint(o, all[k]->members[i].client_address);
+}
+
+static void joined(void *arg, int status, const struct configuration *members, const struct err *why)
+{
+    struct raftstore *r = arg;
+    struct err err = {0};
+    r->rejoin = NULL;
+    if (status == 0) {
+        r->others = *members;
+        status = start_driver(r, false, &err);
+        why = &err;
+    }
+    if (status == 0)
+        status = start_front(r, &err);
+    if (status != 0)
+        r->options.failed(r->options.arg, why);
+}
+
+static int join(struct raftstore *r, struct err *reterr)
+{
+    struct rejoin_options o = {.identity = r->identity, .automatic = !r->options.learner, .name = r->options.name,
+                               .peer_address = advertised_peer(r), .client_address = advertised_client(r),
+                               .tls = r->options.tls, .done = joined, .arg = r};
+    find_endpoints(r, &o);
+    if (o.endpoint_count == 0)
+        return err_set(reterr, ERR_IDENTITY, "no other member is known to join: name some with --join");
+    log_info(r->env->log, "joins the cluster as a new member", "member=%016llx replaces=%016llx",
+             (unsigned long long)r->identity.member_id, (unsigned long long)r->identity.replaces);
+    r->rejoin = rejoin_new(r->env, &o);
+    return 0;
+}
+
+static uint64_t new_member_id(struct raftstore *r)
+{
+    uint64_t id = 0;
+    while (id == 0)
+        id = random_u64(&r->env->random);
+    return id;
+}
+
+/* The log or the snapshot cannot be trusted. What this member has acknowledged may be among what is lost, so it may neither
+ * vote nor count again under its id. With nobody to get everything from, a person must decide. */
+static int rejoin_damaged(struct raftstore *r, struct err *reterr)
+{
+    struct err why = *reterr;
+    if (r->identity.damaged >= DAMAGED_MAX)
+        return err_set(reterr, why.code, "%s; %d damaged logs are set aside in the data folder already: look at the disk, and remove "
+                       "the files " DAMAGED_PREFIX "* and " IDENTITY_NAME, why.message, DAMAGED_MAX);
+    log_error(r->env->log, "the log is damaged: this member sets it aside and joins anew", "member=%016llx why=\"%s\"",
+              (unsigned long long)r->identity.member_id, why.message);
+    r->identity.replaces = r->identity.member_id;
+    r->identity.member_id = new_member_id(r);
+    r->identity.damaged++;
+    r->identity.setting_aside = true;
+    if (join(r, reterr) != 0)
+        return err_set(reterr, why.code, "%s; no other member is known to get everything from: restore a snapshot", why.message);
+    return 0;
+}
+
+/* Who this member is. *ret_known: the folder says so; *ret_state: it holds a log or a snapshot. */
+static int identify(struct raftstore *r, bool *ret_known, bool *ret_state, struct err *reterr)
+{
+    int known = identity_load(&r->env->disk, &r->identity, reterr);
+    if (known < 0)
+        return known;
+    *ret_known = known == 1;
+    if (known == 1 && memcmp(r->identity.cluster_id, r->options.cluster_id, STORE_ID_BYTES) != 0)
+        return err_set(reterr, ERR_IDENTITY, "the data folder belongs to a member of another cluster");
+    if (known == 1 && r->options.member_id != 0 && r->identity.named_id != r->options.member_id && r->identity.member_id != r->options.member_id)
+        return err_set(reterr, ERR_IDENTITY, "the data folder belongs to member %016llx, not to %016llx",
+                       (unsigned long long)r->identity.named_id, (unsigned long long)r->options.member_id);
+    if (known == 0) {
+        r->identity = (struct identity){.member_id = r->options.member_id, .named_id = r->options.member_id};
+        memcpy(r->identity.cluster_id, r->options.cluster_id, STORE_ID_BYTES);
+    }
+    return identity_has_state(&r->env->disk, ret_state, reterr);
+}
+
+static int begin(struct raftstore *r, struct err *reterr)
+{
+    bool known, has_state;
+    int status = identify(r, &known, &has_state, reterr);
+    if (status != 0)
+        return status;
+    bool founding = r->options.members.count > 0 && r->options.join_count == 0;
+    if (known && (!has_state || r->identity.setting_aside))
+        return join(r, reterr); /* it had begun to */
+    if (!has_state && founding && r->options.existing) { /* it was there, and its folder is not any more */
+        r->identity.replaces = r->options.member_id;
+        r->identity.member_id = new_member_id(r);
+        return join(r, reterr);
+    }
+    if (!has_state && !founding) {
+        if (r->identity.member_id == 0)
+            r->identity.member_id = new_member_id(r);
+        return join(r, reterr);
+    }
+    status = start_driver(r, founding && !known, reterr);
+    if (status == ERR_CORRUPT)
+        return rejoin_damaged(r, reterr);
+    return status != 0 ? status : start_front(r, reterr);
 }
 
 int raftstore_new(struct env *env, const struct raftstore_options *o, struct raftstore **ret, struct err *reterr)
@@ -212,19 +515,11 @@ int raftstore_new(struct env *env, const struct raftstore_options *o, struct raf
     r->env = env;
     r->options = *o;
     r->options.tls = o->tls == NULL ? NULL : tls_ref(o->tls);
-    r->apply = apply_new(&(struct apply_options){
-        .on_events = on_events, .on_result = on_result, .on_entry = on_entry, .on_restored = on_restored, .arg = r});
-    int status = start_peer(r, reterr);
-    if (status == 0)
-        status = start_driver(r, reterr);
-    if (status == 0)
-        status = start_server(r, reterr);
-    return status;
+    r->options.peer_tls = o->peer_tls != NULL ? tls_ref(o->peer_tls) : o->tls == NULL ? NULL : tls_ref(o->tls);
+    return begin(r, reterr);
 }
 
 /* Front and driver first, because the front waits for what the driver owes it; then peers; then memory. */
-static void close_next(struct raftstore *r);
-
 static void peer_is_closed(void *arg)
 {
     struct raftstore *r = arg;
@@ -239,6 +534,13 @@ static void driver_is_closed(void *arg)
     close_next(r);
 }
 
+static void rejoin_is_closed(void *arg)
+{
+    struct raftstore *r = arg;
+    r->rejoin = NULL;
+    close_next(r);
+}
+
 static void server_is_closed(void *arg)
 {
     struct raftstore *r = arg;
@@ -248,7 +550,7 @@ static void server_is_closed(void *arg)
 
 static void close_next(struct raftstore *r)
 {
-    if (r->driver != NULL || r->server != NULL)
+    if (r->driver != NULL || r->server != NULL || r->rejoin != NULL || r->saving)
         return;
     if (r->peer != NULL) {
         peer_close(r->peer, peer_is_closed, r);
@@ -258,6 +560,7 @@ static void close_next(struct raftstore *r)
     void *arg = r->closed_arg;
     apply_free(r->apply);
     tls_unref(r->options.tls);
+    tls_unref(r->options.peer_tls);
     mem_free(r);
     closed(arg);
 }
@@ -272,7 +575,9 @@ void raftstore_close(struct raftstore *r, void (*closed)(void *arg), void *arg)
         server_close(r->server, server_is_closed, r);
     if (r->driver != NULL)
         driver_close(r->driver, driver_is_closed, r);
-    if (r->driver == NULL && r->server == NULL)
+    if (r->rejoin != NULL)
+        rejoin_close(r->rejoin, rejoin_is_closed, r);
+    if (r->driver == NULL && r->server == NULL && r->rejoin == NULL)
         close_next(r);
 }
 
@@ -319,9 +624,10 @@ static void put_state(struct raftstore *r, const struct driver_status *d, struct
                (unsigned long long)d->member_id, role_name(d->role), (unsigned long long)d->leader, (unsigned long long)d->term,
                (unsigned long long)d->commit_index, (unsigned long long)d->applied_index, (unsigned long long)d->last_index,
                (unsigned long long)d->first_index, (unsigned long long)d->snapshot_index);
-    for (size_t i = 0; i < r->options.member_count; i++)
-        buf_printf(out, "peer %016llx %s connected %d\n", (unsigned long long)r->options.members[i].id,
-                   r->options.members[i].peer_address, peer_connected(r->peer, r->options.members[i].id));
+    const struct configuration *c = driver_newest(r->driver, NULL);
+    for (size_t i = 0; i < c->count; i++)
+        buf_printf(out, "peer %016llx %s %s connected %d\n", (unsigned long long)c->members[i].id, c->members[i].peer_address,
+                   c->members[i].voter ? "voter" : "learner", peer_connected(r->peer, c->members[i].id));
 }
 
 void raftstore_http(void *core, struct http_exchange *x)
@@ -341,7 +647,7 @@ void raftstore_http(void *core, struct http_exchange *x)
         bool ready = up && d.leader != 0;
         status = ready ? 200 : 503;
         buf_append_str(&out, slice_is(path, "/health") ? (ready ? "{\"health\":\"true\"}\n" : "{\"health\":\"false\"}\n")
-                                                       : (ready ? "ok\n" : "no leader\n"));
+                                                       : (ready ? "ok\n" : r->rejoin != NULL ? "joining the cluster\n" : "no leader\n"));
     } else if (up && slice_is(path, "/metrics")) {
         put_metrics(r, &d, &out);
     } else if (up && slice_is(path, "/debug/state")) {

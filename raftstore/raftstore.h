@@ -5,6 +5,7 @@
 #include "common/base.h"
 #include "common/env.h"
 #include "common/http.h"
+#include "raftstore/rejoin.h"
 #include "raftstore/server.h"
 
 struct raftstore;
@@ -12,22 +13,37 @@ struct tls;
 
 struct raftstore_options {
     uint8_t cluster_id[STORE_ID_BYTES];
-    uint64_t member_id;
-    struct server_member members[CONSENSUS_MEMBERS_MAX]; /* of a fresh cluster; this member among them */
-    size_t member_count;
+    uint64_t member_id;           /* 0: only with `join`; this member makes its own */
+    struct configuration members; /* of a fresh cluster; this member among them. None: `join` */
+    char join[REJOIN_ENDPOINTS_MAX][MEMBER_TEXT_MAX]; /* client addresses of members of the cluster to join */
+    size_t join_count;
+    /* The cluster exists already: an empty folder is one that was lost, and comes back as a new member. Otherwise an empty
+     * folder founds the cluster together with the others of `members`. */
+    bool existing;
+    bool learner;                 /* a member that joins stays a learner until somebody promotes it */
+    const char *name;             /* of this member, for people; may be NULL */
     const char *peer_address, *client_address; /* numeric "host:port" to listen on; borrowed */
-    struct tls *tls;                           /* a reference is taken; NULL: plain TCP (tests) */
-    uint64_t segment_bytes;                    /* of the log; 0: the driver's choice */
-    void (*failed)(void *arg, const struct err *why); /* the log failed: the process must stop */
+    const char *advertised_peer, *advertised_client; /* where others reach this member; NULL: the same */
+    const char *peer_name;        /* common name or organization that certificates of members must have; NULL: any */
+    struct tls *tls;              /* for clients. A reference is taken; NULL: plain TCP (tests) */
+    struct tls *peer_tls;         /* between members; NULL: `tls` */
+    uint64_t segment_bytes;       /* of the log; 0: the driver's choice */
+    uint64_t snapshot_log_bytes;  /* a snapshot is taken when the log is longer, a quarter is kept behind it; 0: the driver's choice */
+    /* The process must stop and acknowledge nothing more: the log failed, or (ERR_IDENTITY) this member was removed. */
+    void (*failed)(void *arg, const struct err *why);
     void *arg;
 };
 
 /* Texts of the command line into options. ERR_BAD_REQUEST names what is wrong.
- * `members` and `clients`: "HEX16=HOST:PORT,…", peer and client addresses of the same ids. */
+ * `members` and `clients`: "HEX16=HOST:PORT,…", peer and client addresses of the same ids. `join`: "HOST:PORT,…"; with it
+ * member id, members and clients may be NULL. */
 int raftstore_parse_ids(struct raftstore_options *o, const char *member_id, const char *cluster_id, struct err *reterr);
-int raftstore_parse_members(struct raftstore_options *o, const char *members, const char *clients, struct err *reterr);
+int raftstore_parse_members(struct raftstore_options *o, const char *members, const char *clients, const char *join,
+                            struct err *reterr);
 
-/* Opens the log in env's disk, restores the state, listens. Errors of wal_open and of listening. *ret is set in any case
+/* Opens the log in env's disk, restores the state, listens. Errors of wal_open and of listening; ERR_IDENTITY: the folder is
+ * another member's. A member that joins, or whose log is damaged while others are there to get everything from, first asks
+ * them to add it and opens afterwards (rejoin.h); until then it is not ready. *ret is set in any case
  * and must be closed by raftstore_close. */
 int raftstore_new(struct env *env, const struct raftstore_options *o, struct raftstore **ret, struct err *reterr);
 void raftstore_close(struct raftstore *r, void (*closed)(void *arg), void *arg);

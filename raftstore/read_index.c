@@ -104,34 +104,32 @@ void read_index_applied(struct driver *d)
 
 static size_t voters(const struct driver *d, uint64_t ids[CONSENSUS_MEMBERS_MAX])
 {
-    struct configuration c;
-    uint64_t index;
+    /* The committed ones. A majority of them shares a member with every majority that can elect the next leader, also
+     * while a change is under way: that one differs by a single voter. */
+    const struct configuration *c = consensus_configuration(d->consensus, NULL);
     size_t n = 0;
-    consensus_configuration(d->consensus, &c, &index);
-    for (size_t i = 0; i < c.count; i++)
-        if (c.members[i].voter)
-            ids[n++] = c.members[i].id;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->members[i].voter)
+            ids[n++] = c->members[i].id;
     return n;
 }
 
-static uint64_t answered_round(const struct driver *d, uint64_t member)
+static uint64_t answered_round(struct driver *d, uint64_t member)
 {
-    for (size_t i = 0; i < CONSENSUS_MEMBERS_MAX; i++)
-        if (d->answered[i].member == member)
-            return d->answered[i].round;
-    return 0;
+    const struct contact *c = member == d->options.member_id ? NULL : driver_contact(d, member);
+    return member == d->options.member_id ? d->round : c == NULL ? 0 : c->answered_round;
 }
 
 /* The newest round that a majority has answered in this term. */
-static uint64_t confirmed_round(const struct driver *d)
+static uint64_t confirmed_round(struct driver *d)
 {
     uint64_t ids[CONSENSUS_MEMBERS_MAX], best = 0;
     size_t n = voters(d, ids);
     for (size_t i = 0; i < n; i++) {
-        uint64_t round = ids[i] == d->options.member_id ? d->round : answered_round(d, ids[i]);
+        uint64_t round = answered_round(d, ids[i]);
         size_t at_least = 0;
         for (size_t j = 0; j < n; j++)
-            at_least += (ids[j] == d->options.member_id ? d->round : answered_round(d, ids[j])) >= round;
+            at_least += answered_round(d, ids[j]) >= round;
         if (at_least > n / 2)
             best = MAX(best, round);
     }
@@ -161,10 +159,6 @@ static void ping(struct driver *d)
 
 static void begin_round(struct driver *d)
 {
-    if (d->rounds_term != consensus_term(d->consensus)) { /* answers of another leadership prove nothing in this one */
-        memset(d->answered, 0, sizeof d->answered);
-        d->rounds_term = consensus_term(d->consensus);
-    }
     d->round++;
     while (!list_empty(&d->reads_new)) {
         struct read_index *r = LIST_FIRST(&d->reads_new, struct read_index, link);
@@ -248,21 +242,17 @@ static void answered_read(struct driver *d, const struct peer_message *m)
 
 static void pong(struct driver *d, uint64_t from, const struct peer_message *m)
 {
-    if (consensus_role(d->consensus) != ROLE_LEADER || d->rounds_term != consensus_term(d->consensus))
+    uint64_t term = consensus_term(d->consensus);
+    struct contact *c = consensus_role(d->consensus) == ROLE_LEADER ? driver_contact(d, from) : NULL;
+    if (c == NULL || m->ping.round > d->round)
         return;
-    if (m->ping.term > d->rounds_term) { /* a later term exists: this leadership can prove nothing more */
+    if (m->ping.term > term) { /* a later term exists: this leadership can prove nothing more */
         read_index_fail(d, ERR_NOT_LEADER);
         return;
     }
-    if (m->ping.term != d->rounds_term || m->ping.round > d->round)
+    if (m->ping.term != term)
         return;
-    for (size_t i = 0; i < CONSENSUS_MEMBERS_MAX; i++) {
-        if (d->answered[i].member != from && d->answered[i].member != 0)
-            continue;
-        d->answered[i].member = from;
-        d->answered[i].round = MAX(d->answered[i].round, m->ping.round);
-        break;
-    }
+    c->answered_round = MAX(c->answered_round, m->ping.round);
     complete_rounds(d);
 }
 

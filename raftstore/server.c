@@ -135,7 +135,7 @@ static void serve_hello(struct connection *c, struct unpack *u)
 {
     struct server *s = c->server;
     struct slice cluster = unpack_bytes(u);
-    (void)unpack_uint(u); /* the sender's member id: for logs of a later version */
+    c->member_id = unpack_uint(u);
     if (u->bad || (cluster.size != 0 && cluster.size != STORE_ID_BYTES)) {
         conn_refuse(c, ERR_INVALID, "malformed hello");
         return;
@@ -174,6 +174,10 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
         serve_write(c, id, u);
     else if (type == STORE_LEASES)
         serve_leases(c, id, u);
+    else if (type == STORE_MEMBER)
+        serve_member(c, id, u);
+    else if (type == STORE_MEMBERS)
+        serve_members(c, id, u);
     else
         serve_info(c, type, id);
 }
@@ -199,6 +203,7 @@ static void serve_frame(struct connection *c, struct slice payload)
     case STORE_STATUS:
     case STORE_HASHKV:
     case STORE_LEASES:
+    case STORE_MEMBER:
     case STORE_MEMBERS: serve_call(c, type, &u); break;
     case STORE_WATCH: serve_watch(c, &u); break;
     case STORE_WATCH_STOP: serve_watch_stop(c, &u); break;
@@ -253,6 +258,8 @@ static void on_close(struct net_conn *net, const struct err *why)
         write_forget(container_of(write_node, struct write, conn_link));
     LIST_FOR_EACH(watch_node, &c->watches)
         watch_free(container_of(watch_node, struct watch, conn_link));
+    LIST_FOR_EACH(member_node, &c->member_calls)
+        member_forget(member_call_of(member_node));
     list_remove(&c->dirty);
     list_remove(&c->link);
     s->connection_count--;
@@ -277,6 +284,7 @@ static struct net_conn *on_accept(struct net_listener *listener)
     list_init(&c->reads);
     list_init(&c->writes);
     list_init(&c->watches);
+    list_init(&c->member_calls);
     list_push_back(&s->connections, &c->link);
     s->connection_count++;
     return &c->net;
@@ -309,6 +317,7 @@ static void run_tick(struct timer *t)
     loop_timer_start(&s->env->loop, &s->tick, SERVER_TICK_MS);
     close_silent(s);
     writes_tick(s);
+    members_tick(s);
     leases_tick(s);
     reads_tick(s);
     watches_tick(s);
@@ -325,7 +334,8 @@ static void on_listener_close(struct net_listener *listener)
 int server_new(struct env *env, const struct server_options *o, struct server **ret, struct err *reterr)
 {
     struct server *s = NEW(struct server);
-    struct list *lists[] = {&s->connections, &s->dirty, &s->retries, &s->pumped, &s->pumped_watches, &s->live, &s->writes};
+    struct list *lists[] = {&s->connections, &s->dirty, &s->retries, &s->pumped, &s->pumped_watches, &s->live, &s->writes,
+                            &s->member_calls};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
     s->env = env;

@@ -13,26 +13,25 @@
 struct server;
 struct tls;
 
-#define SERVER_ADDRESS_MAX 64
-
-struct server_member {
-    uint64_t id;
-    char peer_address[SERVER_ADDRESS_MAX], client_address[SERVER_ADDRESS_MAX];
-};
-
 /* What the server needs of the driver (driver.h); tests have a smaller one. */
 struct server_consensus {
     void (*propose)(void *impl, struct proposal *p);
     void (*read_index)(void *impl, struct read_index *r);
     void (*status)(void *impl, struct driver_status *ret);
+    const struct configuration *(*configuration)(void *impl, bool newest); /* valid until the next event */
+    void (*propose_configuration)(void *impl, struct proposal *p, const struct configuration *c);
+    bool (*in_sync)(void *impl, uint64_t member);
+    bool (*can_lose)(void *impl, uint64_t member);
+    bool (*live)(void *impl, uint64_t member);
+    bool (*settled)(void *impl); /* it has led for so long that who is not live is silent */
+    int (*transfer)(void *impl, uint64_t to, struct err *reterr);
+    bool (*transferring)(void *impl);
     void *impl;
 };
 
 struct server_options {
     uint8_t cluster_id[STORE_ID_BYTES];
     uint64_t member_id;
-    struct server_member members[CONSENSUS_MEMBERS_MAX];
-    size_t member_count;
     const char *address; /* numeric "host:port" to listen on */
     struct tls *tls;     /* for clients and for forwarding; borrowed; NULL: plain TCP (tests) */
     struct apply *apply; /* its callbacks call server_events, …_result, …_entry, …_restored; outlives the server */

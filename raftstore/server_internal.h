@@ -18,9 +18,9 @@ struct connection {
     struct buf in, out;     /* out: frames of this turn */
     struct list link;       /* in server->connections */
     struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
-    struct list reads, writes, watches;
+    struct list reads, writes, watches, member_calls;
     size_t call_count, watch_count;
-    uint64_t heard_ms;
+    uint64_t heard_ms, member_id; /* member_id 0: a client */
     bool open, welcomed, closing;
     bool awaited;           /* `out` holds more than events: an answer */
 };
@@ -34,7 +34,8 @@ struct read {
     struct list queue;          /* in server->retries or server->pumped */
     uint64_t id, deadline_ms;
     struct watch *watch;        /* of a STORE_WATCH_ASK; NULL once the watch is gone */
-    bool is_ask, waiting;       /* waiting: the round is the driver's */
+    bool is_ask, is_members;    /* of an ask; of a list of the members */
+    bool waiting;               /* waiting: the round is the driver's */
     struct kv_range range;      /* borrowed from arena */
     struct arena arena;
     struct mvcc_hold hold;      /* while answering in parts */
@@ -84,6 +85,9 @@ struct server {
     struct list pumped;         /* reads answering in parts */
     struct list pumped_watches; /* watches catching up */
     struct list live;
+    struct list member_calls;   /* requests about the membership */
+    size_t member_call_count;
+    uint64_t next_link_id;      /* of requests passed on to the leader */
     struct list writes;
     struct map writes_by_key;
     size_t write_bytes;
@@ -118,6 +122,7 @@ void server_finish_close(struct server *s); /* calls closed once nothing is left
 void serve_range(struct connection *c, uint64_t id, struct unpack *u);
 void serve_info(struct connection *c, enum store_frame type, uint64_t id);
 void serve_ask(struct watch *w);
+void serve_members(struct connection *c, uint64_t id, struct unpack *u);
 void read_forget(struct read *r);     /* its connection goes */
 void reads_tick(struct server *s);
 bool reads_pump(struct server *s);    /* true when another turn is wanted */
@@ -132,6 +137,17 @@ void writes_propose(struct deferred *d);
 void writes_restored(struct server *s);
 void writes_release(struct server *s);
 void link_close(struct server *s);
+bool link_request(struct server *s, enum store_frame type, struct slice values); /* to the leader; false: not now */
+
+/* server_member.c */
+struct member_call;
+void serve_member(struct connection *c, uint64_t id, struct unpack *u);
+void members_encode(struct server *s, struct buf *out);
+void members_tick(struct server *s);
+void members_unsend(struct server *s); /* what was passed on may be lost */
+void member_link_result(struct server *s, struct unpack *u);
+struct member_call *member_call_of(struct list *conn_link);
+void member_forget(struct member_call *k);
 
 /* server_watch.c */
 void serve_watch(struct connection *c, struct unpack *u);

@@ -201,8 +201,22 @@ static void round_start(struct read *r)
     r->server->options.consensus.read_index(r->server->options.consensus.impl, &r->round);
 }
 
+static void members_answer(struct connection *c, uint64_t id)
+{
+    struct buf *b = &c->server->scratch;
+    buf_reset(b);
+    result_begin(b, mvcc_revision(server_store(c->server)), RESULT_MEMBERS);
+    members_encode(c->server, b);
+    conn_result(c, id, buf_slice(b));
+}
+
 static void read_proved(struct read *r)
 {
+    if (r->is_members) {
+        members_answer(r->conn, r->id);
+        read_free(r);
+        return;
+    }
     if (!r->is_ask) {
         read_answer(r);
         return;
@@ -289,6 +303,23 @@ void serve_ask(struct watch *w)
     round_start(r);
 }
 
+/* As the leader knows them, unless the client is content with what this member has heard. */
+void serve_members(struct connection *c, uint64_t id, struct unpack *u)
+{
+    bool serializable = unpack_bool(u);
+    if (u->bad) {
+        conn_error(c, id, ERR_INVALID, "malformed request for the members");
+        return;
+    }
+    if (serializable) {
+        members_answer(c, id);
+        return;
+    }
+    struct read *r = read_new(c, id);
+    r->is_members = true;
+    round_start(r);
+}
+
 /* --- about the member --- */
 
 static void put_status(struct server *s, struct buf *out)
@@ -296,8 +327,11 @@ static void put_status(struct server *s, struct buf *out)
     struct driver_status d;
     struct mvcc *m = server_store(s);
     s->options.consensus.status(s->options.consensus.impl, &d);
+    const struct member *self =
+        configuration_member(s->options.consensus.configuration(s->options.consensus.impl, false), d.member_id);
     const uint64_t numbers[] = {d.member_id,   d.leader, d.term, d.commit_index, d.applied_index, d.last_index, d.snapshot_index,
-                                d.log_bytes, (uint64_t)mvcc_compact_revision(m), mvcc_bytes(m), (uint64_t)d.role};
+                                d.log_bytes, (uint64_t)mvcc_compact_revision(m), mvcc_bytes(m), (uint64_t)d.role,
+                                self == NULL || !self->voter};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         pack_uint(out, numbers[i]);
 }
@@ -311,28 +345,16 @@ static void put_hash(struct server *s, struct buf *out)
     pack_uint(out, apply_hash(s->options.apply));
 }
 
-static void put_members(struct server *s, struct buf *out)
-{
-    pack_uint(out, s->options.member_count);
-    for (size_t i = 0; i < s->options.member_count; i++) {
-        pack_uint(out, s->options.members[i].id);
-        pack_bytes(out, slice_str(s->options.members[i].peer_address));
-        pack_bytes(out, slice_str(s->options.members[i].client_address));
-    }
-}
-
 void serve_info(struct connection *c, enum store_frame type, uint64_t id)
 {
     struct server *s = c->server;
     struct buf *b = &s->scratch;
     buf_reset(b);
     result_begin(b, mvcc_revision(server_store(s)),
-                 type == STORE_STATUS ? RESULT_STATUS : type == STORE_HASHKV ? RESULT_HASHKV : RESULT_MEMBERS);
+                 type == STORE_STATUS ? RESULT_STATUS : RESULT_HASHKV);
     if (type == STORE_STATUS)
         put_status(s, b);
-    else if (type == STORE_HASHKV)
-        put_hash(s, b);
     else
-        put_members(s, b);
+        put_hash(s, b);
     conn_result(c, id, buf_slice(b));
 }

@@ -140,8 +140,11 @@ static void link_frame(struct forward_link *l, struct slice payload)
     case STORE_WELCOME:
         l->welcomed = true;
         writes_unsend(l->server);
+        members_unsend(l->server);
         writes_tick(l->server);
+        members_tick(l->server);
         break;
+    case STORE_RESULT: member_link_result(l->server, &u); break;
     case STORE_BOUNCED: link_bounced(l, &u); break;
     case STORE_REFUSED:
         (void)unpack_int(&u);
@@ -176,8 +179,10 @@ static void link_closed(struct net_conn *net, const struct err *why)
     buf_release(&l->in);
     mem_free(l);
     s->link = NULL;
-    if (!s->closing)
+    if (!s->closing) {
         writes_unsend(s);
+        members_unsend(s);
+    }
     server_finish_close(s);
 }
 
@@ -192,17 +197,14 @@ void link_close(struct server *s)
 static void link_connect(struct server *s, uint64_t leader)
 {
     static const struct net_conn_callbacks callbacks = {.on_open = link_open, .on_read = link_read, .on_close = link_closed};
-    const char *address = NULL;
-    for (size_t i = 0; i < s->options.member_count; i++)
-        if (s->options.members[i].id == leader)
-            address = s->options.members[i].client_address;
-    if (address == NULL || address[0] == '\0')
-        return;
+    const struct member *m = configuration_member(s->options.consensus.configuration(s->options.consensus.impl, true), leader);
+    if (m == NULL || m->client_address[0] == '\0')
+        return; /* we have not heard of it yet, or it has not said */
     struct forward_link *l = s->link = NEW(struct forward_link);
     l->server = s;
     l->leader = leader;
     l->net.callbacks = &callbacks;
-    net_connect(&s->env->net, &l->net, &(struct net_connect_options){.address = address, .tls = s->options.tls, .timeout_ms = 1000});
+    net_connect(&s->env->net, &l->net, &(struct net_connect_options){.address = m->client_address, .tls = s->options.tls, .timeout_ms = 1000});
 }
 
 /* The open link to `leader`, or NULL while there is none; then one is on its way. */
@@ -213,6 +215,17 @@ static struct forward_link *link_to(struct server *s, uint64_t leader)
     if (s->link == NULL)
         link_connect(s, leader);
     return s->link != NULL && s->link->leader == leader && s->link->welcomed && !s->link->closing ? s->link : NULL;
+}
+
+bool link_request(struct server *s, enum store_frame type, struct slice values)
+{
+    struct driver_status status;
+    s->options.consensus.status(s->options.consensus.impl, &status);
+    struct forward_link *l = status.leader == 0 || status.leader == s->options.member_id ? NULL : link_to(s, status.leader);
+    if (l == NULL || l->net.write_bytes_pending > WRITES_BYTES_MAX)
+        return false;
+    link_send(l, type, values);
+    return true;
 }
 
 /* --- the table of waiting writes --- */
@@ -226,11 +239,8 @@ static void write_send(struct server *s, struct write *w)
         w->sent_ms = server_now_ms(s);
         return;
     }
-    struct forward_link *l = status.leader == 0 || status.leader == s->options.member_id ? NULL : link_to(s, status.leader);
-    if (l == NULL || l->net.write_bytes_pending > WRITES_BYTES_MAX)
-        return;
-    link_send(l, STORE_FORWARD, w->command);
-    w->sent_ms = server_now_ms(s);
+    if (link_request(s, STORE_FORWARD, w->command))
+        w->sent_ms = server_now_ms(s);
 }
 
 static void write_free(struct server *s, struct write *w)
@@ -409,5 +419,7 @@ void server_changed(struct server *s)
     if (status.role != ROLE_LEADER)
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */
     writes_unsend(s);
+    members_unsend(s);
     writes_tick(s);
+    members_tick(s);
 }

@@ -15,7 +15,9 @@
 #define HEADER_MAGIC 0x4b534e4150534831ull /* "KSNAPSH1" */
 #define PIECE_MAGIC 0x4b504345u            /* "KPCE" */
 #define FOOTER_MAGIC 0x4b454e44u           /* "KEND" */
-#define HEADER_BYTES 256
+#define HEADER_BYTES 2048
+#define CONFIGURATION_AT 64 /* its size, 4 bytes, then its bytes */
+_Static_assert(CONFIGURATION_AT + 4 + CONFIGURATION_BYTES_MAX + 4 <= HEADER_BYTES, "the largest configuration fits");
 #define PIECE_HEADER_BYTES 16
 #define FOOTER_BYTES 40
 
@@ -40,18 +42,18 @@ static void put_header(struct buf *out, const struct snapfile_info *info)
 {
     size_t begin = out->size;
     buf_append_be64(out, HEADER_MAGIC);
-    buf_append_char(out, SNAPFILE_FORMAT_1);
-    buf_append(out, "\0\0\0\0\0\0", 6);
-    buf_append_char(out, (char)info->configuration.count);
+    buf_append_char(out, SNAPFILE_FORMAT);
+    buf_append(out, "\0\0\0\0\0\0", 7);
     buf_append(out, info->cluster_id, sizeof info->cluster_id);
     buf_append_be64(out, info->file_id);
     buf_append_be64(out, info->index);
     buf_append_be64(out, info->term);
     buf_append_be64(out, info->configuration_index);
-    for (size_t i = 0; i < info->configuration.count; i++) {
-        buf_append_be64(out, info->configuration.members[i].id);
-        buf_append_char(out, info->configuration.members[i].voter ? 1 : 0);
-    }
+    struct buf configuration = {0};
+    configuration_encode(&info->configuration, &configuration);
+    buf_append_be32(out, (uint32_t)configuration.size);
+    buf_append_slice(out, buf_slice(&configuration));
+    buf_release(&configuration);
     while (out->size - begin < HEADER_BYTES - 4)
         buf_append_char(out, 0);
     buf_append_be32(out, crc32c(0, out->data + begin, HEADER_BYTES - 4));
@@ -61,8 +63,8 @@ static int parse_header(const char at[HEADER_BYTES], struct snapfile_info *ret, 
 {
     if (be64_at(at) != HEADER_MAGIC || crc32c(0, at, HEADER_BYTES - 4) != be32_at(at + HEADER_BYTES - 4))
         return err_set(reterr, ERR_CORRUPT, "its header is damaged");
-    if (at[8] != SNAPFILE_FORMAT_1)
-        return err_set(reterr, ERR_FORMAT, "its format is %d; this program knows %d", (uint8_t)at[8], SNAPFILE_FORMAT_1);
+    if (at[8] != SNAPFILE_FORMAT)
+        return err_set(reterr, ERR_FORMAT, "its format is %d; this program knows %d", (uint8_t)at[8], SNAPFILE_FORMAT);
     *ret = (struct snapfile_info){
         .file_id = be64_at(at + 32),
         .index = be64_at(at + 40),
@@ -70,12 +72,10 @@ static int parse_header(const char at[HEADER_BYTES], struct snapfile_info *ret, 
         .configuration_index = be64_at(at + 56),
     };
     memcpy(ret->cluster_id, at + 16, 16);
-    ret->configuration.count = (uint8_t)at[15];
-    if (ret->configuration.count > CONSENSUS_MEMBERS_MAX || ret->configuration.count == 0 || ret->index == 0 || ret->term == 0)
+    uint32_t size = be32_at(at + CONFIGURATION_AT);
+    if (ret->index == 0 || ret->term == 0 || size > CONFIGURATION_BYTES_MAX)
         return err_set(reterr, ERR_CORRUPT, "its header makes no sense");
-    for (size_t i = 0; i < ret->configuration.count; i++)
-        ret->configuration.members[i] = (struct member){be64_at(at + 64 + i * 9), at[64 + i * 9 + 8] == 1};
-    return 0;
+    return configuration_decode(slice_of(at + CONFIGURATION_AT + 4, size), &ret->configuration, reterr);
 }
 
 /* Writing */

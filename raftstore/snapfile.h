@@ -11,7 +11,7 @@
 #include "raftstore/consensus.h"
 #include "raftstore/machine.h"
 
-#define SNAPFILE_FORMAT_1 1
+#define SNAPFILE_FORMAT 2
 #define SNAPFILE_NAME_MAX 48
 #define SNAPFILE_SYNC_BYTES (8u * 1024 * 1024)       /* written and not synced: more at once would hold up the log's own syncs */
 #define SNAPFILE_PIECE_BYTES_MAX (4u * 1024 * 1024)  /* of one machine piece */

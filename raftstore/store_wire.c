@@ -425,3 +425,33 @@ bool txn_result_decode(struct unpack *u, struct arena *arena, struct kv_txn_resu
 {
     return txn_result_read(u, arena, ret, 0);
 }
+
+/* --- membership --- */
+
+void member_request_encode(struct buf *out, const struct member_request *m)
+{
+    pack_uint(out, m->verb);
+    pack_uint(out, m->id);
+    pack_uint(out, m->replaces);
+    pack_bool(out, m->automatic);
+    pack_bool(out, m->force);
+    pack_bytes(out, m->name);
+    pack_bytes(out, m->peer_address);
+    pack_bytes(out, m->client_address);
+}
+
+bool member_request_decode(struct unpack *u, struct member_request *ret)
+{
+    uint64_t verb = unpack_uint(u);
+    *ret = (struct member_request){.id = unpack_uint(u)};
+    ret->replaces = unpack_uint(u);
+    ret->automatic = unpack_bool(u);
+    ret->force = unpack_bool(u);
+    ret->name = unpack_bytes(u);
+    ret->peer_address = unpack_bytes(u);
+    ret->client_address = unpack_bytes(u);
+    if (u->bad || verb < MEMBER_ADD || verb > MEMBER_LEAD)
+        return false;
+    ret->verb = (enum member_verb)verb;
+    return true;
+}

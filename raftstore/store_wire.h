@@ -22,12 +22,13 @@ enum store_frame {
     STORE_WRITE = 4,       /* request id, command */
     STORE_STATUS = 5,      /* request id */
     STORE_HASHKV = 6,      /* request id */
-    STORE_MEMBERS = 7,     /* request id */
+    STORE_MEMBERS = 7,     /* request id, as this member knows them? */
     STORE_WATCH = 8,       /* watch id, span, start revision, prev_kv, progress ms, filters (WATCH_NO_*) */
     STORE_WATCH_STOP = 9,  /* watch id */
     STORE_WATCH_ASK = 10,  /* watch id: progress now */
     STORE_FORWARD = 11,    /* command, from another member */
     STORE_LEASES = 12,     /* request id, lease id (0: list them), with keys? */
+    STORE_MEMBER = 13,     /* request id, member request */
 
     STORE_WELCOME = 64,    /* cluster id, member id, request bytes max */
     STORE_PONG = 65,       /* number */
@@ -68,6 +69,19 @@ bool command_decode(struct unpack *u, struct store_command *ret); /* false: malf
 /* A log entry: format byte, cluster time, commands up to the end. */
 void entry_begin(struct buf *out, uint64_t cluster_time_ms);
 bool entry_open(struct slice entry, uint64_t *ret_cluster_time_ms, struct unpack *ret_commands);
+
+/* What is asked about the membership. Numbers on the wire. */
+enum member_verb { MEMBER_ADD = 1, MEMBER_PROMOTE, MEMBER_REMOVE, MEMBER_UPDATE, MEMBER_LEAD };
+
+struct member_request {
+    enum member_verb verb;
+    uint64_t id;             /* whom it is about; of a new member: chosen by who asks, random */
+    uint64_t replaces;       /* add: the id that this member had before; 0 */
+    bool automatic, force;   /* add: promote when in sync; remove: also when too few voters that answer are left */
+    struct slice name, peer_address, client_address; /* add, update; borrowed */
+};
+void member_request_encode(struct buf *out, const struct member_request *m);
+bool member_request_decode(struct unpack *u, struct member_request *ret); /* false: malformed */
 
 void wire_begin(struct buf *out, enum store_frame type); /* format and type byte */
 

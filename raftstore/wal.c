@@ -566,15 +566,23 @@ void wal_state_release(struct wal_state *s)
     *s = (struct wal_state){0};
 }
 
-static void state_of(const struct wal *w, bool tail_cut, struct wal_state *ret)
+/* Consensus reads the data of changes of configuration; of other entries it needs to know the terms only. */
+static int state_of(struct wal *w, bool tail_cut, struct wal_state *ret, struct err *reterr)
 {
+    int rv = 0;
     *ret = (struct wal_state){.term = w->term, .vote = w->vote, .first_index = w->base_index + 1,
                               .entry_count = w->slot_count, .tail_cut = tail_cut};
     ret->entries = mem_alloc(w->slot_count * sizeof *ret->entries);
     for (size_t i = 0; i < w->slot_count; i++) {
         struct wal_slot *s = &w->slots[w->slot_begin + i];
-        ret->entries[i] = (struct entry){s->term, s->kind, s->data == NULL ? NULL : bytes_ref(s->data)};
+        struct bytes *data = s->data == NULL ? NULL : bytes_ref(s->data);
+        if (data == NULL && s->kind == ENTRY_CHANGE && rv == 0)
+            rv = slot_read(w, w->base_index + 1 + i, s, &data, reterr);
+        ret->entries[i] = (struct entry){s->term, s->kind, data};
     }
+    if (rv != 0)
+        wal_state_release(ret);
+    return rv;
 }
 
 int wal_open(struct env *env, const struct wal_options *o, uint64_t snapshot_index, uint64_t snapshot_term,
@@ -599,11 +607,12 @@ int wal_open(struct env *env, const struct wal_options *o, uint64_t snapshot_ind
     deferred_init(&w->close_turn, close_turn);
     w->zeros = mem_zalloc(ZERO_BYTES);
     int rv = wal_recover(w, snapshot_index, snapshot_term, &tail_cut, reterr);
+    if (rv == 0)
+        rv = state_of(w, tail_cut, ret_state, reterr);
     if (rv != 0) {
         wal_free(w);
         return err_wrap(reterr, rv, "log");
     }
-    state_of(w, tail_cut, ret_state);
     spare_ready(w, 0);
     *ret = w;
     return 0;

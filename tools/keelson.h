@@ -37,6 +37,7 @@ struct cluster {
     struct member members[KEELSON_MEMBERS_MAX]; /* masters, nodes, balance */
     size_t member_count;
     unsigned masters, nodes;
+    bool exists;             /* it has run before: a store whose folder is empty has lost it. Not in cluster.json */
 };
 
 struct process_plan {

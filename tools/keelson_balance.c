@@ -192,7 +192,7 @@ static void pair_connect(struct pair *p)
     list_push_back(&t->pairs, &p->link);
     p->server = (struct net_conn){.callbacks = &server_callbacks, .data = p};
     p->server_open = true;
-    struct net_connect_options o = {.address = t->address, .timeout_ms = CONNECT_TIMEOUT_MS};
+    struct net_connect_options o = {.address = t->address, .timeout_ms = CONNECT_TIMEOUT_MS, .patient = true};
     net_connect(&b->env->net, &p->server, &o);
 }
 
@@ -342,7 +342,7 @@ int keelson_balance(struct keelson_args a)
     uv_env_add_http(b->uv);
     b->env = uv_env_env(b->uv);
     b->listener = (struct net_listener){.on_accept = on_accept, .on_close = on_listener_closed, .data = b};
-    struct net_listen_options o = {.address = listen};
+    struct net_listen_options o = {.address = listen, .patient = true};
     rv = net_listen(&b->env->net, &b->listener, &o, &err);
     if (rv == 0) {
         b->listening = true;

@@ -176,6 +176,12 @@ static void plan_raftstore(const struct cluster *c, const struct member *m, stru
     flag_file(p, "cert", c, file);
     (void)snprintf(file, sizeof file, "store-%s.key", m->name);
     flag_file(p, "key", c, file);
+    arg(p, "--name");
+    arg(p, "%s", m->name);
+    arg(p, "--peer-name");
+    arg(p, "keelson:store-members");
+    if (c->exists)
+        arg(p, "--existing");
 }
 
 static void plan_apiserver(const struct cluster *c, const struct member *m, struct process_plan *p)

@@ -143,6 +143,7 @@ int keelson_start(struct keelson_args a)
     int rv = with_member(a, "start master-N|node-N|balance [--dir .cluster]", &c, &m);
     if (rv >= 0)
         return rv;
+    c.exists = true;
     if (member_start(&c, m, &err) < 0)
         return complain(&err);
     (void)printf("%s is started\n", m->name);

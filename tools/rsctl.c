@@ -17,6 +17,8 @@ static int run_version(struct rsctl *r)
     return RSCTL_OK;
 }
 
+static int run_shell(struct rsctl *r);
+
 static const struct rsctl_verb verbs[] = {
     {"get", "KEY [END]", "keys and their values", rsctl_get},
     {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put},
@@ -26,8 +28,10 @@ static const struct rsctl_verb verbs[] = {
     {"compact", "REVISION", "forgets history before a revision", rsctl_compact},
     {"compaction", "REVISION", "the same", rsctl_compact},
     {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint},
-    {"member", "list", "the members of the cluster", rsctl_member},
+    {"member", "list|add NAME|promote ID|remove ID|update ID", "the members of the cluster, and changes of them", rsctl_member},
+    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader},
     {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease},
+    {"shell", "", "commands from standard input, one a line, over one connection", run_shell},
     {"version", "", "of this client and its protocol", run_version},
 };
 
@@ -39,7 +43,42 @@ static const struct rsctl_verb *find_verb(const char *name)
     return NULL;
 }
 
-#define FLAGS_MAX 40
+#define SHELL_WORDS_MAX 16
+
+/* One line: words between blanks, flags are those of the command line. */
+static int run_line(struct rsctl *r, char *line)
+{
+    const char *words[SHELL_WORDS_MAX];
+    size_t n = 0;
+    char *save = NULL;
+    for (char *word = strtok_r(line, " \t\n", &save); word != NULL && n < SHELL_WORDS_MAX; word = strtok_r(NULL, " \t\n", &save))
+        words[n++] = word;
+    const struct rsctl_verb *verb = n == 0 ? NULL : find_verb(words[0]);
+    if (n == 0)
+        return RSCTL_OK;
+    if (verb == NULL || verb->run == run_shell)
+        return rsctl_usage("unknown command \"%s\"", words[0]);
+    r->arguments = words + 1;
+    r->argument_count = n - 1;
+    int code = verb->run(r);
+    rsctl_flush(r);
+    return code;
+}
+
+static int run_shell(struct rsctl *r)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    int code = RSCTL_OK;
+    while (getline(&line, &capacity, stdin) > 0) {
+        int one = run_line(r, line);
+        code = one != RSCTL_OK ? one : code;
+    }
+    free(line);
+    return code;
+}
+
+#define FLAGS_MAX 48
 
 static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
 {
@@ -60,7 +99,7 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"order", FLAG_TEXT, &f->order, "get: ASCEND or DESCEND", 0, NULL},
         {"sort-by", FLAG_TEXT, &f->sort_by, "get: KEY, VERSION, CREATE, MODIFY or VALUE", 0, NULL},
         {"rev", FLAG_INT, &f->rev, "get: as of this revision; watch: from it on", 0, NULL},
-        {"consistency", FLAG_TEXT, &f->consistency, "get: l (linearizable) or s (serializable)", 0, NULL},
+        {"consistency", FLAG_TEXT, &f->consistency, "get, member list: l (linearizable) or s (serializable)", 0, NULL},
         {"min-mod-rev", FLAG_INT, &f->min_mod, "get: least modification revision", 0, NULL},
         {"max-mod-rev", FLAG_INT, &f->max_mod, "get: greatest modification revision", 0, NULL},
         {"min-create-rev", FLAG_INT, &f->min_create, "get: least creation revision", 0, NULL},
@@ -71,6 +110,10 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"lease", FLAG_TEXT, &f->lease_text, "put: attach to this lease (hexadecimal)", 0, NULL},
         {"keys", FLAG_BOOL, &f->keys, "lease timetolive: show the attached keys", 0, NULL},
         {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end", 0, NULL},
+        {"peer-urls", FLAG_TEXT, &f->peer_urls, "member add, update: HOST:PORT for other members", 0, NULL},
+        {"client-urls", FLAG_TEXT, &f->client_urls, "member add, update: HOST:PORT for clients", 0, NULL},
+        {"learner", FLAG_BOOL, &f->learner, "member add: it stays a learner until it is promoted by hand", 0, NULL},
+        {"force", FLAG_BOOL, &f->force, "member remove: also when too few voters that answer are left", 0, NULL},
         {"range", FLAG_BOOL, &f->range, "del: END is the end of a range (the default)", 0, NULL},
         {"interactive", FLAG_BOOL, &f->interactive, "txn: ask on a terminal", 'i', NULL},
         {"progress-notify", FLAG_BOOL, &f->progress_notify, "watch: say how far it is when quiet", 0, NULL},

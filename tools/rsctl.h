@@ -15,10 +15,10 @@ enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INP
 enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE };
 
 struct rsctl_flags {
-    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency;
+    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls;
     unsigned timeout_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical, keys, once;
+        interactive, range, physical, keys, once, learner, force;
     const char *lease_text; /* hexadecimal */
     int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create;
 };
@@ -37,6 +37,7 @@ struct rsctl {
     struct store_client *client; /* to all endpoints; made when first wanted */
     struct buf out;              /* written to standard output at the end, and by rsctl_flush */
     int exit_code;
+    struct store_member_request member; /* of the verb at work */
     int64_t lease_ttl_s; /* of the lease kept alive; 0: it is gone */
 };
 
@@ -53,6 +54,7 @@ int rsctl_watch(struct rsctl *r);
 int rsctl_compact(struct rsctl *r);
 int rsctl_endpoint(struct rsctl *r);
 int rsctl_member(struct rsctl *r);
+int rsctl_move_leader(struct rsctl *r);
 int rsctl_lease(struct rsctl *r);
 bool rsctl_lease_id(const char *text, int64_t *ret); /* false: no positive hexadecimal number */
 

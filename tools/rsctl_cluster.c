@@ -7,6 +7,7 @@
 #include "common/uv_env.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* One endpoint and what it answered. */
 struct endpoint {
@@ -107,10 +108,10 @@ static void status_fields(struct rsctl *r, const struct endpoint *e)
 {
     const struct store_status_result *s = &e->call.call.status;
     print_header_fields(&r->out, &e->call.call.header);
-    buf_printf(&r->out, "\"Version\" : \"%s\"\n\"DBSize\" : %llu\n\"Leader\" : %llu\n\"IsLearner\" : false\n\"RaftIndex\" : %llu\n"
+    buf_printf(&r->out, "\"Version\" : \"%s\"\n\"DBSize\" : %llu\n\"Leader\" : %llu\n\"IsLearner\" : %s\n\"RaftIndex\" : %llu\n"
                         "\"RaftAppliedIndex\" : %llu\n\"Endpoint\" : \"%s\"\n\n",
-               RSCTL_VERSION, (unsigned long long)s->state_bytes, (unsigned long long)s->leader, (unsigned long long)s->last_index,
-               (unsigned long long)s->applied_index, e->address);
+               RSCTL_VERSION, (unsigned long long)s->state_bytes, (unsigned long long)s->leader,
+               s->learner ? "true" : "false", (unsigned long long)s->last_index, (unsigned long long)s->applied_index, e->address);
 }
 
 static void status_row(struct print_table *t, const struct endpoint *e)
@@ -120,7 +121,7 @@ static void status_row(struct print_table *t, const struct endpoint *e)
     struct arena a = {0};
     const char *cells[] = {
         e->address, arena_printf(&a, "%llx", (unsigned long long)h->member_id), RSCTL_VERSION, size_text(&a, s->state_bytes),
-        s->role == STORE_LEADER ? "true" : "false", "false", arena_printf(&a, "%llu", (unsigned long long)h->term),
+        s->role == STORE_LEADER ? "true" : "false", s->learner ? "true" : "false", arena_printf(&a, "%llu", (unsigned long long)h->term),
         arena_printf(&a, "%llu", (unsigned long long)s->last_index), arena_printf(&a, "%llu", (unsigned long long)s->applied_index),
         arena_printf(&a, "%lld", (long long)h->revision), s->leader == 0 ? "no leader" : ""};
     print_table_add(t, cells);
@@ -245,9 +246,9 @@ static void members_json(struct rsctl *r, const struct store_call *call)
     buf_append_str(&r->out, ",\"members\":[");
     for (size_t i = 0; i < call->members.count; i++) {
         const struct store_member *m = &call->members.members[i];
-        buf_printf(&r->out, "%s{\"ID\":%llu,\"name\":\"%016llx\",\"peerURLs\":[\"%.*s\"],\"clientURLs\":[\"%.*s\"]}", i > 0 ? "," : "",
-                   (unsigned long long)m->id, (unsigned long long)m->id, SLICE_ARGS(m->peer_address),
-                   SLICE_ARGS(m->client_address));
+        buf_printf(&r->out, "%s{\"ID\":%llu,\"name\":\"%.*s\",\"peerURLs\":[\"%.*s\"],\"clientURLs\":[\"%.*s\"]%s}", i > 0 ? "," : "",
+                   (unsigned long long)m->id, SLICE_ARGS(m->name), SLICE_ARGS(m->peer_address), SLICE_ARGS(m->client_address),
+                   m->voter ? "" : ",\"isLearner\":true");
     }
     buf_append_str(&r->out, "]}\n");
 }
@@ -264,7 +265,9 @@ static void print_members(struct rsctl *r, struct store_call *call)
         const struct store_member *m = &call->members.members[i];
         struct arena a = {0};
         const char *id = arena_printf(&a, "%016llx", (unsigned long long)m->id);
-        const char *cells[] = {id, "started", id, arena_strdup(&a, m->peer_address), arena_strdup(&a, m->client_address), "false"};
+        /* Who was announced and not started yet has not said where clients reach it. */
+        const char *name = m->name.size > 0 ? arena_strdup(&a, m->name) : id;
+        const char *cells[] = {id, m->client_address.size > 0 ? "started" : "unstarted", name, arena_strdup(&a, m->peer_address), arena_strdup(&a, m->client_address), m->voter ? "false" : "true"};
         print_table_add(&t, cells);
         arena_clear(&a);
     }
@@ -272,12 +275,142 @@ static void print_members(struct rsctl *r, struct store_call *call)
     print_table_release(&t);
 }
 
-int rsctl_member(struct rsctl *r)
+/* --- changes --- */
+
+/* etcd speaks of URLs; ours are addresses. */
+static const char *without_scheme(const char *url)
+{
+    const char *scheme = url == NULL ? NULL : strstr(url, "://");
+    return scheme == NULL ? url : scheme + 3;
+}
+
+static bool parse_member_id(const char *text, uint64_t *ret)
+{
+    char *end;
+    if (strspn(text, "0123456789abcdefABCDEF") != strlen(text) || strlen(text) > 16 || text[0] == '\0')
+        return false;
+    *ret = strtoull(text, &end, 16);
+    return *ret != 0;
+}
+
+static void print_change(struct rsctl *r, struct store_call *call, const char *what)
+{
+    if (r->format != RSCTL_SIMPLE) {
+        print_members(r, call);
+        return;
+    }
+    buf_printf(&r->out, "Member %16llx %s cluster ", (unsigned long long)r->member.id, what);
+    for (size_t i = 0; i < sizeof call->header.cluster_id; i++)
+        buf_printf(&r->out, "%02x", call->header.cluster_id[i]);
+    buf_append_char(&r->out, '\n');
+}
+
+/* And how the new process is to be started, for the id must be the one that was announced. */
+static void print_added(struct rsctl *r, struct store_call *call)
+{
+    print_change(r, call, r->member.automatic ? "added as a learner, promoted when in sync, to" : "added as a learner to");
+    if (r->format != RSCTL_SIMPLE)
+        return;
+    buf_printf(&r->out, "\nraftstore --member-id %016llx --cluster-id ", (unsigned long long)r->member.id);
+    for (size_t i = 0; i < sizeof call->header.cluster_id; i++)
+        buf_printf(&r->out, "%02x", call->header.cluster_id[i]);
+    buf_append_str(&r->out, " --join ");
+    bool first = true;
+    for (size_t i = 0; i < call->members.count; i++) {
+        const struct store_member *m = &call->members.members[i];
+        if (m->id == r->member.id || m->client_address.size == 0)
+            continue;
+        buf_printf(&r->out, "%s%.*s", first ? "" : ",", SLICE_ARGS(m->client_address));
+        first = false;
+    }
+    buf_printf(&r->out, " --name %s --listen-peer %s --listen-client HOST:PORT --data FOLDER …\n", r->member.name, r->member.peer_address);
+}
+
+static void print_promoted(struct rsctl *r, struct store_call *call) { print_change(r, call, "promoted in"); }
+static void print_removed(struct rsctl *r, struct store_call *call) { print_change(r, call, "removed from"); }
+static void print_updated(struct rsctl *r, struct store_call *call) { print_change(r, call, "updated in"); }
+
+static void print_led(struct rsctl *r, struct store_call *call)
+{
+    (void)call;
+    buf_printf(&r->out, "Leadership transferred to %llx\n", (unsigned long long)r->member.id);
+}
+
+static int change(struct rsctl *r, void (*print)(struct rsctl *r, struct store_call *call))
 {
     struct rsctl_call call;
-    if (r->argument_count != 1 || strcmp(r->arguments[0], "list") != 0)
-        return rsctl_usage("member wants list");
-    rsctl_call_init(&call, r, print_members);
-    store_member_list(rsctl_client(r), &call.call, r->flags.timeout_ms);
+    rsctl_call_init(&call, r, print);
+    store_member_change(rsctl_client(r), &call.call, &r->member, MAX(r->flags.timeout_ms, 10000u));
     return rsctl_finish(&call);
+}
+
+static int run_list(struct rsctl *r)
+{
+    struct rsctl_call call;
+    rsctl_call_init(&call, r, print_members);
+    bool serializable = r->flags.consistency != NULL && strcmp(r->flags.consistency, "s") == 0;
+    store_member_list(rsctl_client(r), &call.call, serializable, r->flags.timeout_ms);
+    return rsctl_finish(&call);
+}
+
+static int run_add(struct rsctl *r)
+{
+    r->member = (struct store_member_request){.verb = STORE_MEMBER_ADD, .automatic = !r->flags.learner, .name = r->arguments[1],
+                                              .peer_address = without_scheme(r->flags.peer_urls),
+                                              .client_address = without_scheme(r->flags.client_urls)};
+    if (r->member.peer_address == NULL)
+        return rsctl_usage("member add wants --peer-urls HOST:PORT, where the others will reach it");
+    while (r->member.id == 0)
+        r->member.id = random_u64(&r->env->random);
+    return change(r, print_added);
+}
+
+static int run_promote(struct rsctl *r)
+{
+    r->member.verb = STORE_MEMBER_PROMOTE;
+    return change(r, print_promoted);
+}
+
+static int run_remove(struct rsctl *r)
+{
+    r->member.verb = STORE_MEMBER_REMOVE;
+    r->member.force = r->flags.force;
+    return change(r, print_removed);
+}
+
+static int run_update(struct rsctl *r)
+{
+    r->member.verb = STORE_MEMBER_UPDATE;
+    r->member.peer_address = without_scheme(r->flags.peer_urls);
+    r->member.client_address = without_scheme(r->flags.client_urls);
+    if (r->member.peer_address == NULL && r->member.client_address == NULL)
+        return rsctl_usage("member update wants --peer-urls or --client-urls HOST:PORT");
+    return change(r, print_updated);
+}
+
+int rsctl_member(struct rsctl *r)
+{
+    static const struct {
+        const char *name;
+        size_t arguments;
+        bool id; /* the argument is one */
+        int (*run)(struct rsctl *r);
+    } verbs[] = {{"list", 1, false, run_list},      {"add", 2, false, run_add},      {"promote", 2, true, run_promote},
+                 {"remove", 2, true, run_remove},   {"update", 2, true, run_update}};
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (r->argument_count != verbs[i].arguments || strcmp(r->arguments[0], verbs[i].name) != 0)
+            continue;
+        if (verbs[i].id && !parse_member_id(r->arguments[1], &r->member.id))
+            return rsctl_usage("bad member ID arg (\"%s\"), expecting ID in Hex", r->arguments[1]);
+        return verbs[i].run(r);
+    }
+    return rsctl_usage("member wants one of list, add NAME --peer-urls HOST:PORT, promote ID, remove ID, update ID --peer-urls HOST:PORT");
+}
+
+int rsctl_move_leader(struct rsctl *r)
+{
+    if (r->argument_count != 1 || !parse_member_id(r->arguments[0], &r->member.id))
+        return rsctl_usage("move-leader wants the ID of a member, in hexadecimal");
+    r->member.verb = STORE_MEMBER_LEAD;
+    return change(r, print_led);
 }

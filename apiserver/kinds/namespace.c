@@ -89,8 +89,8 @@ static void prepare_update(struct json_doc *d, struct json *o, const struct json
 
 static const char *const short_names[] = {"ns", NULL};
 static const struct subresource subresources[] = {
-    {"finalize", "", "v1", "Namespace", "update"},
-    {"status", "", "v1", "Namespace", "get,patch,update"},
+    {"finalize", "", "v1", "Namespace", "update", false},
+    {"status", "", "v1", "Namespace", "get,patch,update", false},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

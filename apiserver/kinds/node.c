@@ -288,7 +288,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"no", NULL};
 static const struct subresource subresources[] = {
-    {"status", "", "v1", "Node", "get,patch,update"},
+    {"status", "", "v1", "Node", "get,patch,update", false},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

@@ -557,10 +557,12 @@ static void check_update(struct check *c, const struct json *object, const struc
 static const char *const short_names[] = {"po", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"binding", "", "v1", "Binding", "create"},
-    {"eviction", "policy", "v1", "Eviction", "create"},
-    {"log", "", "v1", "Pod", "get"},
-    {"status", "", "v1", "Pod", "get,patch,update"},
+    {"attach", "", "v1", "PodAttachOptions", "create,get", true},
+    {"binding", "", "v1", "Binding", "create", false},
+    {"eviction", "policy", "v1", "Eviction", "create", false},
+    {"exec", "", "v1", "PodExecOptions", "create,get", true},
+    {"log", "", "v1", "Pod", "get", false},
+    {"status", "", "v1", "Pod", "get,patch,update", false},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

@@ -93,8 +93,8 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"rs", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"scale", "autoscaling", "v1", "Scale", "get,patch,update"},
-    {"status", "apps", "v1", "ReplicaSet", "get,patch,update"},
+    {"scale", "autoscaling", "v1", "Scale", "get,patch,update", false},
+    {"status", "apps", "v1", "ReplicaSet", "get,patch,update", false},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

@@ -210,7 +210,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"svc", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"status", "", "v1", "Service", "get,patch,update"},
+    {"status", "", "v1", "Service", "get,patch,update", false},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {{.label = "spec.clusterIP"}, {.label = "spec.type"}, {.label = NULL}};

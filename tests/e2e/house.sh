@@ -95,6 +95,16 @@ identity() {
     expect "token" "^eyJ" "$(kubectl create token -n "$space" default 2>&1)"
 }
 
+inside() {
+    kubectl run -n "$space" one --image=keelson/demo:1 >/dev/null || fail "kubectl run one"
+    kubectl wait -n "$space" --for=condition=Ready pod/one --timeout=30s >/dev/null || fail "pod one is not ready"
+    expect "exec" "^HOSTNAME=one$" "$(kubectl exec -n "$space" one -- env 2>&1)"
+    expect "exec with input" "^hello$" "$(kubectl exec -i -n "$space" one -- cat 2>&1 <<<hello)"
+    kubectl exec -n "$space" one -- sh -c 'exit 3' >/dev/null 2>&1
+    [ $? = 3 ] || fail "exec: the command's exit code"
+    kubectl delete pod -n "$space" one --wait=false >/dev/null || fail "delete one"
+}
+
 names() {
     in_pod names 'curl -s -m 5 http://web/; curl -s -m 5 http://web.'"$space"'.svc.cluster.local/; env | grep ^WEB_SERVICE_HOST; cat /etc/resolv.conf'
     [ "$(grep -c "keelson demo" <<<"$seen")" -ge 1 ] || fail "names: $seen"
@@ -124,6 +134,8 @@ first_hour() {
     expect "a token of it" "^eyJ" "$(kubectl create token -n "$space" robot 2>&1)"
     expect "events" "ScalingReplicaSet +Deployment/web" "$(kubectl events -n "$space" 2>&1)"
     expect "events of one object" "Started" "$(kubectl events -n "$space" --for "pod/before" 2>&1)"
+    expect "events in their order" "^Scheduled Pulled Created Started" \
+        "$(kubectl get events -n "$space" --field-selector involvedObject.name=before -o 'jsonpath={.items[*].reason}')"
     expect "api-versions" "^rbac.authorization.k8s.io/v1$" "$(kubectl api-versions 2>&1)"
     expect "can-i --list" "selfsubjectaccessreviews" "$(kubectl auth can-i --list -n "$space" 2>&1)"
     kubectl create secret generic -n "$space" s --from-literal=p=w >/dev/null || fail "create secret"
@@ -159,6 +171,7 @@ for kubectl_program in "${programs[@]}"; do
     step "$version: services"
     services
     names
+    inside
     replaced
     if [ "$kubectl_program" = "${programs[$((${#programs[@]} / 2))]}" ]; then
         step "the leader's master is killed"

@@ -28,6 +28,7 @@ void check_applied(void *arg, uint64_t index, uint64_t term, uint64_t value, uin
         t->entries[index].term = term;
         t->entries[index].value = value;
         t->entries[index].hash = hash;
+        t->entries[index].at_us = n->sim->now_us;
         t->count = MAX(t->count, (size_t)index);
     } else if (t->entries[index].term != term || t->entries[index].value != value) {
         sim_violation(n->sim, "state machine safety: member %zu applies term %llu value %llu at index %llu, before it was "
@@ -75,6 +76,54 @@ static void check_leader(struct sim_node *n)
     check_complete(n);
 }
 
+/* A learner is promoted when it has caught up: everything that was applied anywhere two election timeouts ago, it has. */
+static void check_promoted(struct sim_node *leader, uint64_t id)
+{
+    struct sim *s = leader->sim;
+    struct sim_node *n = sim_node_of(s, id);
+    uint64_t index = s->truth.count, before = s->now_us - MIN(s->now_us, 2ull * 300 * MS);
+    s->promoted++;
+    if (n == NULL || !n->up)
+        return;
+    while (index > 0 && (s->truth.entries[index].index == 0 || s->truth.entries[index].at_us > before))
+        index--;
+    if (MAX(wal_durable_index(n->driver->wal), n->driver->applied) < index)
+        sim_violation(s, "member %zu is made a voter with %llu entries, %llu were applied two election timeouts ago", n->index,
+                      (unsigned long long)wal_durable_index(n->driver->wal), (unsigned long long)index);
+}
+
+static void check_configuration(struct sim_node *n)
+{
+    const struct configuration *c = consensus_newest(n->driver->consensus, NULL);
+    uint64_t term = consensus_term(n->driver->consensus), version = consensus_configuration_version(n->driver->consensus);
+    if (n->term_seen == term && n->version_seen == version)
+        return;
+    if (n->term_seen == term && !configuration_adjacent(&n->newest_seen, c))
+        sim_violation(n->sim, "member %zu changes more than one voter at once", n->index);
+    for (size_t i = 0; i < c->count && n->term_seen == term; i++) {
+        const struct member *before = configuration_member(&n->newest_seen, c->members[i].id);
+        if (c->members[i].voter && before != NULL && !before->voter)
+            check_promoted(n, c->members[i].id);
+    }
+    n->term_seen = term;
+    n->version_seen = version;
+    n->newest_seen = *c;
+}
+
+/* Who was never made a voter never votes: also not with a folder that was lost and an identity that is new. */
+void check_vote(struct sim_node *n)
+{
+    if (!n->was_voter)
+        sim_violation(n->sim, "member %zu votes and has never been made a voter", n->index);
+}
+
+static void note_voters(struct sim_node *n)
+{
+    const struct configuration *c = consensus_newest(n->driver->consensus, NULL);
+    for (size_t i = 0; i < c->count; i++)
+        sim_node_of(n->sim, c->members[i].id)->was_voter |= c->members[i].voter;
+}
+
 void check_node(struct sim_node *n)
 {
     struct driver *d = n->driver;
@@ -82,6 +131,9 @@ void check_node(struct sim_node *n)
         return;
     if (consensus_role(d->consensus) == ROLE_LEADER)
         check_leader(n);
+    note_voters(n);
+    if (consensus_role(d->consensus) == ROLE_LEADER)
+        check_configuration(n);
     if (d->applied > consensus_commit_index(d->consensus) && !consensus_installing(d->consensus))
         sim_violation(n->sim, "member %zu applied %llu, committed is %llu", n->index, (unsigned long long)d->applied,
                       (unsigned long long)consensus_commit_index(d->consensus));
@@ -145,17 +197,17 @@ void check_read_done(struct sim *s, struct sim_client *c, uint64_t value, uint64
 /* At the end: all logs the same where they overlap, all states equal, nothing acknowledged lost. */
 void check_converged(struct sim *s)
 {
-    uint64_t hash = 0;
-    for (size_t i = 0; i < s->members; i++) {
-        struct sim_node *n = &s->nodes[i];
-        uint64_t own = register_machine(&n->machine).ops->hash(&n->machine);
-        if (i > 0 && own != hash)
-            sim_violation(s, "hashes: member %zu differs at the end", i);
-        hash = own;
+    struct sim_node *leader = sim_leader(s);
+    const struct configuration *c = consensus_configuration(leader->driver->consensus, NULL);
+    uint64_t hash = register_machine(&leader->machine).ops->hash(&leader->machine);
+    for (size_t i = 0; i < c->count; i++) {
+        struct sim_node *n = sim_node_of(s, c->members[i].id);
+        if (register_machine(&n->machine).ops->hash(&n->machine) != hash)
+            sim_violation(s, "hashes: member %zu differs at the end", n->index);
         for (uint64_t j = wal_first_index(n->driver->wal); j <= wal_last_index(n->driver->wal); j++) {
-            uint64_t other = wal_term_of(s->nodes[0].driver->wal, j);
+            uint64_t other = wal_term_of(leader->driver->wal, j);
             if (other != 0 && other != wal_term_of(n->driver->wal, j))
-                sim_violation(s, "logs: members 0 and %zu differ at index %llu", i, (unsigned long long)j);
+                sim_violation(s, "logs: members %zu and %zu differ at index %llu", leader->index, n->index, (unsigned long long)j);
         }
     }
 }

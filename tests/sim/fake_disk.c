@@ -310,6 +310,21 @@ struct buf *fake_disk_bytes(struct fake_disk *d, const char *name)
     return f == NULL ? NULL : &f->live;
 }
 
+struct buf *fake_disk_damageable(struct fake_disk *d)
+{
+    const struct map_entry *e;
+    struct slice first = {0};
+    struct fake_file *found = NULL;
+    for (size_t i = 0; (e = map_next(&d->files, &i)) != NULL;) {
+        struct slice name = map_key(e);
+        if (name.size > 4 && memcmp(name.data, "log-", 4) == 0 && (found == NULL || slice_compare(name, first) < 0)) {
+            first = name;
+            found = e->value;
+        }
+    }
+    return found == NULL ? NULL : &found->live;
+}
+
 void fake_disk_release(struct fake_disk *d)
 {
     struct map_entry *e;

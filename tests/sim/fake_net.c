@@ -71,17 +71,9 @@ static void schedule(struct sim *s, struct sim_node *from, struct sim_node *to, 
     sim_schedule(s, &d->event, s->net.delay_min_us + sim_below(s, spread));
 }
 
-static struct sim_node *node_of(struct sim *s, uint64_t id)
-{
-    for (size_t i = 0; i < s->members; i++)
-        if (s->nodes[i].id == id)
-            return &s->nodes[i];
-    return NULL;
-}
-
 static void send(void *impl, uint64_t to_id, struct slice message, bool bulk)
 {
-    struct sim_node *from = impl, *to = node_of(from->sim, to_id);
+    struct sim_node *from = impl, *to = sim_node_of(from->sim, to_id);
     struct sim *s = from->sim;
     struct peer_message m;
     (void)bulk;
@@ -92,6 +84,9 @@ static void send(void *impl, uint64_t to_id, struct slice message, bool bulk)
     }
     if (m.kind == PEER_CONSENSUS && m.consensus.kind == MESSAGE_APPEND)
         check_append(s, &m.consensus);
+    if (m.kind == PEER_CONSENSUS && m.consensus.kind == MESSAGE_REQUEST_VOTE_RESULT && m.consensus.request_vote_result.granted &&
+        !m.consensus.request_vote_result.pre_vote)
+        check_vote(from);
     peer_message_release(&m);
     if (s->net.blocked[from->index][to->index] || sim_chance(s, s->net.loss_permille))
         return;

@@ -1,4 +1,4 @@
-/* sim --seed N | --seeds A-B [--members 3|5] [--scenario name] [--verbose] */
+/* sim --seed N | --seeds A-B [--members 1|3|5] [--scenario name] [--fixed] [--verbose] */
 #include "common/base.h"
 
 #include "tests/sim/sim.h"
@@ -11,12 +11,12 @@
 
 static int usage(void)
 {
-    fputs("usage: sim --seed N | --seeds A-B [--members 3|5] [--scenario NAME] [--verbose]\n", stderr);
+    fputs("usage: sim --seed N | --seeds A-B [--members 1|3|5] [--scenario NAME] [--fixed] [--verbose]\n", stderr);
     return 2;
 }
 
 struct totals {
-    uint64_t writes, reads, crashes, elections, events;
+    uint64_t writes, reads, crashes, elections, events, added, promoted, removed, transfers, wiped, damaged;
 };
 
 /* True when the history is clean. */
@@ -43,6 +43,12 @@ static bool run_one(const struct sim_options *o, struct totals *totals)
     totals->crashes += s->crashes;
     totals->elections += s->elections;
     totals->events += s->events_run;
+    totals->added += s->added;
+    totals->promoted += s->promoted;
+    totals->removed += s->removed;
+    totals->transfers += s->transfers;
+    totals->wiped += s->wiped;
+    totals->damaged += s->damaged;
     sim_release(s);
     mem_free(s);
     return clean;
@@ -59,6 +65,10 @@ int main(int argc, char **argv)
             o.verbose = true;
             continue;
         }
+        if (strcmp(argv[i], "--fixed") == 0) {
+            o.fixed = true;
+            continue;
+        }
         if (value == NULL)
             return usage();
         i++;
@@ -71,7 +81,7 @@ int main(int argc, char **argv)
             to = strtoull(end + 1, &end, 10);
         } else if (strcmp(argv[i - 1], "--members") == 0) {
             o.members = strtoul(value, &end, 10);
-            if (o.members != 3 && o.members != 5)
+            if (o.members != 1 && o.members != 3 && o.members != 5)
                 return usage();
         } else if (strcmp(argv[i - 1], "--scenario") == 0) {
             o.scenario = value;
@@ -92,7 +102,9 @@ int main(int argc, char **argv)
     }
     if (o.quiet)
         printf("%" PRIu64 " seeds, %" PRIu64 " violations: %" PRIu64 " events, %" PRIu64 " writes, %" PRIu64 " reads, %" PRIu64
-               " crashes, %" PRIu64 " elections\n",
-               to - from + 1, bad, totals.events, totals.writes, totals.reads, totals.crashes, totals.elections);
+               " crashes, %" PRIu64 " elections; %" PRIu64 " members added, %" PRIu64 " promoted, %" PRIu64 " removed, %" PRIu64
+               " transfers, %" PRIu64 " folders lost, %" PRIu64 " damaged\n",
+               to - from + 1, bad, totals.events, totals.writes, totals.reads, totals.crashes, totals.elections,
+               totals.added, totals.promoted, totals.removed, totals.transfers, totals.wiped, totals.damaged);
     return bad == 0 ? 0 : 1;
 }

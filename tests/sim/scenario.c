@@ -2,12 +2,16 @@
  *
  * compacted_follower   R1: a leader that never compacted, and never heard an answer, probes a follower that has compacted
  * deposed_leader       R2: a leader that was cut off with thousands of entries comes back; bounded in virtual time
- * stale_read           reads at a leader that was cut off while the others went on */
+ * stale_read           reads at a leader that was cut off while the others went on
+ * paused_leader        requests that reach a leader while it sleeps and the others go on; it reads them before its timers fire
+ * unsettled_change     R4: a new leader changes the membership while an older leader's change is about (Ongaro, July 2015) */
 #include "common/base.h"
 
 #include "tests/sim/sim.h"
 
 #include "common/mem.h"
+
+#include <stdio.h>
 
 #define ELECT_MS 5000
 #define BACKLOG 3000
@@ -154,12 +158,128 @@ static void stale_read(struct sim *s)
     converge(s, 5000);
 }
 
+static void paused_leader(struct sim *s)
+{
+    start(s, 1ull << 40, 1);
+    struct sim_node *n = elect(s);
+    sim_clients_start(s, SIM_CLIENTS_MAX, 5 * MS);
+    for (int i = 0; i < 12 && n != NULL && s->violation[0] == '\0'; i++) {
+        n->paused_until_us = s->now_us + 1200 * MS;
+        sim_run_until(s, s->now_us + 1700 * MS);
+        n = elect(s);
+    }
+    s->clients_stopped = true;
+    converge(s, 5000);
+}
+
+/* --- unsettled_change --- */
+
+static void configured(struct proposal *p, int status, uint64_t index)
+{
+    (void)status, (void)index;
+    mem_free(p);
+}
+
+static void propose(struct sim_node *n, const struct configuration *c)
+{
+    struct proposal *p = NEW(struct proposal);
+    p->done = configured;
+    driver_propose_configuration(n->driver, p, c);
+    sim_node_drain(n);
+    check_node(n);
+}
+
+/* A further member, as a learner or a voter. */
+static struct sim_node *enlarge(struct sim *s, bool voter)
+{
+    struct sim_node *leader = elect(s), *n = sim_node_add(s);
+    if (leader == NULL)
+        return NULL;
+    sim_node_start(n);
+    for (int i = 0; i < 200 && s->violation[0] == '\0'; i++) {
+        struct configuration c = *driver_newest(leader->driver, NULL);
+        const struct member *known = configuration_member(&c, n->id);
+        struct member m = {.id = n->id, .automatic = voter};
+        (void)snprintf(m.peer_address, sizeof m.peer_address, "sim:%llu", (unsigned long long)n->id);
+        if (known != NULL && known->voter == voter && n->driver->applied == leader->driver->applied)
+            return n;
+        if (known == NULL && member_add(&c, &m, NULL) == 0)
+            propose(leader, &c);
+        sim_run_until(s, s->now_us + 50 * MS);
+    }
+    sim_violation(s, "the scenario did not come about: no further member");
+    return NULL;
+}
+
+static void cut_pair(struct sim *s, const struct sim_node *a, const struct sim_node *b, bool cut)
+{
+    s->net.blocked[a->index][b->index] = s->net.blocked[b->index][a->index] = cut;
+}
+
+/* Runs until one of the others leads in a term in which `fourth` has voted for it, and hears nothing of it since. NULL: the
+ * fourth was faster; then it is an ordinary history. */
+static struct sim_node *elect_unheard(struct sim *s, const struct sim_node *old, struct sim_node *fourth)
+{
+    for (int i = 0; i < 200000 && sim_step(s, UINT64_MAX); i++) {
+        for (size_t j = 0; j < 4; j++) {
+            struct sim_node *n = &s->nodes[j];
+            const struct consensus *c = n->driver->consensus;
+            if (n == old || n == fourth || consensus_term(c) <= consensus_term(old->driver->consensus))
+                continue;
+            if (consensus_vote(fourth->driver->consensus) == n->id && consensus_term(fourth->driver->consensus) == consensus_term(c))
+                s->net.blocked[n->index][fourth->index] = true;
+            if (consensus_role(c) == ROLE_LEADER)
+                return n;
+        }
+        if (consensus_role(fourth->driver->consensus) == ROLE_LEADER)
+            return NULL;
+    }
+    return NULL;
+}
+
+static void unsettled_change(struct sim *s)
+{
+    start(s, 1ull << 40, 1ull << 30);
+    struct sim_node *fourth_added = enlarge(s, true), *fifth = fourth_added == NULL ? NULL : enlarge(s, false);
+    struct sim_node *old = fifth == NULL ? NULL : elect(s);
+    if (old == NULL)
+        return;
+    struct sim_node *fourth = old == fourth_added ? &s->nodes[0] : fourth_added;
+    for (size_t i = 0; i < 4; i++)
+        if (&s->nodes[i] != old)
+            cut_pair(s, old, &s->nodes[i], true);
+    for (size_t i = 0; i < 4; i++) /* the fourth does not stand itself: it is heard by nobody, but for its votes */
+        s->net.blocked[i][fifth->index] |= &s->nodes[i] != old;
+    struct configuration c = *driver_newest(old->driver, NULL);
+    (void)member_promote(&c, fifth->id, true, NULL);
+    propose(old, &c); /* five voters, known to the old leader and the fifth */
+    struct sim_node *next = elect_unheard(s, old, fourth);
+    if (next != NULL) { /* three voters, of which two are a majority; refused until the no-op has committed */
+        c = *driver_newest(next->driver, NULL);
+        (void)member_remove(&c, old->id, NULL);
+        propose(next, &c);
+        sim_run_until(s, s->now_us + 100 * MS);
+        write_many(s, next, 5);
+    }
+    sim_run_until(s, s->now_us + 100 * MS);
+    memset(s->net.blocked, 0, sizeof s->net.blocked);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 5; j++)
+            if (&s->nodes[i] != old && &s->nodes[i] != fourth && (&s->nodes[j] == old || &s->nodes[j] == fourth || &s->nodes[j] == fifth))
+                cut_pair(s, &s->nodes[i], &s->nodes[j], true);
+    sim_run_until(s, s->now_us + 4000 * MS); /* the old leader with the fourth and the fifth */
+    memset(s->net.blocked, 0, sizeof s->net.blocked);
+    converge(s, 8000);
+}
+
 bool scenario_run(struct sim *s, const char *name)
 {
     static const struct { const char *name; void (*run)(struct sim *s); } scenarios[] = {
         {"compacted_follower", compacted_follower},
         {"deposed_leader", deposed_leader},
         {"stale_read", stale_read},
+        {"paused_leader", paused_leader},
+        {"unsettled_change", unsettled_change},
     };
     for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
         if (strcmp(scenarios[i].name, name) == 0) {

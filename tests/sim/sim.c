@@ -121,6 +121,30 @@ static void node_init(struct sim *s, size_t index)
     memset(n->options.cluster_id, 0xc1, sizeof n->options.cluster_id);
 }
 
+bool sim_node_free(const struct sim *s) { return s->members < SIM_MEMBERS_MAX; }
+
+struct sim_node *sim_node_add(struct sim *s)
+{
+    if (!sim_node_free(s))
+        return NULL;
+    struct sim_node *n = &s->nodes[s->members];
+    node_init(s, s->members++);
+    struct driver_options own = n->options;
+    n->options = s->nodes[0].options; /* sizes and timers */
+    n->options.member_id = own.member_id;
+    n->options.bootstrap = (struct configuration){0};
+    s->added++;
+    return n;
+}
+
+struct sim_node *sim_node_of(struct sim *s, uint64_t id)
+{
+    for (size_t i = 0; i < s->members; i++)
+        if (s->nodes[i].id == id)
+            return &s->nodes[i];
+    return NULL;
+}
+
 void sim_init(struct sim *s, const struct sim_options *o)
 {
     *s = (struct sim){.options = *o, .trace = 0xcbf29ce484222325ull, .now_us = 1000 * MS};
@@ -131,7 +155,7 @@ void sim_init(struct sim *s, const struct sim_options *o)
         node_init(s, i);
     struct configuration *c = &s->nodes[0].options.bootstrap;
     for (size_t i = 0; i < s->members; i++)
-        c->members[c->count++] = (struct member){s->nodes[i].id, true};
+        c->members[c->count++] = (struct member){.id = s->nodes[i].id, .voter = true};
     for (size_t i = 1; i < s->members; i++)
         s->nodes[i].options.bootstrap = *c;
     s->net.delay_min_us = 200;
@@ -170,6 +194,7 @@ void sim_node_start(struct sim_node *n)
     n->options.arg = n;
     n->applied_seen = 0;
     n->failed = false;
+    n->term_seen = n->version_seen = 0;
     fake_disk_restart(&n->disk);
     sim_trace(n->sim, 1, n->index, n->generation);
     int rv = driver_new(&n->env, &n->options, register_machine(&n->machine), fake_net_transport(n), &n->driver, &e);
@@ -178,7 +203,8 @@ void sim_node_start(struct sim_node *n)
         fake_disk_crash(&n->disk); /* ends what opening had begun */
         n->generation++;
         sim_node_drain(n);
-        sim_violation(n->sim, "member %zu does not start: %s", n->index, e.message);
+        if (!n->damaged || rv != ERR_CORRUPT)
+            sim_violation(n->sim, "member %zu does not start: %s", n->index, e.message);
         return;
     }
     n->up = true;
@@ -300,16 +326,23 @@ void sim_run_until(struct sim *s, uint64_t at_us)
         s->now_us = MAX(s->now_us, at_us);
 }
 
+/* Nothing is left to do about the configuration, and everybody in it has the leader's log and state. */
 bool sim_converged(struct sim *s)
 {
-    struct sim_node *first = &s->nodes[0];
-    for (size_t i = 0; i < s->members; i++) {
-        struct sim_node *n = &s->nodes[i];
-        if (!n->up || n->driver->applied != first->driver->applied || n->driver->applied < s->truth.acknowledged ||
-            wal_last_index(n->driver->wal) != n->driver->applied || n->driver->incoming.state == INCOMING_INSTALL)
+    struct sim_node *leader = sim_leader(s);
+    uint64_t newest, committed;
+    if (leader == NULL)
+        return false;
+    const struct configuration *c = consensus_newest(leader->driver->consensus, &newest);
+    (void)consensus_configuration(leader->driver->consensus, &committed);
+    for (size_t i = 0; i < c->count; i++) {
+        struct sim_node *n = sim_node_of(s, c->members[i].id);
+        if (!n->up || c->members[i].automatic || c->members[i].replaces != 0 || n->driver->applied != leader->driver->applied ||
+            n->driver->applied < s->truth.acknowledged || wal_last_index(n->driver->wal) != n->driver->applied ||
+            n->driver->incoming.state == INCOMING_INSTALL)
             return false;
     }
-    return sim_leader(s) != NULL;
+    return newest == committed && s->lost == 0;
 }
 
 void sim_dump(struct sim *s)
@@ -329,6 +362,12 @@ void sim_dump(struct sim *s)
                 (unsigned long long)st.commit_index, (unsigned long long)st.applied_index,
                 (unsigned long long)st.snapshot_index, (int)n->driver->incoming.state,
                 list_empty(&n->driver->sends) ? "no" : "yes", consensus_installing(n->driver->consensus));
+        uint64_t at;
+        const struct configuration *c = consensus_newest(n->driver->consensus, &at);
+        for (size_t j = 0; j < c->count; j++)
+            fprintf(stderr, "    from %llu: %llu%s%s replaces %llu\n", (unsigned long long)at,
+                    (unsigned long long)c->members[j].id, c->members[j].voter ? " voter" : "",
+                    c->members[j].automatic ? " automatic" : "", (unsigned long long)c->members[j].replaces);
     }
 }
 
@@ -366,6 +405,36 @@ static void read_done(struct read_index *r, int status)
     client_done(c, status);
 }
 
+/* What the client has sent arrives. */
+static void client_issue(struct sim *s, struct sim_event *e)
+{
+    struct sim_client *c = container_of(e, struct client_event, event)->client;
+    struct sim_node *n = c->node;
+    mem_free(container_of(e, struct client_event, event));
+    if (c->write) {
+        c->value = ++s->next_value;
+        c->proposal = (struct proposal){.data = register_write(c->key, c->value, sim_below(s, OPERATION_PAD_MAX)),
+                                        .done = write_done};
+        driver_propose(n->driver, &c->proposal);
+        bytes_unref(c->proposal.data);
+    } else {
+        c->read = (struct read_index){.done = read_done};
+        driver_read_index(n->driver, &c->read);
+    }
+    sim_node_drain(n);
+    check_node(n);
+}
+
+/* The member that it was sent to has crashed. */
+static void client_lost(struct sim *s, struct sim_event *e)
+{
+    struct sim_client *c = container_of(e, struct client_event, event)->client;
+    mem_free(container_of(e, struct client_event, event));
+    c->busy = false;
+    if (!s->clients_stopped)
+        client_later(c, 20 * MS);
+}
+
 static void client_run(struct sim *s, struct sim_event *e)
 {
     struct sim_client *c = container_of(e, struct client_event, event)->client;
@@ -378,26 +447,27 @@ static void client_run(struct sim *s, struct sim_event *e)
     bool write = sim_chance(s, 600);
     if (!write && sim_chance(s, 500))
         n = &s->nodes[sim_below(s, s->members)];
-    if (!n->up || n->paused_until_us > s->now_us) {
+    bool asleep = n->paused_until_us > s->now_us;
+    if (!n->up || (asleep && (s->options.fixed || !sim_chance(s, 30)))) { /* else all of them would soon wait for it */
         client_later(c, 20 * MS);
         return;
     }
     c->busy = true;
     c->node = n;
+    c->write = write;
     c->key = (unsigned)sim_below(s, REGISTERS);
     c->floor = check_floor(s, c->key);
-    if (write) {
-        c->value = ++s->next_value;
-        c->proposal = (struct proposal){.data = register_write(c->key, c->value, sim_below(s, OPERATION_PAD_MAX)),
-                                        .done = write_done};
-        driver_propose(n->driver, &c->proposal);
-        bytes_unref(c->proposal.data);
-    } else {
-        c->read = (struct read_index){.done = read_done};
-        driver_read_index(n->driver, &c->read);
+    struct client_event *issue = NEW(struct client_event);
+    issue->client = c;
+    issue->event.run = client_issue;
+    if (!asleep) {
+        client_issue(s, &issue->event);
+        return;
     }
-    sim_node_drain(n);
-    check_node(n);
+    issue->event.node = n; /* its connections are open: it reads the request when it goes on, before its timers fire */
+    issue->event.generation = n->generation;
+    issue->event.drop = client_lost;
+    sim_schedule(s, &issue->event, 0);
 }
 
 static void client_later(struct sim_client *c, uint64_t delay_us)

@@ -10,7 +10,7 @@
 #include "raftstore/driver_parts.h"
 #include "tests/sim/register_machine.h"
 
-#define SIM_MEMBERS_MAX 5
+#define SIM_MEMBERS_MAX 16 /* that ever were; 5 at the beginning at most */
 #define SIM_CLIENTS_MAX 8
 #define MS 1000ull /* virtual time is in microseconds */
 
@@ -41,6 +41,7 @@ void fake_disk_release(struct fake_disk *f);
 struct disk fake_disk_disk(struct fake_disk *f);
 void fake_disk_crash(struct fake_disk *f);  /* what was not synced is kept, lost or torn; jobs end with ERR_CANCELED */
 void fake_disk_restart(struct fake_disk *f);
+struct buf *fake_disk_damageable(struct fake_disk *f); /* the first segment of a log, as it will be read; NULL: none */
 struct buf *fake_disk_bytes(struct fake_disk *f, const char *name); /* for tests that damage them; NULL: no such file */
 
 /* fake_net.c */
@@ -62,6 +63,9 @@ struct sim_node {
     size_t index;
     uint64_t id;
     bool up, failed;
+    bool retired; /* its folder is gone: it comes back under another id, in another slot */
+    bool was_voter; /* in some log */
+    bool damaged; /* its folder is: it must not start */
     uint32_t generation;
     uint64_t paused_until_us;
     struct env env;
@@ -73,14 +77,15 @@ struct sim_node {
     struct driver_options options;
     struct log log;
     /* seen by check.c after the last event */
-    uint64_t applied_seen, term_seen;
+    uint64_t applied_seen, term_seen, version_seen;
+    struct configuration newest_seen; /* as leader of term_seen */
 };
 
 /* One operation of a client at a time. */
 struct sim_client {
     struct sim *sim;
     size_t index;
-    bool busy;
+    bool busy, write;
     struct proposal proposal;
     struct read_index read;
     struct sim_node *node;
@@ -90,7 +95,7 @@ struct sim_client {
 
 /* What is known to be true; see check.c. */
 struct sim_truth {
-    struct { uint64_t index, term, commit_term, value, hash; } *entries; /* by index */
+    struct { uint64_t index, term, commit_term, value, hash, at_us; } *entries; /* by index */
     size_t capacity, count;
     uint64_t hashes_checked;
     uint64_t floor[REGISTERS];    /* index of the newest write or value that a finished operation has seen */
@@ -105,6 +110,7 @@ struct sim_options {
     size_t members;   /* 0: by seed */
     bool quiet;
     const char *scenario; /* NULL: swarm */
+    bool fixed;           /* no changes of membership: what seeds below 10000 were first found with */
     bool verbose;
 };
 
@@ -120,8 +126,10 @@ struct sim {
     size_t client_count;
     bool clients_stopped;
     uint64_t next_value, write_pause_us;
+    uint64_t lost; /* the id whose folder is gone, until the configuration no longer holds it */
     struct sim_truth truth;
     uint64_t events_run, acknowledged_writes, reads, installs, snapshots, crashes, elections;
+    uint64_t added, removed, transfers, wiped, damaged, promoted;
     char violation[512];
 };
 
@@ -133,6 +141,9 @@ void sim_schedule(struct sim *s, struct sim_event *e, uint64_t delay_us);
 void sim_trace(struct sim *s, uint64_t a, uint64_t b, uint64_t c);
 void sim_violation(struct sim *s, const char *format, ...) PRINTF_ARGS(2, 3); /* the first one is kept */
 void sim_node_start(struct sim_node *n);
+struct sim_node *sim_node_add(struct sim *s); /* one that joins, not started; NULL: no slot is left */
+bool sim_node_free(const struct sim *s);
+struct sim_node *sim_node_of(struct sim *s, uint64_t id);
 void sim_node_crash(struct sim_node *n);
 void sim_node_drain(struct sim_node *n); /* runs what was deferred */
 void sim_run_until(struct sim *s, uint64_t at_us); /* or a violation */
@@ -145,12 +156,17 @@ void sim_dump(struct sim *s); /* where every member stands, to standard error */
 /* check.c */
 void check_node(struct sim_node *n);
 void check_applied(void *node, uint64_t index, uint64_t term, uint64_t value, uint64_t hash);
+void check_vote(struct sim_node *n); /* it grants one */
 void check_append(struct sim *s, const struct message *m);
 void check_converged(struct sim *s);
 void check_release(struct sim *s);
 uint64_t check_floor(struct sim *s, unsigned key);
 void check_write_done(struct sim *s, struct sim_client *c, uint64_t index);
 void check_read_done(struct sim *s, struct sim_client *c, uint64_t value, uint64_t index);
+
+/* membership.c */
+void membership_fault(struct sim *s);
+void membership_follow(struct sim *s);
 
 /* swarm.c and scenarios: run a whole history */
 void swarm_run(struct sim *s);

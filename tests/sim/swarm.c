@@ -14,7 +14,7 @@ struct fault_event {
 };
 
 struct swarm {
-    unsigned crash_permille, cut_permille, pause_permille, slow_permille;
+    unsigned crash_permille, cut_permille, pause_permille, slow_permille, member_permille;
     uint64_t every_us;
 };
 
@@ -22,7 +22,7 @@ static void restart_run(struct sim *s, struct sim_event *e)
 {
     struct sim_node *n = &s->nodes[container_of(e, struct fault_event, event)->member];
     mem_free(container_of(e, struct fault_event, event));
-    if (!n->up)
+    if (!n->up && !n->retired)
         sim_node_start(n);
 }
 
@@ -73,6 +73,11 @@ static void fault(struct sim *s, const struct swarm *w)
         struct fake_disk *d = &s->nodes[sim_below(s, s->members)].disk;
         d->latency_max_us = sim_chance(s, 500) ? 1500 : 1500 + sim_below(s, 200 * MS);
     }
+    if (w->member_permille > 0) {
+        membership_follow(s);
+        if (sim_chance(s, w->member_permille))
+            membership_fault(s);
+    }
 }
 
 static void calm(struct sim *s)
@@ -84,7 +89,7 @@ static void calm(struct sim *s)
         struct sim_node *n = &s->nodes[i];
         n->disk.latency_max_us = 1500;
         n->paused_until_us = 0;
-        if (!n->up)
+        if (!n->up && !n->retired)
             sim_node_start(n);
     }
 }
@@ -112,6 +117,8 @@ static void configure(struct sim *s, struct swarm *w)
         o->inflight_bytes = inflight[sim_below(s, ARRAY_LEN(inflight))];
         o->piece_bytes = 100 + sim_below(s, 2000);
     }
+    if (!s->options.fixed && sim_chance(s, 700))
+        w->member_permille = (unsigned)sim_below(s, 500);
 }
 
 void swarm_run(struct sim *s)
@@ -130,10 +137,15 @@ void swarm_run(struct sim *s)
     if (s->violation[0] != '\0')
         return;
     calm(s);
+    if (s->violation[0] != '\0')
+        return;
     sim_run_until(s, s->now_us + 1500 * MS);
     s->clients_stopped = true;
-    for (end = s->now_us + HEAL_MS * MS; s->now_us < end && s->violation[0] == '\0' && !sim_converged(s);)
+    for (end = s->now_us + HEAL_MS * MS; s->now_us < end && s->violation[0] == '\0' && !sim_converged(s);) {
         sim_run_until(s, s->now_us + 50 * MS);
+        if (s->violation[0] == '\0')
+            membership_follow(s);
+    }
     if (s->violation[0] == '\0' && !sim_converged(s))
         sim_violation(s, "no convergence within %d ms after the faults ended", HEAL_MS);
     if (s->violation[0] == '\0')

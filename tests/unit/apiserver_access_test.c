@@ -48,7 +48,7 @@ static void on_write(struct http_exchange *x, struct bytes *chunk)
 
 static void on_end(struct http_exchange *x, bool clean) { (void)x, (void)clean; }
 
-static const struct http_exchange_ops ops = {on_respond, on_begin, on_write, on_end};
+static const struct http_exchange_ops ops = {on_respond, on_begin, on_write, on_end, NULL};
 
 static struct jwt_key *key_make(void)
 {

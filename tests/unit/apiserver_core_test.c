@@ -55,7 +55,7 @@ static void on_end(struct http_exchange *x, bool clean)
     c->clean = clean;
 }
 
-static const struct http_exchange_ops client_ops = {on_respond, on_begin, on_write, on_end};
+static const struct http_exchange_ops client_ops = {on_respond, on_begin, on_write, on_end, NULL};
 
 static int setup(void **state)
 {

@@ -21,7 +21,7 @@ static void drop_entries(struct fixture *f)
 static void fixture_start(struct fixture *f, struct consensus_start *start)
 {
     struct consensus_options o = {.id = 1, .random_seed = 7, .election_timeout_ms = 300, .heartbeat_ms = 50};
-    struct configuration three = {.members = {{1, true}, {2, true}, {3, true}}, .count = 3};
+    struct configuration three = {.members = {{.id = 1, .voter = true}, {.id = 2, .voter = true}, {.id = 3, .voter = true}}, .count = 3};
     f->c = consensus_new(&o);
     f->data = bytes_new(SLICE("data"));
     start->now_ms = 1000;
@@ -100,7 +100,7 @@ static void append_below_commit(void **state)
     assert_ok(receive(&f, 2, 0, 0, 6, 2, 6, 0, NULL));
     persist(&f, 6);
     drop_entries(&f);
-    assert_ok(consensus_snapshot_taken(f.c, 1010, 6, 0, &f.u));
+    assert_ok(consensus_snapshot_taken(f.c, 1010, 6, 0, consensus_configuration(f.c, NULL), 0, &f.u));
     assert_ok(receive(&f, 2, 0, 0, 8, 2, 6, 0, NULL));
     assert_int_equal(f.u.entries_index, 7);
     assert_int_equal(f.u.entry_count, 2);
@@ -129,21 +129,177 @@ static void change_in_the_middle(void **state)
 {
     struct fixture f;
     struct consensus_start start = {0};
-    struct configuration four = {.members = {{1, true}, {2, true}, {3, true}, {4, false}}, .count = 4}, now;
+    struct configuration four = {.members = {{.id = 1, .voter = true}, {.id = 2, .voter = true}, {.id = 3, .voter = true}, {.id = 4, .voter = false}}, .count = 4};
+    struct buf bytes = {0};
     uint64_t index;
     (void)state;
     fixture_start(&f, &start);
-    struct bytes *change = consensus_configuration_encode(&four);
+    configuration_encode(&four, &bytes);
+    struct bytes *change = bytes_new(buf_slice(&bytes));
+    buf_release(&bytes);
     assert_ok(receive(&f, 2, 0, 0, 4, 2, 0, 3, change));
     assert_int_equal(f.u.entries_index, 1);
     assert_int_equal(f.u.entry_count, 4);
     persist(&f, 4);
-    drop_entries(&f);
-    assert_ok(consensus_changed(f.c, 1010, 3, bytes_slice(change), &f.u));
-    consensus_configuration(f.c, &now, &index);
+    (void)consensus_configuration(f.c, &index);
+    assert_int_equal(index, 0);
+    (void)consensus_newest(f.c, &index);
     assert_int_equal(index, 3);
-    assert_int_equal(now.count, 4);
+    assert_ok(receive(&f, 2, 4, 2, 0, 0, 2, 0, NULL)); /* committed up to before it, then up to it */
+    (void)consensus_configuration(f.c, &index);
+    assert_int_equal(index, 0);
+    assert_ok(receive(&f, 2, 4, 2, 0, 0, 3, 0, NULL));
+    assert_int_equal(consensus_configuration(f.c, &index)->count, 4);
+    assert_int_equal(index, 3);
     bytes_unref(change);
+    fixture_end(&f);
+}
+
+static struct bytes *encoded(const struct configuration *c)
+{
+    struct buf b = {0};
+    configuration_encode(c, &b);
+    struct bytes *data = bytes_new(buf_slice(&b));
+    buf_release(&b);
+    return data;
+}
+
+static bool asks(const struct fixture *f, uint64_t member)
+{
+    for (size_t i = 0; i < f->u.message_count; i++)
+        if (f->u.messages[i].kind == MESSAGE_REQUEST_VOTE && f->u.messages[i].to == member)
+            return true;
+    return false;
+}
+
+/* R17: of two uncommitted changes the later one is replaced: the earlier one counts, also for who is asked for votes. */
+static void later_change_is_rolled_back(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {0};
+    struct configuration five = {.members = {{.id = 1, .voter = true}, {.id = 2, .voter = true}, {.id = 3, .voter = true},
+                                             {.id = 4, .voter = true}, {.id = 5, .voter = true}}, .count = 5}, four = five;
+    uint64_t index;
+    (void)state;
+    four.count = 4;
+    fixture_start(&f, &start);
+    struct bytes *to_four = encoded(&four), *to_five = encoded(&five);
+    assert_ok(receive(&f, 2, 0, 0, 3, 2, 0, 3, to_four));
+    assert_ok(receive(&f, 2, 3, 2, 3, 2, 0, 2, to_five));
+    persist(&f, 6);
+    (void)consensus_newest(f.c, &index);
+    assert_int_equal(index, 5);
+    assert_ok(receive(&f, 3, 4, 2, 2, 3, 0, 0, NULL));
+    persist(&f, 6);
+    (void)consensus_newest(f.c, &index);
+    assert_int_equal(index, 3);
+    drop_entries(&f);
+    assert_ok(consensus_tick(f.c, 3000, &f.u));
+    assert_int_equal(consensus_role(f.c), ROLE_CANDIDATE);
+    assert_true(asks(&f, 4));
+    assert_false(asks(&f, 5));
+    bytes_unref(to_four);
+    bytes_unref(to_five);
+    fixture_end(&f);
+}
+
+static const struct message *vote_result(const struct fixture *f)
+{
+    for (size_t i = 0; i < f->u.message_count; i++)
+        if (f->u.messages[i].kind == MESSAGE_REQUEST_VOTE_RESULT)
+            return &f->u.messages[i];
+    return NULL;
+}
+
+static void ask_vote(struct fixture *f, uint64_t now_ms, uint64_t term, bool pre_vote)
+{
+    struct message m = {.kind = MESSAGE_REQUEST_VOTE, .from = 2, .to = 1};
+    m.request_vote.term = term;
+    m.request_vote.candidate = 2;
+    m.request_vote.last_index = 50;
+    m.request_vote.last_term = term - 1;
+    m.request_vote.pre_vote = pre_vote;
+    drop_entries(f);
+    assert_ok(consensus_receive(f->c, now_ms, &m, &f->u));
+}
+
+/* R18: a learner never stands; it votes when it is asked, but not while it hears of a leader. */
+static void learner_votes_when_asked(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {.configuration = {.members = {{.id = 1}, {.id = 2, .voter = true}, {.id = 3, .voter = true}}, .count = 3}};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_ok(receive(&f, 2, 0, 0, 2, 2, 0, 0, NULL));
+    persist(&f, 2);
+    ask_vote(&f, 1020, 3, false);
+    assert_false(vote_result(&f)->request_vote_result.granted);
+    drop_entries(&f);
+    assert_ok(consensus_tick(f.c, 3000, &f.u));
+    assert_int_equal(consensus_role(f.c), ROLE_FOLLOWER);
+    assert_int_equal(consensus_leader(f.c), 0);
+    ask_vote(&f, 3010, 3, false);
+    assert_true(vote_result(&f)->request_vote_result.granted);
+    assert_int_equal(f.u.vote, 2);
+    fixture_end(&f);
+}
+
+/* R19: who is refused because it is behind in term hears so. */
+static void refused_pre_vote_tells_the_term(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {.term = 9};
+    (void)state;
+    fixture_start(&f, &start);
+    ask_vote(&f, 1500, 5, true);
+    assert_false(vote_result(&f)->request_vote_result.granted);
+    assert_int_equal(vote_result(&f)->request_vote_result.term, 9);
+    fixture_end(&f);
+}
+
+/* R20: an append of an older term is no acknowledgement of anything, also one from the beginning of the log. */
+static void old_append_is_rejected(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {.term = 9};
+    (void)state;
+    fixture_start(&f, &start);
+    assert_ok(receive(&f, 3, 0, 0, 0, 0, 0, 0, NULL));
+    assert_non_null(result_of(&f));
+    assert_int_equal(result_of(&f)->append_result.term, 9);
+    assert_true(result_of(&f)->append_result.rejected > 0);
+    assert_int_equal(result_of(&f)->append_result.last_index, 0);
+    fixture_end(&f);
+}
+
+/* Changes: only by one voter, never the leader itself, one at a time, and after the leader's own no-op (R4). */
+static void changes_are_checked(void **state)
+{
+    struct fixture f;
+    struct consensus_start start = {.configuration = {.members = {{.id = 1, .voter = true}}, .count = 1}, .term = 4, .vote = 1};
+    struct configuration two = {.members = {{.id = 1, .voter = true}, {.id = 2, .voter = true}}, .count = 2},
+                         three = {.members = {{.id = 1, .voter = true}, {.id = 2, .voter = true}, {.id = 3, .voter = true}}, .count = 3},
+                         other = {.members = {{.id = 2, .voter = true}}, .count = 1};
+    struct bytes *to_two = encoded(&two), *to_three = encoded(&three), *to_other = encoded(&other);
+    (void)state;
+    fixture_start(&f, &start);
+    drop_entries(&f);
+    assert_int_equal(consensus_submit(f.c, 1010, &(struct entry){5, ENTRY_CHANGE, to_two}, 1, &f.u), ERR_BUSY);
+    persist(&f, 1);
+    drop_entries(&f);
+    assert_int_equal(consensus_submit(f.c, 1010, &(struct entry){5, ENTRY_CHANGE, to_three}, 1, &f.u), ERR_INVALID);
+    assert_int_equal(consensus_submit(f.c, 1010, &(struct entry){5, ENTRY_CHANGE, to_other}, 1, &f.u), ERR_INVALID);
+    assert_int_equal(consensus_submit(f.c, 1010, &(struct entry){5, ENTRY_CHANGE, f.data}, 1, &f.u), ERR_INVALID);
+    assert_ok(consensus_submit(f.c, 1010, &(struct entry){5, ENTRY_CHANGE, to_two}, 1, &f.u));
+    drop_entries(&f);
+    assert_int_equal(consensus_submit(f.c, 1010, &(struct entry){5, ENTRY_CHANGE, to_three}, 1, &f.u), ERR_BUSY);
+    assert_int_equal(consensus_configuration(f.c, NULL)->count, 1);
+    assert_int_equal(consensus_newest(f.c, NULL)->count, 2);
+    assert_int_equal(consensus_transfer(f.c, 1010, 2, &f.u), ERR_BUSY); /* it has nothing yet */
+    assert_int_equal(consensus_transfer(f.c, 1010, 1, &f.u), ERR_INVALID);
+    bytes_unref(to_two);
+    bytes_unref(to_three);
+    bytes_unref(to_other);
     fixture_end(&f);
 }
 
@@ -163,7 +319,7 @@ static void implausible_is_refused(void **state)
 static void single_voter(void **state)
 {
     struct fixture f;
-    struct consensus_start start = {.configuration = {.members = {{1, true}}, .count = 1}, .term = 4, .vote = 1};
+    struct consensus_start start = {.configuration = {.members = {{.id = 1, .voter = true}}, .count = 1}, .term = 4, .vote = 1};
     (void)state;
     fixture_start(&f, &start);
     assert_int_equal(consensus_role(f.c), ROLE_LEADER);
@@ -195,12 +351,11 @@ static void not_leader(void **state)
 static void bad_configurations(void **state)
 {
     struct consensus_options o = {.id = 1, .election_timeout_ms = 300, .heartbeat_ms = 50};
-    struct consensus_start none = {.now_ms = 1}, twice = {.now_ms = 1, .configuration = {.members = {{1, true}, {1, true}}, .count = 2}};
+    struct consensus_start twice = {.now_ms = 1, .configuration = {.members = {{.id = 1, .voter = true}, {.id = 1, .voter = true}}, .count = 2}};
     struct consensus_update u;
     struct err e;
     (void)state;
     struct consensus *c = consensus_new(&o);
-    assert_int_equal(consensus_start(c, &none, &u, &e), ERR_INVALID);
     assert_int_equal(consensus_start(c, &twice, &u, &e), ERR_INVALID);
     consensus_free(c);
 }
@@ -211,6 +366,9 @@ int main(void)
         cmocka_unit_test(append_and_ack),       cmocka_unit_test(append_below_commit),
         cmocka_unit_test(rejection_skips_run),  cmocka_unit_test(change_in_the_middle),
         cmocka_unit_test(implausible_is_refused), cmocka_unit_test(single_voter),
+        cmocka_unit_test(later_change_is_rolled_back), cmocka_unit_test(learner_votes_when_asked),
+        cmocka_unit_test(refused_pre_vote_tells_the_term), cmocka_unit_test(changes_are_checked),
+        cmocka_unit_test(old_append_is_rejected),
         cmocka_unit_test(not_leader),           cmocka_unit_test(bad_configurations),
     };
     return RUN_TESTS(tests);

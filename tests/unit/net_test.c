@@ -96,7 +96,7 @@ static void listen_here(struct fixture *f)
 {
     f->listener = (struct net_listener){.on_accept = accept_conn, .data = f};
     struct err err;
-    assert_ok(net_listen(&f->env->net, &f->listener, &(struct net_listen_options){"127.0.0.1:0", f->server_tls}, &err));
+    assert_ok(net_listen(&f->env->net, &f->listener, &(struct net_listen_options){.address = "127.0.0.1:0", .tls = f->server_tls}, &err));
     f->listening = true;
 }
 
@@ -168,11 +168,11 @@ static void taken_and_bad_addresses(void **state)
     snprintf(address, sizeof address, "127.0.0.1:%d", net_listener_port(&f->env->net, &f->listener));
     struct net_listener second = {.on_accept = accept_conn, .data = f};
     struct err err;
-    assert_int_equal(net_listen(&f->env->net, &second, &(struct net_listen_options){address, NULL}, &err), ERR_ADDRESS_IN_USE);
+    assert_int_equal(net_listen(&f->env->net, &second, &(struct net_listen_options){.address = address}, &err), ERR_ADDRESS_IN_USE);
     assert_non_null(strstr(err.message, address));
     static const char *const bad[] = {"", "127.0.0.1", "localhost:80", "127.0.0.1:99999", "127.0.0.1:x"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_int_equal(net_listen(&f->env->net, &second, &(struct net_listen_options){bad[i], NULL}, &err), ERR_BAD_REQUEST);
+        assert_int_equal(net_listen(&f->env->net, &second, &(struct net_listen_options){.address = bad[i]}, &err), ERR_BAD_REQUEST);
     f->client_closed = 0;
     maybe_stop(f);
     uv_env_run(f->uv, NULL, NULL);

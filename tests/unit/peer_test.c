@@ -16,7 +16,8 @@
 struct world {
     struct uv_env *uv;
     struct peer *peers[3];
-    unsigned received, wanted, lost, closed, steps;
+    unsigned received, wanted, lost, closed, steps, refusals;
+    uint64_t refused_index;
     struct timer poll;
     uint64_t last_from;
     bool (*until)(struct world *w);
@@ -34,6 +35,15 @@ static void on_lost(void *arg, uint64_t member)
 {
     (void)member;
     ((struct world *)arg)->lost++;
+}
+
+static void on_refused(void *arg, uint64_t member, uint64_t configuration_index, const char *why)
+{
+    struct world *w = arg;
+    assert_int_equal(member, 1);
+    assert_non_null(strstr(why, "no member"));
+    w->refusals++;
+    w->refused_index = configuration_index;
 }
 
 static int start_peer(struct world *w, size_t i, uint8_t cluster)
@@ -131,6 +141,48 @@ static void another_cluster_is_refused(void **state)
     uv_env_free(w.uv);
 }
 
+/* `count` members, this one and the first ones, known with the configuration at `index`. */
+static void start_configured(struct world *w, size_t i, size_t count, uint64_t index)
+{
+    static const struct peer_member members[] = {{1, "127.0.0.1:21100"}, {2, "127.0.0.1:21101"}, {3, "127.0.0.1:21102"}};
+    struct peer_options o = {.member_id = i + 1, .listen_address = members[i].address, .members = members, .member_count = count,
+                             .configuration_index = index, .on_lost = on_lost, .on_refused = on_refused};
+    struct err e;
+    memset(o.cluster_id, 7, sizeof o.cluster_id);
+    assert_ok(peer_new(uv_env_env(w->uv), &o, on_message, w, &w->peers[i], &e));
+}
+
+static bool refused_twice(struct world *w) { return w->refusals >= 2; }
+static bool first_and_third(struct world *w) { return peer_connected(w->peers[0], 3) && peer_connected(w->peers[2], 1); }
+static bool third_is_gone(struct world *w) { return !peer_connected(w->peers[0], 3) && w->refusals >= 2; }
+
+/* A stranger that knows no more than we do is told so; one that knows a later configuration is let in and dialled back; a
+ * member that is removed at run time is let go and told. */
+static void members_come_and_go(void **state)
+{
+    static const struct peer_member two[] = {{1, "127.0.0.1:21100"}, {2, "127.0.0.1:21101"}};
+    struct world w = {.uv = uv_env_new("test", LOG_ERROR + 1)};
+    (void)state;
+    start_configured(&w, 0, 1, 10);
+    start_configured(&w, 2, 3, 10);
+    wait_for(&w, refused_twice);
+    assert_int_equal(w.refused_index, 10);
+    assert_int_equal(w.received, 0);
+    close_peer(&w, 2);
+    start_configured(&w, 2, 3, 11);
+    wait_for(&w, first_and_third);
+    w.wanted = w.received + 1;
+    send_many(&w, 0, 3, 1);
+    wait_for(&w, got_wanted);
+    w.refusals = 0;
+    peer_configure(w.peers[0], two, 2, 12);
+    wait_for(&w, third_is_gone);
+    assert_int_equal(w.refused_index, 12);
+    close_peer(&w, 0);
+    close_peer(&w, 2);
+    uv_env_free(w.uv);
+}
+
 static void address_in_use(void **state)
 {
     struct world w = {.uv = uv_env_new("test", LOG_ERROR)};
@@ -184,7 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_and_reconnect),
-        cmocka_unit_test(another_cluster_is_refused),
+        cmocka_unit_test(another_cluster_is_refused), cmocka_unit_test(members_come_and_go),
         cmocka_unit_test(address_in_use),
         cmocka_unit_test(wire),
     };

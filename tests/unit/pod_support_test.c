@@ -59,9 +59,9 @@ static void refusals_name_the_setting(void **state)
 static void what_is_told_and_what_is_fine(void **state)
 {
     (void)state;
-    struct pod *p = parsed(WITH("\"tty\":true"));
+    struct pod *p = parsed(WITH("\"stdin\":true,\"tty\":true,\"terminationMessagePolicy\":\"FallbackToLogsOnError\""));
     assert_null(p->unsupported);
-    assert_string_equal(p->unserved, "tty of container a is not supported: it runs without");
+    assert_string_equal(p->unserved, "terminationMessagePolicy FallbackToLogsOnError of container a is not supported: it runs without");
     pod_free(p);
     p = parsed(WITH("\"stdin\":false,\"securityContext\":{\"procMount\":\"Default\",\"seccompProfile\":{\"type\":\"Unconfined\"}},"
                     "\"resources\":{},\"ports\":[{\"containerPort\":80,\"hostPort\":8081,\"hostIP\":\"10.0.0.1\"}]")

@@ -24,6 +24,7 @@ struct node {
 };
 
 struct cluster {
+    struct configuration members;
     struct uv_env *uv;
     struct env *env;
     struct node nodes[NODES];
@@ -126,16 +127,25 @@ static void status(void *impl, struct driver_status *ret)
     ret->role = node->cluster->leader == at ? ROLE_LEADER : ROLE_FOLLOWER;
 }
 
+static const struct configuration *configuration(void *impl, bool newest)
+{
+    (void)newest;
+    return &((struct node *)impl)->cluster->members;
+}
+
 static void start_node(struct cluster *k, int at)
 {
     struct node *node = &k->nodes[at];
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%d", FIRST_PORT + at);
-    struct server_options o = {.cluster_id = "test cluster 16", .member_id = (uint64_t)at + 1, .member_count = NODES,
-                               .address = address, .apply = node->apply, .consensus = {propose, read_index, status, node}};
+    struct server_options o = {.cluster_id = "test cluster 16", .member_id = (uint64_t)at + 1, .address = address, .apply = node->apply,
+                               .consensus = {.propose = propose, .read_index = read_index, .status = status,
+                                             .configuration = configuration, .impl = node}};
+    k->members.count = NODES;
     for (int i = 0; i < NODES; i++) {
-        o.members[i].id = (uint64_t)i + 1;
-        snprintf(o.members[i].client_address, sizeof o.members[i].client_address, "127.0.0.1:%d", FIRST_PORT + i);
+        struct member *m = &k->members.members[i];
+        *m = (struct member){.id = (uint64_t)i + 1, .voter = true};
+        snprintf(m->client_address, sizeof m->client_address, "127.0.0.1:%d", FIRST_PORT + i);
     }
     struct err err = {0};
     apply_up(node);
@@ -686,7 +696,10 @@ static void about_members(void **state)
     put(k, c, "a", "1");
     for (int i = 0; i < 3; i++) {
         struct call call = {.call = {.done = finish}};
-        (i == 0 ? store_status : i == 1 ? store_hashkv : store_member_list)(c, &call.call, 0);
+        if (i == 2)
+            store_member_list(c, &call.call, false, 0);
+        else
+            (i == 0 ? store_status : store_hashkv)(c, &call.call, 0);
         wait_for(k, is_set, &call.done);
         assert_int_equal(call.status, 0);
         assert_int_equal(call.header.revision, 2);

@@ -46,7 +46,7 @@ static void run(struct fixture *f)
 static struct snapfile_writer *write_file(struct fixture *f)
 {
     struct snapfile_info info = {.index = 42, .term = 7, .configuration_index = 3,
-                                 .configuration = {.members = {{1, true}, {2, false}}, .count = 2}};
+                                 .configuration = {.members = {{.id = 1, .voter = true}, {.id = 2, .voter = false}}, .count = 2}};
     memset(info.cluster_id, 0xc1, sizeof info.cluster_id);
     for (unsigned i = 0; i < REGISTERS; i++) {
         struct bytes *w = register_write(i, 1000 + i, 200);

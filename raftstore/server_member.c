@@ -1,0 +1,329 @@
+/* Requests about the membership. The leader carries them out; every other member passes them on to it and the answer back.
+ *
+ *   waiting ──leader: proposed──▶ committed ──▶ answered        waiting ──other: sent to the leader──▶ answered by it
+ *      ▲            │ refused for now, outcome unknown, link lost, leader changed
+ *      └────────────┘ tried again at the next tick, until MEMBER_REQUEST_MS; then: unavailable, it may have happened
+ *
+ * To remove itself a leader hands over first; the request then goes to its successor. */
+#include "common/base.h"
+
+#include "common/mem.h"
+#include "raftstore/server_internal.h"
+
+#define MEMBER_REQUEST_MS 8000
+#define MEMBER_REQUESTS_MAX 64
+
+struct member_call {
+    struct server *server;
+    struct connection *conn;     /* NULL: nobody waits any more */
+    struct list conn_link, link; /* link: in server->member_calls */
+    uint64_t id, deadline_ms, link_id;
+    unsigned attempts;           /* times proposed or passed on */
+    bool sent;                   /* passed on, its answer is awaited */
+    bool proposing;
+    struct proposal proposal;
+    struct member_request request; /* its texts stand in `member` */
+    struct member member;
+};
+
+/* --- answering --- */
+
+static void call_free(struct member_call *k)
+{
+    ASSERT(!k->proposing);
+    list_remove(&k->conn_link);
+    list_remove(&k->link);
+    if (k->conn != NULL)
+        k->conn->call_count--;
+    k->server->member_call_count--;
+    mem_free(k);
+}
+
+static void call_answer(struct member_call *k, struct slice result)
+{
+    if (k->conn != NULL)
+        conn_result(k->conn, k->id, result);
+    call_free(k);
+}
+
+static void call_fail(struct member_call *k, int status, const char *message)
+{
+    if (k->conn != NULL)
+        conn_error(k->conn, k->id, status, message);
+    call_free(k);
+}
+
+void members_encode(struct server *s, struct buf *out)
+{
+    const struct configuration *c = s->options.consensus.configuration(s->options.consensus.impl, false);
+    pack_uint(out, c->count);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct member *m = &c->members[i];
+        pack_uint(out, m->id);
+        pack_bytes(out, slice_str(m->peer_address));
+        pack_bytes(out, slice_str(m->client_address));
+        pack_bytes(out, slice_str(m->name));
+        pack_bool(out, m->voter);
+        pack_bool(out, m->automatic);
+        pack_uint(out, m->replaces);
+    }
+}
+
+static void call_succeed(struct member_call *k)
+{
+    struct buf *b = &k->server->scratch;
+    buf_reset(b);
+    result_begin(b, mvcc_revision(server_store(k->server)), RESULT_MEMBERS);
+    members_encode(k->server, b);
+    call_answer(k, buf_slice(b));
+}
+
+/* Asked a second time because the first answer was lost: what it wanted may be so by now. */
+static bool done_before(const struct member_call *k, int status)
+{
+    return k->attempts > 1 && ((k->request.verb == MEMBER_REMOVE && status == ERR_NOT_FOUND) ||
+                               (k->request.verb == MEMBER_PROMOTE && status == ERR_INVALID));
+}
+
+static void call_refused(struct member_call *k, const struct err *why)
+{
+    if (done_before(k, why->code))
+        call_succeed(k);
+    else
+        call_fail(k, why->code, why->message);
+}
+
+/* --- on the leader --- */
+
+static void proposed(struct proposal *p, int status, uint64_t index)
+{
+    struct member_call *k = container_of(p, struct member_call, proposal);
+    struct server *s = k->server;
+    (void)index;
+    k->proposing = false;
+    s->proposals--;
+    if (s->closing || k->conn == NULL)
+        call_free(k);
+    else if (status == 0)
+        call_succeed(k);
+    server_finish_close(s); /* any other status: the tick looks again at where things stand */
+}
+
+/* Whoever comes with the address of a member that is silent is that member, without its folder. */
+static bool recognise(struct member_call *k, const struct configuration *c)
+{
+    const struct server_consensus *consensus = &k->server->options.consensus;
+    for (size_t i = 0; i < c->count && k->member.replaces == 0; i++) {
+        const struct member *m = &c->members[i];
+        if (m->id == k->member.id || strcmp(m->peer_address, k->member.peer_address) != 0 || consensus->live(consensus->impl, m->id))
+            continue;
+        if (!consensus->settled(consensus->impl))
+            return false;
+        k->member.replaces = m->id;
+    }
+    return true;
+}
+
+static int remove_checked(const struct member_call *k, struct configuration *c, struct err *reterr)
+{
+    const struct server_consensus *consensus = &k->server->options.consensus;
+    uint64_t id = k->request.id;
+    if (configuration_member(c, id) == NULL || k->request.force || consensus->can_lose(consensus->impl, id))
+        return member_remove(c, id, reterr);
+    if (configuration_voters(c) > 1 && !consensus->settled(consensus->impl))
+        return ERR_BUSY;
+    return member_refuse(configuration_voters(c) == 1 ? MEMBER_LAST_VOTER : MEMBER_UNHEALTHY, reterr);
+}
+
+/* What the request makes of the newest configuration. ERR_BUSY: it cannot be said yet. */
+static int change_for(struct member_call *k, struct configuration *c, struct err *reterr)
+{
+    const struct server_consensus *consensus = &k->server->options.consensus;
+    const struct member_request *m = &k->request;
+    switch (m->verb) {
+    case MEMBER_ADD: return recognise(k, c) ? member_add(c, &k->member, reterr) : ERR_BUSY;
+    case MEMBER_PROMOTE: return member_promote(c, m->id, consensus->in_sync(consensus->impl, m->id), reterr);
+    case MEMBER_UPDATE: return member_update(c, m->id, k->member.peer_address, k->member.client_address, reterr);
+    case MEMBER_REMOVE: return remove_checked(k, c, reterr);
+    case MEMBER_LEAD: break;
+    }
+    return member_refuse(MEMBER_BAD_TRANSFEREE, reterr);
+}
+
+static void propose(struct member_call *k)
+{
+    struct server *s = k->server;
+    struct configuration before = *s->options.consensus.configuration(s->options.consensus.impl, true), c = before;
+    struct err why;
+    int rv = change_for(k, &c, &why);
+    if (rv == ERR_BUSY)
+        return; /* the tick asks again */
+    if (rv != 0) {
+        call_refused(k, &why);
+        return;
+    }
+    if (memcmp(&c, &before, sizeof c) == 0) { /* a member that asks to be added again */
+        call_succeed(k);
+        return;
+    }
+    k->attempts++;
+    k->proposing = true;
+    s->proposals++;
+    k->proposal = (struct proposal){.done = proposed};
+    s->options.consensus.propose_configuration(s->options.consensus.impl, &k->proposal, &c);
+}
+
+static void hand_over(struct member_call *k, uint64_t to)
+{
+    const struct server_consensus *consensus = &k->server->options.consensus;
+    struct err why;
+    if (consensus->transferring(consensus->impl))
+        return;
+    if (k->request.verb == MEMBER_LEAD && k->attempts > 0) {
+        call_fail(k, ERR_TIMEOUT, "etcdserver: request timed out, leader transfer took too long");
+        return;
+    }
+    k->attempts++;
+    int rv = consensus->transfer(consensus->impl, to, &why);
+    if (rv == ERR_INVALID)
+        call_refused(k, &why);
+}
+
+static void lead(struct member_call *k)
+{
+    struct server *s = k->server;
+    uint64_t self = s->options.member_id;
+    const struct configuration *c = s->options.consensus.configuration(s->options.consensus.impl, true);
+    const struct member *m = configuration_member(c, k->request.id);
+    if (k->request.verb == MEMBER_LEAD && k->request.id == self)
+        call_succeed(k);
+    else if (k->request.verb == MEMBER_LEAD)
+        hand_over(k, k->request.id);
+    else if (k->request.verb == MEMBER_REMOVE && k->request.id == self && m != NULL && configuration_voters(c) > 1)
+        hand_over(k, 0);
+    else
+        propose(k);
+}
+
+/* --- elsewhere --- */
+
+static void pass_on(struct member_call *k)
+{
+    struct server *s = k->server;
+    struct buf values = {0};
+    pack_uint(&values, k->link_id);
+    member_request_encode(&values, &k->request);
+    if (link_request(s, STORE_MEMBER, buf_slice(&values))) {
+        k->sent = true;
+        k->attempts++;
+    }
+    buf_release(&values);
+}
+
+void member_link_result(struct server *s, struct unpack *u)
+{
+    uint64_t link_id = unpack_uint(u);
+    (void)unpack_uint(u); /* term */
+    struct unpack body = *u;
+    struct store_result head;
+    if (!result_decode(&body, &head))
+        return; /* the call is asked again, and in the end given up */
+    LIST_FOR_EACH(node, &s->member_calls) {
+        struct member_call *k = container_of(node, struct member_call, link);
+        if (k->link_id != link_id || !k->sent)
+            continue;
+        k->sent = false;
+        struct err why;
+        if (head.status == 0) {
+            call_answer(k, u->in);
+        } else if (head.status != ERR_NOT_LEADER && head.status != ERR_UNAVAILABLE && head.status != ERR_BUSY) {
+            err_set(&why, head.status, "%.*s", SLICE_ARGS(head.message));
+            call_refused(k, &why);
+        }
+        return;
+    }
+}
+
+void members_unsend(struct server *s)
+{
+    LIST_FOR_EACH(node, &s->member_calls)
+        container_of(node, struct member_call, link)->sent = false;
+}
+
+/* --- the list --- */
+
+static void drive(struct member_call *k)
+{
+    struct server *s = k->server;
+    struct driver_status status;
+    if (k->proposing)
+        return;
+    if (k->deadline_ms < server_now_ms(s)) {
+        call_fail(k, ERR_UNAVAILABLE, "no leader took the change of membership in time; list the members to see whether it happened");
+        return;
+    }
+    s->options.consensus.status(s->options.consensus.impl, &status);
+    if (status.role == ROLE_LEADER)
+        lead(k);
+    else if (k->conn->member_id != 0) /* who passed it to us knows the leader, or will */
+        call_fail(k, ERR_NOT_LEADER, "this member does not lead");
+    else if (!k->sent)
+        pass_on(k);
+}
+
+void members_tick(struct server *s)
+{
+    LIST_FOR_EACH(node, &s->member_calls)
+        drive(container_of(node, struct member_call, link));
+}
+
+void member_forget(struct member_call *k)
+{
+    k->conn->call_count--;
+    k->conn = NULL;
+    list_remove(&k->conn_link);
+    if (!k->proposing)
+        call_free(k);
+}
+
+struct member_call *member_call_of(struct list *conn_link) { return container_of(conn_link, struct member_call, conn_link); }
+
+static bool take_texts(struct member_call *k)
+{
+    struct member_request *m = &k->request;
+    struct member *to = &k->member;
+    *to = (struct member){.id = m->id, .automatic = m->automatic, .replaces = m->replaces};
+    if (!member_text(to->name, m->name) || !member_text(to->peer_address, m->peer_address) ||
+        !member_text(to->client_address, m->client_address))
+        return false;
+    m->name = slice_str(to->name);
+    m->peer_address = slice_str(to->peer_address);
+    m->client_address = slice_str(to->client_address);
+    return true;
+}
+
+void serve_member(struct connection *c, uint64_t id, struct unpack *u)
+{
+    struct server *s = c->server;
+    struct member_call *k = NEW(struct member_call);
+    struct err why;
+    k->server = s;
+    k->conn = c;
+    k->id = id;
+    k->link_id = ++s->next_link_id;
+    k->deadline_ms = server_now_ms(s) + MEMBER_REQUEST_MS;
+    list_init(&k->conn_link);
+    list_init(&k->link);
+    list_push_back(&c->member_calls, &k->conn_link);
+    list_push_back(&s->member_calls, &k->link);
+    c->call_count++;
+    s->member_call_count++;
+    if (!member_request_decode(u, &k->request))
+        call_fail(k, ERR_INVALID, "malformed request about members");
+    else if (s->member_call_count > MEMBER_REQUESTS_MAX)
+        call_fail(k, ERR_BUSY, "too many changes of membership are waiting on this member");
+    else if (!take_texts(k))
+        call_fail(k, (member_refuse(MEMBER_BAD_ADDRESS, &why)), why.message);
+    else
+        drive(k);
+}

@@ -1,0 +1,204 @@
+/* Changes of membership under faults: members are added, removed, lose their folder or find it damaged; leadership moves.
+ *
+ * A folder is lost only while the configuration is at rest and every voter of it still has its own: more is beyond what
+ * the cluster promises. A member whose folder is gone comes back under a new id, in another slot of the simulation, and asks
+ * until it is a learner that replaces the old one; everything after that the leader does by itself. */
+#include "common/base.h"
+
+#include "tests/sim/sim.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+
+#define ASK_AGAIN_US (200 * MS)
+#define CONFIGURED_MAX 7
+
+struct join {
+    struct sim_event event;
+    struct sim_node *node;
+    uint64_t replaces;
+};
+
+static struct sim_node *leading(struct sim *s)
+{
+    struct sim_node *n = sim_leader(s);
+    return n != NULL && n->paused_until_us <= s->now_us && driver_leads(n->driver) ? n : NULL;
+}
+
+static void proposed(struct proposal *p, int status, uint64_t index)
+{
+    (void)status, (void)index; /* who asked looks at the configuration */
+    mem_free(p);
+}
+
+static void propose(struct sim_node *leader, const struct configuration *c)
+{
+    struct proposal *p = NEW(struct proposal);
+    p->done = proposed;
+    driver_propose_configuration(leader->driver, p, c);
+    sim_node_drain(leader);
+    check_node(leader);
+}
+
+static void join_drop(struct sim *s, struct sim_event *e)
+{
+    (void)s;
+    mem_free(container_of(e, struct join, event));
+}
+
+static void join_run(struct sim *s, struct sim_event *e)
+{
+    struct join *j = container_of(e, struct join, event);
+    struct sim_node *leader = leading(s);
+    if (j->node->retired) { /* nobody asks any more */
+        join_drop(s, e);
+        return;
+    }
+    sim_schedule(s, e, ASK_AGAIN_US);
+    if (leader == NULL)
+        return;
+    struct configuration c = *driver_newest(leader->driver, NULL);
+    struct member m = {.id = j->node->id, .automatic = true, .replaces = j->replaces};
+    snprintf(m.peer_address, sizeof m.peer_address, "sim:%llu", (unsigned long long)m.id);
+    if (configuration_member(driver_configuration(leader->driver, NULL), m.id) != NULL) { /* asked and answered: it may be removed again */
+        heap_remove(&s->events, &e->heap);
+        join_drop(s, e);
+    } else if (member_add(&c, &m, NULL) == 0) {
+        propose(leader, &c);
+    }
+}
+
+static void join(struct sim *s, struct sim_node *n, uint64_t replaces)
+{
+    struct join *j = NEW(struct join);
+    j->node = n;
+    j->replaces = replaces;
+    j->event.run = join_run;
+    j->event.drop = join_drop;
+    sim_schedule(s, &j->event, 1 + sim_below(s, 100 * MS));
+}
+
+static void add(struct sim *s, const struct configuration *c)
+{
+    struct sim_node *n = c->count < CONFIGURED_MAX ? sim_node_add(s) : NULL;
+    if (n == NULL)
+        return;
+    sim_node_start(n);
+    join(s, n, 0);
+}
+
+/* Everybody who counts is there and has the leader's configuration, which is committed. */
+static bool at_rest(struct sim *s, struct sim_node *leader)
+{
+    uint64_t newest, committed;
+    const struct configuration *c = driver_newest(leader->driver, &newest);
+    (void)driver_configuration(leader->driver, &committed);
+    if (newest != committed || s->lost != 0)
+        return false;
+    for (size_t i = 0; i < c->count; i++) {
+        struct sim_node *n = sim_node_of(s, c->members[i].id);
+        uint64_t index = 0;
+        if (n == NULL || !n->up)
+            return false;
+        (void)driver_newest(n->driver, &index);
+        if (index != newest)
+            return false;
+    }
+    return true;
+}
+
+static void rejoin(struct sim *s, struct sim_node *old)
+{
+    struct sim_node *n = sim_node_add(s);
+    ASSERT(n != NULL); /* looked at before */
+    old->retired = true;
+    s->lost = old->id;
+    sim_node_start(n);
+    join(s, n, old->id);
+}
+
+/* A byte of a batch that others stand behind: nobody may take it for the torn end of the log. */
+static bool damage(struct sim *s, struct sim_node *n)
+{
+    struct buf *b = fake_disk_damageable(&n->disk);
+    size_t first = 4096, last = 0;
+    for (size_t at = 4096; b != NULL && at + 4 <= b->size; at += 4096)
+        if (memcmp(b->data + at, "KBAT", 4) == 0)
+            last = at;
+    if (last <= first)
+        return false;
+    b->data[first + sim_below(s, 40)] ^= (char)(1 << sim_below(s, 8));
+    return true;
+}
+
+static void lose_folder(struct sim *s, struct sim_node *leader, bool all)
+{
+    const struct configuration *c = driver_newest(leader->driver, NULL);
+    struct sim_node *n = sim_node_of(s, c->members[sim_below(s, c->count)].id);
+    const struct member *m = configuration_member(c, n->id);
+    if (!at_rest(s, leader) || !sim_node_free(s) || (m->voter && configuration_voters(c) < 3) || n->paused_until_us > s->now_us)
+        return;
+    sim_node_crash(n);
+    s->wiped += all;
+    if (all) {
+        rejoin(s, n);
+    } else if (damage(s, n)) {
+        s->damaged++;
+        n->damaged = true;
+        sim_node_start(n);
+        if (n->up)
+            sim_violation(s, "member %zu starts with a damaged log", n->index);
+        else if (s->violation[0] == '\0')
+            rejoin(s, n);
+    } else {
+        sim_node_start(n);
+    }
+}
+
+static void remove_one(struct sim *s, struct sim_node *leader)
+{
+    struct configuration c = *driver_newest(leader->driver, NULL);
+    uint64_t id = c.members[sim_below(s, c.count)].id;
+    if (s->lost != 0)
+        return;
+    if (id == leader->id) { /* a leader hands over first */
+        (void)driver_transfer(leader->driver, 0, NULL);
+        sim_node_drain(leader);
+        check_node(leader);
+    } else if (driver_can_lose(leader->driver, id) && member_remove(&c, id, NULL) == 0) {
+        s->removed++;
+        propose(leader, &c);
+    }
+}
+
+static void transfer(struct sim *s, struct sim_node *leader)
+{
+    const struct configuration *c = driver_newest(leader->driver, NULL);
+    uint64_t to = sim_chance(s, 500) ? 0 : c->members[sim_below(s, c->count)].id;
+    s->transfers += driver_transfer(leader->driver, to, NULL) == 0;
+    sim_node_drain(leader);
+    check_node(leader);
+}
+
+void membership_follow(struct sim *s)
+{
+    struct sim_node *leader = leading(s);
+    if (leader != NULL && s->lost != 0 && configuration_member(driver_configuration(leader->driver, NULL), s->lost) == NULL)
+        s->lost = 0;
+}
+
+void membership_fault(struct sim *s)
+{
+    struct sim_node *leader = leading(s);
+    if (leader == NULL)
+        return;
+    switch (sim_below(s, 6)) {
+    case 0: add(s, driver_newest(leader->driver, NULL)); break;
+    case 1: remove_one(s, leader); break;
+    case 2:
+    case 3: transfer(s, leader); break;
+    case 4: lose_folder(s, leader, true); break;
+    default: lose_folder(s, leader, false); break;
+    }
+}
