@@ -56,6 +56,13 @@ uint64_t apply_index(const struct apply *a) { return a->index; }
 const struct leases *apply_leases(const struct apply *a) { return &a->leases; }
 uint64_t apply_cluster_time_ms(const struct apply *a) { return a->cluster_time_ms; }
 
+uint64_t apply_checkpoint(const struct apply *a)
+{
+    const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms, a->sessions.opened,
+                              a->sessions.by_id.size, a->leases.by_id.size, a->leases.by_key.size, a->index};
+    return hash_bytes(slice_of(words, sizeof words));
+}
+
 uint64_t apply_hash(const struct apply *a)
 {
     const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms,

@@ -116,6 +116,8 @@ int main(int argc, char **argv)
         {"peer-name", FLAG_TEXT, &p.options.peer_name, "common name or organization that a member's certificate must have; else any of the authority", 0, NULL},
         {"segment-bytes", FLAG_SIZE, &p.options.segment_bytes, "of one file of the log; 0: 64m", 0, NULL},
         {"snapshot-log-bytes", FLAG_SIZE, &p.options.snapshot_log_bytes, "of log behind the last snapshot before the next; 0: by the size of the state", 0, NULL},
+        {"space-floor", FLAG_SIZE, &p.options.space_floor_bytes, "free bytes of the disk below which only what deletes is taken; 0: 256m, or a hundredth of the disk", 0, NULL},
+        {"quota-bytes", FLAG_SIZE, &p.options.quota_bytes, "of state in memory, above which only what deletes is taken; 0: no quota", 0, NULL},
         {"log-level", FLAG_TEXT, &p.level, "debug, info, warn or error", 0, NULL},
         {0},
     };

@@ -144,6 +144,10 @@ static void serve_hello(struct connection *c, struct unpack *u)
         conn_refuse(c, ERR_IDENTITY, "etcdserver: cluster ID mismatch: this member belongs to another cluster; check the endpoints");
         return;
     }
+    if (s->quarantined && c->member_id == 0) {
+        quarantine_refuse(c);
+        return;
+    }
     size_t mark = conn_frame(c, STORE_WELCOME);
     pack_bytes(&c->out, slice_of(s->options.cluster_id, STORE_ID_BYTES));
     pack_uint(&c->out, s->options.member_id);
@@ -209,6 +213,7 @@ static void serve_frame(struct connection *c, struct slice payload)
     case STORE_WATCH_STOP: serve_watch_stop(c, &u); break;
     case STORE_WATCH_ASK: serve_watch_ask(c, &u); break;
     case STORE_FORWARD: serve_forward(c, &u); break;
+    case STORE_REPORT: serve_report(c, &u); break;
     default: conn_refuse(c, ERR_INVALID, "unknown type of a frame"); break;
     }
 }
@@ -316,6 +321,8 @@ static void run_tick(struct timer *t)
     struct server *s = container_of(t, struct server, tick);
     loop_timer_start(&s->env->loop, &s->tick, SERVER_TICK_MS);
     close_silent(s);
+    space_tick(s);
+    reports_tick(s);
     writes_tick(s);
     members_tick(s);
     leases_tick(s);
@@ -388,9 +395,13 @@ void server_close(struct server *s, void (*closed)(void *arg), void *arg)
         conn_close(container_of(node, struct connection, link), true);
 }
 
+bool server_quarantined(const struct server *s) { return s->quarantined; }
+
 void server_metrics(const struct server *s, struct server_metrics *ret)
 {
     *ret = s->metrics;
     ret->connections = s->connection_count;
     ret->writes_waiting = s->writes_by_key.size;
+    ret->space_low = s->space.low;
+    ret->quarantined = s->quarantined;
 }

@@ -50,6 +50,7 @@ struct write {
     struct connection *conn;         /* NULL: nobody waits any more */
     struct list conn_link, link;     /* link: in server->writes, oldest first */
     uint64_t id, deadline_ms, sent_ms; /* sent_ms 0: not proposed or forwarded yet */
+    unsigned sends;
     bool doubtful;
     struct slice command;            /* encoded, behind the struct */
 };
@@ -73,6 +74,22 @@ struct forward_link {
     struct buf in;
     uint64_t leader;
     bool welcomed, closing;
+};
+
+struct checkpoint {
+    uint64_t index, hash; /* of the state behind entry `index`; index 0: none */
+};
+
+/* What a member last told its leader. */
+struct member_report {
+    uint64_t member;
+    bool low, agrees;
+    struct checkpoint at; /* compared with our own there */
+};
+
+struct server_space {
+    bool low;
+    uint64_t free_bytes, polled_ms, admitted_bytes; /* admitted_bytes: since it was polled */
 };
 
 struct server {
@@ -100,6 +117,12 @@ struct server {
     struct buf scratch, event_bytes;
     struct arena arena;
     struct server_metrics metrics;
+    struct server_space space;
+    struct checkpoint checkpoints[CHECKPOINTS];
+    struct member_report reports[2 * CONSENSUS_MEMBERS_MAX];
+    size_t report_count;
+    uint64_t reported_ms;
+    bool quarantined;
     bool closing, listener_closed;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -138,6 +161,20 @@ void writes_restored(struct server *s);
 void writes_release(struct server *s);
 void link_close(struct server *s);
 bool link_request(struct server *s, enum store_frame type, struct slice values); /* to the leader; false: not now */
+
+/* server_space.c */
+void space_tick(struct server *s);
+int space_admit(struct server *s, const struct store_command *c, struct err *reterr); /* leader; ERR_NO_SPACE */
+
+/* server_report.c */
+void report_entry(struct server *s, uint64_t index);
+void reports_restored(struct server *s);
+void reports_tick(struct server *s);
+size_t reports_low(struct server *s, size_t *ret_voters); /* leader: voters whose disk is low */
+void serve_report(struct connection *c, struct unpack *u);
+void report_verdict(struct server *s, struct unpack *u);
+void server_quarantine(struct server *s, const char *why);
+void quarantine_refuse(struct connection *c);
 
 /* server_member.c */
 struct member_call;

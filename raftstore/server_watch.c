@@ -330,6 +330,7 @@ void watches_tick(struct server *s)
 
 void server_restored(struct server *s)
 {
+    reports_restored(s);
     reads_restored(s);
     writes_restored(s);
     s->entry_seen_ms = server_now_ms(s);

@@ -1,6 +1,6 @@
 /* Why the store refuses a request: each cause with our status, the code of gRPC's table that etcd answers with, and etcd's own
  * text. A message begins with that text, because clients of etcd tell errors apart by it; ": " and what is particular may
- * follow. Facts: etcd's api/v3rpc/rpctypes. */
+ * follow. Refusals about members are made by member.h, in the words of the table here. Facts: etcd's api/v3rpc/rpctypes. */
 #ifndef RAFTSTORE_STORE_ERRORS_H
 #define RAFTSTORE_STORE_ERRORS_H
 
@@ -32,6 +32,15 @@
     X(STORE_NO_LEADER,            ERR_UNAVAILABLE,      14, "etcdserver: no leader")                                   \
     X(STORE_TIMED_OUT,            ERR_UNAVAILABLE,      14, "etcdserver: request timed out")                           \
     X(STORE_NOT_CAPABLE,          ERR_UNAVAILABLE,      14, "etcdserver: not capable")                                 \
+    X(STORE_MEMBER_NOT_FOUND,     ERR_NOT_FOUND,         5, "etcdserver: member not found")                            \
+    X(STORE_MEMBER_ID_EXISTS,     ERR_EXISTS,            9, "etcdserver: member ID already exist")                     \
+    X(STORE_MEMBER_URL_EXISTS,    ERR_EXISTS,            9, "etcdserver: Peer URLs already exists")                    \
+    X(STORE_MEMBER_BAD_URL,       ERR_INVALID,           3, "etcdserver: given member URLs are invalid")               \
+    X(STORE_MEMBER_NOT_LEARNER,   ERR_INVALID,           9, "etcdserver: can only promote a learner member")           \
+    X(STORE_MEMBER_NOT_READY,     ERR_CONFLICT,          9, "etcdserver: can only promote a learner member which is in sync with leader") \
+    X(STORE_TOO_MANY_LEARNERS,    ERR_CONFLICT,          9, "etcdserver: too many learner members in cluster")         \
+    X(STORE_UNHEALTHY,            ERR_CONFLICT,         14, "etcdserver: unhealthy cluster")                           \
+    X(STORE_BAD_TRANSFEREE,       ERR_INVALID,           9, "etcdserver: bad leader transferee")                       \
     X(STORE_STATE_CORRUPT,        ERR_CORRUPT,          15, "etcdserver: corrupt cluster")
 
 enum store_error {

@@ -29,6 +29,7 @@ enum store_frame {
     STORE_FORWARD = 11,    /* command, from another member */
     STORE_LEASES = 12,     /* request id, lease id (0: list them), with keys? */
     STORE_MEMBER = 13,     /* request id, member request */
+    STORE_REPORT = 14,     /* disk low?, index, hash of the state there; from another member */
 
     STORE_WELCOME = 64,    /* cluster id, member id, request bytes max */
     STORE_PONG = 65,       /* number */
@@ -38,6 +39,7 @@ enum store_frame {
     STORE_PROGRESS = 69,   /* watch id, revision, answer to STORE_WATCH_ASK? */
     STORE_CLOSED = 70,     /* watch id, status, oldest readable revision, message */
     STORE_REFUSED = 71,    /* status, message: of the connection; it is closed */
+    STORE_VERDICT = 73,    /* state differs?; to a member that reported */
     STORE_BOUNCED = 72,    /* client id, sequence, status: a forwarded write was not taken */
 };
 

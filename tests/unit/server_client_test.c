@@ -635,6 +635,111 @@ static void watch_of_the_future(void **state)
     close_client(k, c);
 }
 
+static int fake_space(void *impl, struct disk_space *ret, struct err *reterr UNUSED)
+{
+    *ret = *(struct disk_space *)impl;
+    return 0;
+}
+
+static bool no_space(void *arg)
+{
+    struct server_metrics m;
+    server_metrics(((struct node *)arg)->server, &m);
+    return m.space_low;
+}
+static bool has_space(void *arg) { return !no_space(arg); }
+
+static int write_status(struct cluster *k, struct store_client *c, const struct kv_op *op)
+{
+    struct call call = {.call = {.done = finish_txn}};
+    store_txn(c, &call.call, &(struct kv_txn){.success = op, .success_count = 1}, 0);
+    wait_for(k, is_set, &call.done);
+    if (call.status != 0)
+        assert_true(store_error_find(slice_str(call.message)) == store_error_row(STORE_NO_SPACE));
+    return call.status;
+}
+
+/* Below the floor what grows is refused, at the leader and through others; what shrinks passes; room ends it. */
+static void disk_floor(void **state)
+{
+    static const struct disk_ops ops = {.space = fake_space};
+    struct cluster *k = *state;
+    struct disk_space space = {100ull << 30, 10ull << 30};
+    struct store_client *clients[] = {client_of(k, 0, 1), client_of(k, 1, 1)};
+    struct kv_op write = {.kind = KV_OP_PUT, .put = {.key = SLICE("a")}}, erase = {.kind = KV_OP_DELETE, .delete = {.span = {.key = SLICE("a")}}};
+    struct kv_op nested = {.kind = KV_OP_TXN, .txn = {.failure = &write, .failure_count = 1}};
+    assert_int_equal(server_space_floor(space.total_bytes), (100ull << 30) / 100);
+    assert_int_equal(server_space_floor(1ull << 30), 256ull << 20);
+    assert_int_equal(server_space_floor(64ull << 20), 16ull << 20);
+    k->env->disk = (struct disk){&ops, &space};
+    for (int i = 0; i < 2; i++)
+        put(k, clients[i], "a", "1");
+    space.free_bytes = 1ull << 29;
+    wait_for(k, no_space, &k->nodes[0]);
+    for (int i = 0; i < 2; i++) {
+        struct call grant = {.call = {.done = finish}}, compact = {.call = {.done = finish}};
+        assert_int_equal(write_status(k, clients[i], &write), ERR_NO_SPACE);
+        assert_int_equal(write_status(k, clients[i], &nested), ERR_NO_SPACE);
+        assert_int_equal(write_status(k, clients[i], &erase), 0);
+        store_lease_grant(clients[i], &grant.call, 0, 60, 0);
+        store_compact(clients[i], &compact.call, 2 + i, 0);
+        wait_for(k, is_set, &grant.done);
+        wait_for(k, is_set, &compact.done);
+        assert_true(grant.status == ERR_NO_SPACE && compact.status == 0);
+    }
+    space.free_bytes = 10ull << 30;
+    wait_for(k, has_space, &k->nodes[0]);
+    for (int i = 0; i < 2; i++) {
+        put(k, clients[i], "a", "2");
+        close_client(k, clients[i]);
+    }
+    k->env->disk = (struct disk){0};
+}
+
+static bool is_quarantined(void *arg) { return server_quarantined(((struct node *)arg)->server); }
+
+/* Changes a member's state behind consensus, as a flipped bit or a bug would. */
+static void damage(struct node *node)
+{
+    struct kv_op op = {.kind = KV_OP_PUT, .put = {.key = SLICE("damage")}};
+    struct kv_txn_result result;
+    struct arena arena = {0};
+    const struct kv_event *events;
+    size_t n;
+    assert_ok(mvcc_apply(apply_mvcc(node->apply), &(struct kv_txn){.success = &op, .success_count = 1}, &arena, &result, &events, &n, NULL));
+    arena_clear(&arena);
+}
+
+/* The odd one out stops serving, be it a follower or the leader; clients go on with the others. */
+static void odd_one_out(void **state)
+{
+    struct cluster *k = *state;
+    for (int odd = 2; odd >= 0; odd -= 2) {
+        struct store_client *c = client_of(k, 0, NODES), *own = client_of(k, odd, 1);
+        struct call refused = {.call = {.done = finish_range}};
+        put(k, c, "a", "1");
+        for (int i = 0; i < NODES; i++)
+            assert_false(is_quarantined(&k->nodes[i]));
+        damage(&k->nodes[odd]);
+        put(k, c, "a", "2");
+        wait_for(k, is_quarantined, &k->nodes[odd]);
+        put(k, c, "a", "3");
+        store_range(own, &refused.call, &(struct kv_range){.span = {.key = SLICE("a")}}, 500);
+        wait_for(k, is_set, &refused.done);
+        assert_int_equal(refused.status, ERR_TIMEOUT);
+        assert_non_null(strstr(refused.message, store_error_row(STORE_STATE_CORRUPT)->text));
+        for (int i = 0; i < NODES; i++)
+            assert_int_equal(is_quarantined(&k->nodes[i]), i == odd);
+        close_client(k, c);
+        close_client(k, own);
+        if (odd == 0)
+            break;
+        stop_node(k, odd); /* comes back with the state of the others */
+        restore_from(k, 0, odd);
+        start_node(k, odd);
+    }
+}
+
 /* Writes and watches go on over lost members and a time without a leader. */
 static void failover(void **state)
 {
@@ -760,7 +865,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
         STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),
-        STORY(watch_filters), STORY(watch_of_the_future),
+        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out),
     };
     return RUN_TESTS(tests);
 }

@@ -1,5 +1,6 @@
 #include "tests/test.h"
 
+#include "raftstore/member.h"
 #include "raftstore/store_errors.h"
 
 /* Whoever reads an error finds its own row, with and without what follows the text. */
@@ -37,12 +38,29 @@ static void codes(void **state UNUSED)
     assert_int_equal(store_error_find(SLICE("etcdserver: permission denied"))->grpc_code, 7);
 }
 
+/* Refusals about members are made elsewhere, in words of the table. */
+static void members(void **state UNUSED)
+{
+#define X(name, code, text) COUNT_##name,
+    enum { MEMBER_REFUSALS(X) COUNT };
+#undef X
+    for (int i = 0; i < COUNT; i++) {
+        struct err err;
+        bool own = i == MEMBER_TOO_MANY || i == MEMBER_CHANGE_PENDING; /* etcd knows no such thing */
+        int code = member_refuse((enum member_refusal)i, &err);
+        const struct store_error_row *row = store_error_find(slice_str(err.message));
+        assert_int_equal(row == NULL, own);
+        assert_true(own || row->status == code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_text_is_its_own),
         cmocka_unit_test(others_are_none),
         cmocka_unit_test(codes),
+        cmocka_unit_test(members),
     };
     return RUN_TESTS(tests);
 }
