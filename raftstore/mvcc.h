@@ -39,7 +39,8 @@ int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, st
 void mvcc_delete_keys(struct mvcc *m, const struct slice *keys, size_t n, struct arena *arena, const struct kv_event **ret_events,
                       size_t *ret_event_count);
 
-/* ERR_COMPACTED, ERR_FUTURE_REVISION. Marks at once; the memory goes in bounded steps. */
+/* ERR_COMPACTED, ERR_FUTURE_REVISION. A watch can begin at the compact revision; its events there have no prev_kv when that was
+ * the newest revision, as all of etcd's have none. Marks at once; the memory goes in bounded steps. */
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr);
 bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing can be done now (see mvcc_hold, mvcc_pin) */
 
