@@ -125,7 +125,7 @@ int apply_check(const struct store_command *c, struct arena *arena, struct err *
     case COMMAND_LEASE_GRANT:
     case COMMAND_LEASE_REVOKE:
     case COMMAND_LEASE_KEEPALIVE: return check_lease_command(c, reterr);
-    default: return refuse_kind(c, reterr); /* also of expiries: the leader's own */
+    default: return refuse_kind(c, reterr); /* also of what is the leader's own */
     }
 }
 
@@ -299,6 +299,15 @@ static void run_expiry(struct apply *a, const struct store_command *c)
     }
 }
 
+/* By the leader's retention. Compacted meanwhile by somebody else: nothing is left to do. */
+static void run_compact_old(struct apply *a, const struct store_command *c)
+{
+    struct unpack u = unpack_of(c->body);
+    int64_t revision = unpack_int(&u);
+    if (unpack_done(&u))
+        (void)mvcc_compact(a->mvcc, revision, NULL);
+}
+
 static void run_command(struct apply *a, const struct store_command *c)
 {
     struct session *session = NULL;
@@ -311,6 +320,10 @@ static void run_command(struct apply *a, const struct store_command *c)
     }
     if (c->kind == COMMAND_LEASE_EXPIRE) {
         run_expiry(a, c);
+        return;
+    }
+    if (c->kind == COMMAND_COMPACT_OLD) {
+        run_compact_old(a, c);
         return;
     }
     switch (sessions_judge(&a->sessions, c, a->cluster_time_ms, &session, &known)) {

@@ -363,7 +363,8 @@ static int start_server(struct raftstore *r, struct err *reterr)
 {
     struct server_options o = {.member_id = r->identity.member_id, .address = r->options.client_address, .tls = r->options.tls,
                                .apply = r->apply, .space_floor_bytes = r->options.space_floor_bytes,
-                               .quota_bytes = r->options.quota_bytes,
+                               .quota_bytes = r->options.quota_bytes, .compact_age_ms = r->options.compact_age_ms,
+                               .compact_revisions = r->options.compact_revisions, .compact_bytes = r->options.compact_bytes,
                                .consensus = {.propose = propose, .read_index = read_round, .status = get_status,
                                              .configuration = get_configuration, .propose_configuration = propose_configuration,
                                              .in_sync = in_sync, .can_lose = can_lose, .live = live, .settled = settled, .transfer = transfer,

@@ -326,6 +326,7 @@ static void run_tick(struct timer *t)
     writes_tick(s);
     members_tick(s);
     leases_tick(s);
+    compact_tick(s);
     reads_tick(s);
     watches_tick(s);
     (void)mvcc_compact_step(server_store(s), 4096); /* what entries left over; the rest at the next tick */

@@ -37,6 +37,11 @@ struct server_options {
     struct apply *apply; /* its callbacks call server_events, …_result, …_entry, …_restored; outlives the server */
     struct server_consensus consensus;
     uint64_t space_floor_bytes; /* of the disk: with less free, what grows the state is refused; 0: server_space_floor */
+    /* Compaction by itself, by whichever says most; 0: not by this. Age: of revisions, in cluster time. Number: of revisions
+     * kept, an eighth more may gather. Size: of the state, above which half of the history goes at a time. */
+    uint64_t compact_age_ms;
+    int64_t compact_revisions;
+    uint64_t compact_bytes;
     uint64_t quota_bytes;       /* of the state in memory, likewise; 0: none */
 };
 

@@ -87,6 +87,16 @@ struct member_report {
     struct checkpoint at; /* compared with our own there */
 };
 
+struct retention_sample {
+    uint64_t time_ms; /* cluster time */
+    int64_t revision; /* the newest then */
+};
+
+struct retention {
+    struct retention_sample samples[COMPACT_SAMPLES]; /* a ring */
+    uint64_t count, looked_ms;                        /* count: ever noted */
+};
+
 struct server_space {
     bool low;
     uint64_t free_bytes, polled_ms, admitted_bytes; /* admitted_bytes: since it was polled */
@@ -118,6 +128,7 @@ struct server {
     struct arena arena;
     struct server_metrics metrics;
     struct server_space space;
+    struct retention retention;
     struct checkpoint checkpoints[CHECKPOINTS];
     struct member_report reports[2 * CONSENSUS_MEMBERS_MAX];
     size_t report_count;
@@ -165,6 +176,9 @@ bool link_request(struct server *s, enum store_frame type, struct slice values);
 /* server_space.c */
 void space_tick(struct server *s);
 int space_admit(struct server *s, const struct store_command *c, struct err *reterr); /* leader; ERR_NO_SPACE */
+
+/* server_compact.c */
+void compact_tick(struct server *s);
 
 /* server_report.c */
 void report_entry(struct server *s, uint64_t index);

@@ -38,6 +38,10 @@
 #define SERVER_SILENCE_MS 30000              /* clients ping every second */
 #define CATCH_UP_TURN_BYTES (256u * 1024)    /* of events for one watch per turn of the loop */
 
+/* compaction by itself */
+#define COMPACT_INTERVAL_MS 500
+#define COMPACT_SAMPLES 64                   /* of (time, revision), over twice the age that is kept */
+
 /* room and reports */
 #define SPACE_FLOOR_BYTES (256ull * 1024 * 1024) /* or a hundredth of a larger disk, and never more than a quarter of one */
 #define SPACE_POLL_MS 1000

@@ -54,6 +54,7 @@ enum store_command_kind {
     COMMAND_LEASE_GRANT = 4,     /* lease id, chosen by who asks; seconds */
     COMMAND_LEASE_REVOKE = 5,    /* lease id */
     COMMAND_LEASE_KEEPALIVE = 6, /* count, lease ids */
+    COMMAND_COMPACT_OLD = 8,     /* revision: the leader's own; nothing when it is compacted already; no session */
     COMMAND_LEASE_EXPIRE = 7,    /* count, lease ids: the leader's own, judged again by the entry's time; no session */
 };
 

@@ -38,6 +38,8 @@ struct cluster {
     void *ready_arg;
     struct deferred look;
     bool timed_out, drop_answers;
+    uint64_t compact_age_ms, compact_bytes;
+    int64_t compact_revisions;
     int closed;
 };
 
@@ -147,6 +149,9 @@ static void start_node(struct cluster *k, int at)
         *m = (struct member){.id = (uint64_t)i + 1, .voter = true};
         snprintf(m->client_address, sizeof m->client_address, "127.0.0.1:%d", FIRST_PORT + i);
     }
+    o.compact_age_ms = k->compact_age_ms;
+    o.compact_bytes = k->compact_bytes;
+    o.compact_revisions = k->compact_revisions;
     struct err err = {0};
     apply_up(node);
     if (server_new(k->env, &o, &node->server, &err) != 0)
@@ -740,6 +745,38 @@ static void odd_one_out(void **state)
     }
 }
 
+static struct mvcc *store_of(struct cluster *k, int at) { return apply_mvcc(k->nodes[at].apply); }
+static bool compacted(void *arg) { return mvcc_compact_revision(apply_mvcc(((struct node *)arg)->apply)) >= 100; }
+
+/* By number, by age and by size; the same on every member. */
+static void compaction_by_itself(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 1, 2);
+    for (int i = 0; i < 120; i++)
+        put(k, c, "a", "1");
+    for (int by = 0; by < 3; by++) {
+        int64_t before = mvcc_compact_revision(store_of(k, 0)), newest = mvcc_revision(store_of(k, 0));
+        stop_node(k, 0);
+        k->compact_revisions = by == 0 ? 21 : 0;
+        k->compact_age_ms = by == 1 ? 300 : 0;
+        k->compact_bytes = by == 2 ? 1 : 0;
+        start_node(k, 0);
+        if (by == 0) {
+            wait_for(k, compacted, &k->nodes[0]);
+            assert_int_equal(mvcc_compact_revision(store_of(k, 0)), newest - 21);
+        }
+        while (by > 0 && mvcc_compact_revision(store_of(k, 0)) < newest) {
+            assert_true(mvcc_compact_revision(store_of(k, 0)) >= before);
+            put(k, c, "b", "1");
+        }
+        assert_int_equal(mvcc_compact_revision(store_of(k, 0)), mvcc_compact_revision(store_of(k, 1)));
+        assert_true(apply_hash(k->nodes[0].apply) == apply_hash(k->nodes[1].apply));
+        assert_true(mvcc_revision(store_of(k, 0)) >= newest);
+    }
+    close_client(k, c);
+}
+
 /* Writes and watches go on over lost members and a time without a leader. */
 static void failover(void **state)
 {
@@ -865,7 +902,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
         STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),
-        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out),
+        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(compaction_by_itself),
     };
     return RUN_TESTS(tests);
 }
