@@ -62,8 +62,13 @@ static int start(struct program *p, struct err *err)
         status = raftstore_new(uv_env_env(p->uv), &p->options, &p->store, err);
     if (status == 0 && p->http_address != NULL)
         status = http_server_new(p->uv, &(struct http_server_options){
-            .address = p->http_address, .on_request = raftstore_http, .core = p->store}, &p->http, err);
+            .address = p->http_address, .tls = p->options.http_tls ? p->options.tls : NULL, .on_request = raftstore_http, .core = p->store}, &p->http, err);
     return status;
+}
+
+static bool on_loopback(const char *address)
+{
+    return address != NULL && (strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0);
 }
 
 static int run(struct program *p)
@@ -74,6 +79,11 @@ static int run(struct program *p)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--data, --listen-peer and --listen-client are wanted"), &err));
     if (log_level_parse(p->level, &level) != 0)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--log-level must be debug, info, warn or error"), &err));
+    if (p->options.http_tls && p->cert == NULL)
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--http-tls wants --ca, --cert and --key"), &err));
+    if (p->options.http_plain_keys && !on_loopback(p->http_address))
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--http-plain-keys wants --listen-http on 127.0.0.1 or [::1]: anyone who reaches "
+                                                        "it can read every key"), &err));
     if (p->options.compact_revisions < 0)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--auto-compaction-revisions must not be negative"), &err));
     if (raftstore_parse_ids(&p->options, p->member_id, p->cluster_id, &err) != 0 ||
@@ -108,6 +118,8 @@ int main(int argc, char **argv)
         {"listen-peer", FLAG_TEXT, &p.options.peer_address, "HOST:PORT for other members", 0, NULL},
         {"listen-client", FLAG_TEXT, &p.options.client_address, "HOST:PORT for clients", 0, NULL},
         {"listen-http", FLAG_TEXT, &p.http_address, "HOST:PORT for health and metrics, plain: keep it on loopback", 0, NULL},
+        {"http-tls", FLAG_BOOL, &p.options.http_tls, "serve --listen-http with --cert; /v2/keys then wants a client's certificate", 0, NULL},
+        {"http-plain-keys", FLAG_BOOL, &p.options.http_plain_keys, "serve /v2/keys without TLS; loopback only", 0, NULL},
         {"data", FLAG_TEXT, &p.data, "folder of log and snapshots, made when missing", 0, NULL},
         {"ca", FLAG_TEXT, &p.ca, "authority that members and clients must have their certificates from", 0, NULL},
         {"cert", FLAG_TEXT, &p.cert, "this member's certificate, for serving and for dialling", 0, NULL},

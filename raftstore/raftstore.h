@@ -31,6 +31,8 @@ struct raftstore_options {
     uint64_t snapshot_log_bytes;  /* a snapshot is taken when the log is longer, a quarter is kept behind it; 0: the driver's choice */
     uint64_t space_floor_bytes, quota_bytes, compact_bytes; /* see server.h */
     unsigned compact_age_ms;
+    bool http_tls;                /* raftstore_http is served over mutual TLS */
+    bool http_plain_keys;         /* it is not, and shows keys all the same: loopback only */
     int64_t compact_revisions;
     /* The process must stop and acknowledge nothing more: the log failed, or (ERR_IDENTITY) this member was removed. */
     void (*failed)(void *arg, const struct err *why);
@@ -51,7 +53,7 @@ int raftstore_parse_members(struct raftstore_options *o, const char *members, co
 int raftstore_new(struct env *env, const struct raftstore_options *o, struct raftstore **ret, struct err *reterr);
 void raftstore_close(struct raftstore *r, void (*closed)(void *arg), void *arg);
 
-/* /healthz, /livez, /readyz, /health, /metrics, /debug/state. `core` is the struct raftstore. */
+/* /healthz, /livez, /readyz, /health, /metrics, /debug/state, and /v2/keys (http_keys.h) for whoever has a certificate. `core` is the struct raftstore. */
 void raftstore_http(void *core, struct http_exchange *x);
 
 #endif
