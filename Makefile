@@ -112,6 +112,10 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$
 $(B)/sim: $(SIM_OBJECTS) $(LIBS)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
+# Random requests against a reference: tests/model.
+$(B)/model: $(call objects,$(wildcard tests/model/*.c)) $(B)/libraftstore.a $(B)/libcommon.a
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
 # Bad inputs and their answers against a running apiserver: tests/e2e/bad_input.sh.
 $(B)/run_cases: $(call objects,$(wildcard tests/cases/*.c)) $(B)/libcommon.a
 	@mkdir -p $(@D)
