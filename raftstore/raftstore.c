@@ -367,7 +367,7 @@ static int start_driver(struct raftstore *r, bool founder, struct err *reterr)
 static int start_server(struct raftstore *r, struct err *reterr)
 {
     struct server_options o = {.member_id = r->identity.member_id, .address = r->options.client_address, .tls = r->options.tls,
-                               .apply = r->apply, .space_floor_bytes = r->options.space_floor_bytes,
+                               .apply = r->apply, .roles = r->options.roles, .space_floor_bytes = r->options.space_floor_bytes,
                                .quota_bytes = r->options.quota_bytes, .compact_age_ms = r->options.compact_age_ms,
                                .compact_revisions = r->options.compact_revisions, .compact_bytes = r->options.compact_bytes,
                                .consensus = {.propose = propose, .read_index = read_round, .status = get_status,
@@ -657,6 +657,9 @@ static void serve_keys(struct raftstore *r, bool up, struct http_exchange *x)
     else if (!r->options.http_tls && !r->options.http_plain_keys)
         status = http_keys_error(&out, 401, 110, "The request requires user authentication",
                                  SLICE("this listener is plain: --http-tls, or on loopback --http-plain-keys"), 0);
+    else if (r->options.http_tls && !roles_allow(r->options.roles, x->request.peer, ROLE_READ, &(struct kv_span){SLICE("\0"), SLICE("\0")}))
+        status = http_keys_error(&out, 401, 110, "The request requires user authentication",
+                                 SLICE("this certificate may not read all keys, as this view does"), 0);
     if (status == 0)
         http_keys(&r->keys, x);
     else

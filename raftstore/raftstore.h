@@ -6,6 +6,7 @@
 #include "common/env.h"
 #include "common/http.h"
 #include "raftstore/rejoin.h"
+#include "raftstore/roles.h"
 #include "raftstore/server.h"
 
 struct raftstore;
@@ -29,6 +30,7 @@ struct raftstore_options {
     struct tls *peer_tls;         /* between members; NULL: `tls` */
     uint64_t segment_bytes;       /* of the log; 0: the driver's choice */
     uint64_t snapshot_log_bytes;  /* a snapshot is taken when the log is longer, a quarter is kept behind it; 0: the driver's choice */
+    const struct roles *roles;    /* of clients; borrowed; NULL: no restriction (roles.h) */
     uint64_t space_floor_bytes, quota_bytes, compact_bytes; /* see server.h */
     unsigned compact_age_ms;
     bool http_tls;                /* raftstore_http is served over mutual TLS */

@@ -148,6 +148,7 @@ void conn_error(struct connection *c, uint64_t id, int status, const char *messa
 /* With etcd's text before `detail`. */
 void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail);
 void conn_result(struct connection *c, uint64_t id, struct slice result);
+bool conn_may(const struct connection *c, unsigned right, const struct kv_span *span);
 bool conn_full(const struct connection *c); /* enough unsent: parts and catching up wait for the drain */
 void conn_refuse(struct connection *c, int status, const char *message);
 void server_finish_close(struct server *s); /* calls closed once nothing is left */

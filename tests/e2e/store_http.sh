@@ -79,3 +79,34 @@ stop
 (run --http-plain-keys --listen-http 0.0.0.0:24023) 2>"$dir/err" && fail "plain keys were offered to everybody"
 grep -q "wants --listen-http on 127.0.0.1" "$dir/err" || fail "plain keys: $(cat "$dir/err")"
 ok "plain on loopback, by flag only"
+
+# Roles: each certificate may do what its name was given, and no more.
+certificate reader ca && certificate writer ca && certificate keeper ca || fail "certificates"
+start https://127.0.0.1:24023 --http-tls --roles 'cn:member=all,cn:reader=read:/a/,cn:writer=readwrite:/w/,cn:keeper=maintenance'
+as() { # certificate, arguments of rsctl
+    local who=$1
+    shift
+    "$bin/rsctl" --endpoints 127.0.0.1:24022 --cacert "$dir/ca.crt" --cert "$dir/$who.crt" --key "$dir/$who.key" "$@" 2>"$dir/err"
+}
+denied() { # certificate, arguments
+    as "$@" >/dev/null && fail "allowed: $*"
+    grep -q "etcdserver: permission denied" "$dir/err" || fail "$*: $(cat "$dir/err")"
+}
+[ "$(as reader get /a/b --print-value-only)" = 1 ] || fail "reading what one may: $(cat "$dir/err")"
+denied reader get greeting
+denied reader get / --prefix
+denied reader put /a/b 2
+denied reader watch greeting
+[ "$(as writer put /w/x 1)" = OK ] || fail "writing what one may: $(cat "$dir/err")"
+denied writer put /a/b 2
+denied writer del / --prefix
+denied writer compact 2
+as keeper compact 2 >/dev/null || fail "maintenance: $(cat "$dir/err")"
+denied keeper get /a/b
+url=https://127.0.0.1:24023
+get /a/b | grep -q '"value":"1"' || fail "keys for who may read all"
+curl -s --cacert "$dir/ca.crt" --cert "$dir/reader.crt" --key "$dir/reader.key" $url/v2/keys/a | grep -q 'may not read all' || fail "keys for everybody"
+stop
+(run --roles cn:x=reads) 2>"$dir/err" && fail "bad roles were taken"
+grep -q "is not WHO=RIGHT" "$dir/err" || fail "bad roles: $(cat "$dir/err")"
+ok "roles by certificate"
