@@ -138,7 +138,7 @@ void check_node(struct sim_node *n)
         sim_violation(n->sim, "member %zu applied %llu, committed is %llu", n->index, (unsigned long long)d->applied,
                       (unsigned long long)consensus_commit_index(d->consensus));
     if (d->applied != n->applied_seen && d->applied < n->sim->truth.capacity) {
-        uint64_t hash = register_machine(&n->machine).ops->hash(&n->machine);
+        uint64_t hash = sim_node_hash(n);
         if (n->sim->truth.entries[d->applied].index != 0 && n->sim->truth.entries[d->applied].hash != hash)
             sim_violation(n->sim, "hashes: member %zu differs at applied index %llu", n->index,
                           (unsigned long long)d->applied);
@@ -199,10 +199,10 @@ void check_converged(struct sim *s)
 {
     struct sim_node *leader = sim_leader(s);
     const struct configuration *c = consensus_configuration(leader->driver->consensus, NULL);
-    uint64_t hash = register_machine(&leader->machine).ops->hash(&leader->machine);
+    uint64_t hash = sim_node_hash(leader);
     for (size_t i = 0; i < c->count; i++) {
         struct sim_node *n = sim_node_of(s, c->members[i].id);
-        if (register_machine(&n->machine).ops->hash(&n->machine) != hash)
+        if (sim_node_hash(n) != hash)
             sim_violation(s, "hashes: member %zu differs at the end", n->index);
         for (uint64_t j = wal_first_index(n->driver->wal); j <= wal_last_index(n->driver->wal); j++) {
             uint64_t other = wal_term_of(leader->driver->wal, j);
