@@ -93,6 +93,7 @@ struct server {
     size_t batch_count, proposals, reads_waiting;
     struct forward_link *link;
     uint64_t entry_seen_ms;     /* own clock when the last entry was applied */
+    int64_t revision_seen;      /* after the last entry: live watches have been given everything up to it */
     struct deferred flush, pump, propose;
     struct timer tick;
     struct buf scratch, event_bytes;

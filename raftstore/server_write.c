@@ -408,6 +408,7 @@ void server_entry(struct server *s, uint64_t index)
 {
     (void)index;
     s->entry_seen_ms = server_now_ms(s);
+    s->revision_seen = mvcc_revision(server_store(s));
 }
 
 void server_changed(struct server *s)
