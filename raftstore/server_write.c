@@ -416,6 +416,9 @@ void server_changed(struct server *s)
     struct driver_status status;
     if (s->closing)
         return;
+#ifdef PLANT_LEASE_LONGER
+    s->entry_seen_ms = server_now_ms(s);
+#endif
     s->options.consensus.status(s->options.consensus.impl, &status);
     if (status.role != ROLE_LEADER)
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */

@@ -48,10 +48,14 @@ static void check_complete(struct sim_node *n)
     struct wal *w = n->driver->wal;
     uint64_t term = consensus_term(n->driver->consensus);
     for (uint64_t i = wal_first_index(w); i <= t->count && i < t->capacity; i++)
-        if (t->entries[i].index != 0 && t->entries[i].commit_term < term && wal_term_of(w, i) != t->entries[i].term)
+        if (t->entries[i].index != 0 && t->entries[i].commit_term < term && wal_term_of(w, i) != t->entries[i].term) {
+            if (i <= t->acknowledged)
+                sim_violation(n->sim, "lost write: index %llu was acknowledged, and member %zu leads without it", (unsigned long long)i,
+                              n->index);
             sim_violation(n->sim, "leader completeness: member %zu leads with term %llu at index %llu, committed was %llu",
                           n->index, (unsigned long long)wal_term_of(w, i), (unsigned long long)i,
                           (unsigned long long)t->entries[i].term);
+        }
 }
 
 static void check_leader(struct sim_node *n)

@@ -206,9 +206,16 @@ void store_load_start(struct sim *s, size_t clients, uint64_t pause_us);
 void store_load_fault(struct sim *s);  /* those that only the store knows */
 void store_load_finish(struct sim *s); /* after the faults: everything is answered, seen and expired; then the clients close */
 void store_load_release(struct sim *s);
+void store_load_quiet(struct sim *s);  /* no operations of their own from now on */
+int64_t store_load_lease(struct sim *s, int64_t ttl_s); /* granted and with a key; 0: it did not come about */
+bool store_load_lease_ended(struct sim *s, int64_t id); /* its key was deleted */
 
 /* swarm.c and scenarios: run a whole history */
 void swarm_run(struct sim *s);
+void scenario_start(struct sim *s, uint64_t snapshot_log_bytes, uint64_t trailing_bytes);
+struct sim_node *scenario_elect(struct sim *s); /* NULL: nobody, which is a violation */
+void scenario_power_loss(struct sim *s);
+void scenario_lease_handover(struct sim *s);
 bool scenario_run(struct sim *s, const char *name); /* false: no such scenario */
 
 #endif

@@ -1,0 +1,58 @@
+/* Directed histories around what is acknowledged: writes and leases. */
+#include "common/base.h"
+
+#include "tests/sim/sim.h"
+
+#define POWER_LOSSES 20
+#define LEASE_S 2
+#define LEASE_LATE_MS 1000 /* what the moves may cost it; each stops its clock for some ms only */
+
+/* All lose their power at the first acknowledgement that they have given since they came up; what was not synced may be lost.
+ * Who comes up must have what was acknowledged. */
+void scenario_power_loss(struct sim *s)
+{
+    scenario_start(s, 1ull << 40, 1);
+    sim_clients_start(s, 2, 5 * MS);
+    for (int round = 0; round < POWER_LOSSES && s->violation[0] == '\0'; round++) {
+        uint64_t before = s->acknowledged_writes, end = s->now_us + 5000 * MS;
+        while (s->acknowledged_writes == before && sim_step(s, end)) {
+        }
+        if (s->acknowledged_writes == before)
+            sim_violation(s, "no write is acknowledged any more");
+        for (size_t i = 0; i < s->members && s->violation[0] == '\0'; i++)
+            sim_node_crash(&s->nodes[i]);
+        for (size_t i = 0; i < s->members && s->violation[0] == '\0'; i++)
+            sim_node_start(&s->nodes[i]);
+    }
+    (void)scenario_elect(s);
+    s->clients_stopped = true;
+}
+
+/* Nothing is written meanwhile: the lease's clock is carried from leader to leader by what they know alone. */
+void scenario_lease_handover(struct sim *s)
+{
+    if (!s->options.store) {
+        sim_violation(s, "this scenario needs --store");
+        return;
+    }
+    scenario_start(s, 1ull << 40, 1);
+    struct sim_node *leader = scenario_elect(s);
+    store_load_start(s, 1, 10 * MS);
+    store_load_quiet(s);
+    int64_t lease = leader == NULL ? 0 : store_load_lease(s, LEASE_S);
+    uint64_t end = s->now_us + (LEASE_S * 1000 + LEASE_LATE_MS) * MS;
+    while (lease != 0 && s->violation[0] == '\0' && s->now_us < end && !store_load_lease_ended(s, lease)) {
+        leader = sim_leader(s);
+        if (leader != NULL && driver_leads(leader->driver) && driver_transfer(leader->driver, 0, NULL) == 0) {
+            s->transfers++;
+            sim_node_drain(leader);
+            check_node(leader);
+        }
+        sim_run_until(s, s->now_us + 150 * MS);
+    }
+    if (lease == 0 || s->transfers < 3)
+        sim_violation(s, "the scenario did not come about");
+    else if (!store_load_lease_ended(s, lease))
+        sim_violation(s, "a lease of %d s is there %d ms after its time, over %llu moves of leadership", LEASE_S, LEASE_LATE_MS,
+                      (unsigned long long)s->transfers);
+}
