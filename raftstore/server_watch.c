@@ -298,13 +298,11 @@ void server_restored(struct server *s)
 {
     reads_restored(s);
     writes_restored(s);
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s);
     LIST_FOR_EACH(node, &s->live)
     {
         struct watch *w = container_of(node, struct watch, queue);
-#ifndef PLANT_WATCH_STANDS_STILL
         w->next = MAX(w->next, s->revision_seen + 1); /* nothing of it may have been for this one: then `next` stood still */
-#endif
         watch_catch_up(w);
     }
     s->revision_seen = mvcc_revision(server_store(s));

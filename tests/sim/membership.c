@@ -186,12 +186,12 @@ static void transfer(struct sim *s, struct sim_node *leader)
 /* The process of a member that was removed stops; the others tell it, which is not simulated. */
 static void stop_removed(struct sim *s, struct sim_node *leader)
 {
-    const struct configuration *c = driver_configuration(leader->driver, NULL);
+    const struct configuration *c = driver_configuration(leader->driver, NULL), *newest = driver_newest(leader->driver, NULL);
     for (size_t i = 0; i < s->members; i++) {
         struct sim_node *n = &s->nodes[i];
         bool member = configuration_member(c, n->id) != NULL;
         n->was_member |= member;
-        if (n->was_member && !member)
+        if (n->was_member && !member && configuration_member(newest, n->id) == NULL)
             n->retired = true;
         if (n->retired && n->up && n != leader)
             sim_node_crash(n);

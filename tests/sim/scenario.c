@@ -6,6 +6,7 @@
  * paused_leader        requests that reach a leader while it sleeps and the others go on; it reads them before its timers fire
  * power_loss           all members lose their power the moment a write is acknowledged (scenario_store.c)
  * lease_handover       a lease while leadership moves on and on, over the whole store (scenario_store.c)
+ * lease_under_writes   a lease while others write without a pause
  * unsettled_change     R4: a new leader changes the membership while an older leader's change is about (Ongaro, July 2015) */
 #include "common/base.h"
 
@@ -284,6 +285,7 @@ bool scenario_run(struct sim *s, const char *name)
         {"unsettled_change", unsettled_change},
         {"power_loss", scenario_power_loss},
         {"lease_handover", scenario_lease_handover},
+        {"lease_under_writes", scenario_lease_under_writes},
     };
     for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
         if (strcmp(scenarios[i].name, name) == 0) {

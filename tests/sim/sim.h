@@ -207,6 +207,7 @@ void store_load_fault(struct sim *s);  /* those that only the store knows */
 void store_load_finish(struct sim *s); /* after the faults: everything is answered, seen and expired; then the clients close */
 void store_load_release(struct sim *s);
 void store_load_quiet(struct sim *s);  /* no operations of their own from now on */
+void store_load_loud(struct sim *s);   /* and again */
 int64_t store_load_lease(struct sim *s, int64_t ttl_s); /* granted and with a key; 0: it did not come about */
 bool store_load_lease_ended(struct sim *s, int64_t id); /* its key was deleted */
 
@@ -216,6 +217,7 @@ void scenario_start(struct sim *s, uint64_t snapshot_log_bytes, uint64_t trailin
 struct sim_node *scenario_elect(struct sim *s); /* NULL: nobody, which is a violation */
 void scenario_power_loss(struct sim *s);
 void scenario_lease_handover(struct sim *s);
+void scenario_lease_under_writes(struct sim *s);
 bool scenario_run(struct sim *s, const char *name); /* false: no such scenario */
 
 #endif

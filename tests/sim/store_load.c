@@ -522,6 +522,17 @@ static bool wait_idle(struct sim *s, uint64_t within_ms)
 
 void store_load_quiet(struct sim *s) { s->store->stopping = true; }
 
+void store_load_loud(struct sim *s)
+{
+    struct store_sim *st = s->store;
+    st->stopping = false;
+    for (size_t i = 0; i < st->count; i++) {
+        st->loads[i].lease = 0;
+        for (size_t k = 0; k < LOAD_OPS; k++)
+            op_later(&st->loads[i].ops[k], 0);
+    }
+}
+
 int64_t store_load_lease(struct sim *s, int64_t ttl_s)
 {
     struct load *l = &s->store->loads[0];
