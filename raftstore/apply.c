@@ -277,7 +277,11 @@ static void run_first_time(struct apply *a, const struct store_command *c, struc
 {
     struct outcome outcome = {0};
     execute(a, c, &outcome);
+#ifndef PLANT_NO_SESSION_RESULT
     session_store(&a->sessions, session, c->sequence, buf_slice(&a->result), mvcc_revision(a->mvcc), outcome.changed);
+#else
+    (void)session;
+#endif
     publish(a, &outcome);
 }
 
@@ -385,7 +389,11 @@ static void *apply_pin(void *machine)
     pack_uint(&p->head, a->index);
     pack_uint(&p->head, a->cluster_time_ms);
     sessions_encode(&a->sessions, &p->head);
+#ifndef PLANT_SNAPSHOT_WITHOUT_LEASES
     leases_encode(&a->leases, &p->head);
+#else
+    leases_encode(&(struct leases){0}, &p->head);
+#endif
     return p;
 }
 

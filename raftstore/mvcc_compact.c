@@ -108,6 +108,9 @@ static void step_over(struct mvcc *m, struct history_item item)
 static int64_t compact_floor(const struct mvcc *m)
 {
     int64_t floor = m->compact_revision;
+#ifdef PLANT_COMPACT_TOO_MUCH
+    floor += 2;
+#endif
     for (size_t i = 0; i < m->hold_count; i++)
         floor = MIN(floor, m->holds[i]->revision);
     return floor;

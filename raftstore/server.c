@@ -374,7 +374,8 @@ int server_new(struct env *env, const struct server_options *o, struct server **
     s->env = env;
     s->options = *o;
     s->listener = (struct net_listener){.on_accept = on_accept, .on_close = on_listener_close};
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s);
+    s->revision_seen = mvcc_revision(server_store(s));
     deferred_init(&s->flush, run_flush);
     deferred_init(&s->pump, run_pump);
     deferred_init(&s->propose, writes_propose);

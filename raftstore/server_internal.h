@@ -121,7 +121,11 @@ struct server {
     struct buf batch;           /* commands of this turn, without the entry's head */
     size_t batch_count, proposals, reads_waiting;
     struct forward_link *link;
-    uint64_t entry_seen_ms;     /* own clock when the last entry was applied */
+    struct {
+        uint64_t cluster_ms, own_ms; /* it was this cluster time, then by our own clock */
+        uint64_t term;               /* in which we stamped an entry with it ourselves; 0: another did */
+    } clock;
+    int64_t revision_seen;      /* after the last entry: live watches have been given everything up to it */
     struct deferred flush, pump, propose;
     struct timer tick;
     struct buf scratch, event_bytes;
@@ -211,6 +215,7 @@ void watches_tick(struct server *s);
 bool watches_pump(struct server *s);
 
 uint64_t server_cluster_time_ms(struct server *s);             /* what the next entry would be stamped with here */
+void server_clock_follow(struct server *s);                    /* the state has changed */
 void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
 
 /* server_lease.c */

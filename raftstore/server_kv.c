@@ -288,6 +288,9 @@ void serve_range(struct connection *c, uint64_t id, struct unpack *u)
     }
     struct read *r = read_new(c, id);
     r->range = range;
+#ifdef PLANT_SERIALIZABLE
+    range.serializable = true;
+#endif
     if (range.serializable) { /* `range` borrows from the frame: read_answer keeps nothing but through the arena below */
         r->range.span.key = arena_slice(&r->arena, range.span.key);
         r->range.span.end = arena_slice(&r->arena, range.span.end);

@@ -300,7 +300,7 @@ static bool catch_up_turn(struct watch *w)
         send_revision(w, &(struct revision_events){events + i, encoded, end - i, events[i].kv.mod_revision});
     }
     arena_clear(&s->arena);
-    w->next = next;
+    w->next = MAX(w->next, next); /* it may want to begin later than this member has come */
     if (next <= newest)
         return true;
     watch_go_live(w);
@@ -335,7 +335,12 @@ void server_restored(struct server *s)
     reports_restored(s);
     reads_restored(s);
     writes_restored(s);
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s);
     LIST_FOR_EACH(node, &s->live)
-        watch_catch_up(container_of(node, struct watch, queue));
+    {
+        struct watch *w = container_of(node, struct watch, queue);
+        w->next = MAX(w->next, s->revision_seen + 1); /* nothing of it may have been for this one: then `next` stood still */
+        watch_catch_up(w);
+    }
+    s->revision_seen = mvcc_revision(server_store(s));
 }

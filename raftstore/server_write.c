@@ -38,9 +38,32 @@ static void proposed(struct proposal *p, int status, uint64_t index)
     server_finish_close(s);
 }
 
+/* --- cluster time ---
+ *
+ * It goes on from the newest stamp by our own clock. The stamp of another's entry counts from when we apply it: that is late, and
+ * so never ahead of whoever made it. Our own counts from when we made it: else the time that each entry takes to commit would be
+ * lost, and under steady writes the cluster's clock would nearly stand. */
+
+static void clock_set(struct server *s, uint64_t cluster_ms, uint64_t term)
+{
+    s->clock.cluster_ms = cluster_ms;
+    s->clock.own_ms = server_now_ms(s);
+    s->clock.term = term;
+}
+
+void server_clock_follow(struct server *s)
+{
+    struct driver_status status;
+    uint64_t applied = apply_cluster_time_ms(s->options.apply);
+    s->options.consensus.status(s->options.consensus.impl, &status);
+    bool own = status.role == ROLE_LEADER && status.term == s->clock.term;
+    if (!own || applied > server_cluster_time_ms(s))
+        clock_set(s, applied, own ? s->clock.term : 0);
+}
+
 uint64_t server_cluster_time_ms(struct server *s)
 {
-    return apply_cluster_time_ms(s->options.apply) + (server_now_ms(s) - s->entry_seen_ms);
+    return s->clock.cluster_ms + (server_now_ms(s) - s->clock.own_ms);
 }
 
 /* The length of the commands that make the next entry: up to the target, and one in any case. */
@@ -64,8 +87,14 @@ static void propose_one(struct server *s)
 {
     size_t size = s->batch.size <= ENTRY_BYTES_TARGET ? s->batch.size : next_entry_size(s);
     struct entry_proposal *e = NEW(struct entry_proposal);
+    struct driver_status status;
+    uint64_t stamp_ms = server_cluster_time_ms(s);
+    s->options.consensus.status(s->options.consensus.impl, &status);
+#ifndef PLANT_CLOCK_LOSES_COMMIT_TIME
+    clock_set(s, stamp_ms, status.role == ROLE_LEADER ? status.term : 0);
+#endif
     buf_reset(&s->scratch);
-    entry_begin(&s->scratch, server_cluster_time_ms(s));
+    entry_begin(&s->scratch, stamp_ms);
     buf_append(&s->scratch, s->batch.data, size);
     buf_consume(&s->batch, size);
     e->server = s;
@@ -446,7 +475,8 @@ void writes_restored(struct server *s)
 
 void server_entry(struct server *s, uint64_t index)
 {
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s);
+    s->revision_seen = mvcc_revision(server_store(s));
     report_entry(s, index);
 }
 
@@ -455,6 +485,9 @@ void server_changed(struct server *s)
     struct driver_status status;
     if (s->closing)
         return;
+#ifdef PLANT_LEASE_LONGER
+    clock_set(s, apply_cluster_time_ms(s->options.apply), 0);
+#endif
     s->options.consensus.status(s->options.consensus.impl, &status);
     if (status.role != ROLE_LEADER)
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */
