@@ -7,45 +7,10 @@
 #include "common/base.h"
 
 #include "apiserver/admission.h"
-#include "apiserver/patch.h"
-#include "apiserver/request.h"
-#include "common/map.h"
+#include "apiserver/write_parts.h"
 #include "common/mem.h"
-#include "common/yaml.h"
 
 #include <stdio.h>
-
-enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_PATCH, WRITE_DELETE, WRITE_BIND, WRITE_SCALE, WRITE_SCALE_PATCH };
-
-/* What the object claims beyond its name (kind.h), and what else it claimed before. */
-struct write_claims {
-    struct claims fresh, gone;
-    struct map taken; /* keys that the store said are taken, after a lost race */
-};
-
-struct write {
-    enum write_kind kind;
-    const struct json *body;
-    enum patch_type patch;
-    struct delete_options options;
-    bool dry_run, creating; /* creating: the object is not there, and the verb makes it */
-    bool from_cache, strict;
-    bool evicting; /* the deletion that an Eviction asks for */
-    int attempts;
-    uint64_t account_deadline_ms; /* of a new pod's wait for its account; 0: has not waited */
-    int64_t revision;    /* of the object decided on */
-    struct buf key, old; /* store key; its stored bytes */
-    struct buf name;
-    struct verb_result result;
-    struct write_claims *claims; /* NULL: of a kind that claims nothing */
-    struct allocator allocator;
-    /* deletecollection: what is still to do */
-    struct cached **targets;
-    size_t target_count, target_next;
-    int64_t list_revision;
-    struct selection selection;
-    bool collection;
-};
 
 void write_free(struct write *w)
 {
@@ -650,223 +615,6 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
     }
 }
 
-static const struct kind *body_kind(const struct api_request *r)
-{
-    const struct subresource *s = r->route.sub;
-    if (s == NULL)
-        return r->route.kind;
-    return kinds_find_name(slice_str(s->group), slice_str(s->version), slice_str(s->kind));
-}
-
-static int parse_object(struct api_request *r)
-{
-    const struct kind *k = body_kind(r);
-    struct json *tree = NULL;
-    ASSERT(k != NULL); /* tables name only kinds there are */
-    int code = request_parse_body(r, k, &tree);
-    r->write->body = tree;
-    return code;
-}
-
-/* What is wrong with an apply is told; one that is right is refused with the types of patches there are. */
-static int check_apply(struct api_request *r)
-{
-    struct buf text = {0};
-    struct err why;
-    struct json *tree = NULL;
-    if (!request_query(r, "fieldManager", &text) || text.size == 0) {
-        check_fail_at(&r->failure.check, "fieldManager", CHECK_REQUIRED, NULL, "is required for apply patch");
-        buf_release(&text);
-        return failure_options(&r->failure, "PatchOptions");
-    }
-    buf_reset(&text);
-    int code = yaml_to_json(r->x->request.body, &text, &why);
-    if (code == 0)
-        code = json_parse(r->doc, buf_slice(&text), &tree, &why);
-    buf_release(&text);
-    if (code != 0)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "error decoding YAML: %s", why.message);
-    return json_at(tree, "metadata.managedFields") == NULL
-               ? 0
-               : failure_set(&r->failure, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
-}
-
-static int parse_patch(struct api_request *r)
-{
-    static const struct {
-        const char *type;
-        enum patch_type patch;
-    } types[] = {{"application/merge-patch+json", PATCH_TYPE_MERGE},
-                 {"application/strategic-merge-patch+json", PATCH_TYPE_STRATEGIC},
-                 {"application/json-patch+json", PATCH_TYPE_JSON}};
-    struct err why;
-    struct json *tree = NULL;
-    const struct http_request *q = &r->x->request;
-    struct slice type = request_content_type(r);
-    if (slice_is(type, "application/apply-patch+yaml") && check_apply(r) != 0)
-        return r->failure.code;
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        if (!slice_is(type, types[i].type))
-            continue;
-        r->write->patch = types[i].patch;
-        if (json_parse(r->doc, q->body, &tree, &why) != 0)
-            return failure_set(&r->failure, ERR_BAD_REQUEST, "error decoding patch: %s", why.message);
-        r->write->body = tree;
-        return 0;
-    }
-    return failure_set(
-        &r->failure, ERR_MEDIA_TYPE,
-        "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, "
-        "application/merge-patch+json, application/strategic-merge-patch+json");
-}
-
-/* Query parameters and DeleteOptions are checked before anything else is looked at; all errors are told at once. */
-static void check_dry_run(struct api_request *r, const struct json *list)
-{
-    struct check *c = &r->failure.check;
-    struct json_iterator i = json_iterate(list);
-    bool good = true;
-    while (json_next(&i))
-        good &= slice_is(json_string(i.value), "All");
-    if (!good)
-        check_fail_at(c, "dryRun", CHECK_NOT_SUPPORTED, list, "supported values: \"All\"");
-    r->write->dry_run = json_size(list) > 0;
-}
-
-static void check_propagation(struct api_request *r, const struct json *options)
-{
-    static const char *const allowed[] = {"Foreground", "Background", "Orphan", "nil", NULL};
-    struct delete_options *o = &r->write->options;
-    struct check *c = &r->failure.check;
-    const struct json *policy = json_get(options, "propagationPolicy"), *orphan = json_get(options, "orphanDependents");
-    struct slice word = json_string(policy);
-    if (policy != NULL && orphan != NULL)
-        check_fail_at(c, "propagationPolicy", CHECK_INVALID, policy,
-                      "orphanDependents and deletionPropagation cannot be both set");
-    if (slice_is(word, "Background"))
-        o->propagation = PROPAGATE_BACKGROUND;
-    else if (slice_is(word, "Foreground"))
-        o->propagation = PROPAGATE_FOREGROUND;
-    else if (slice_is(word, "Orphan") || (policy == NULL && json_bool(orphan, false)))
-        o->propagation = PROPAGATE_ORPHAN;
-    else if (policy != NULL) {
-        size_t mark = check_enter(c, "propagationPolicy");
-        check_fail_one_of(c, policy, allowed);
-        check_leave(c, mark);
-    }
-}
-
-static int delete_options_rest(struct api_request *r, const struct json *options)
-{
-    struct write *w = r->write;
-    w->options.grace_seconds = json_int_at(options, "gracePeriodSeconds", w->options.grace_seconds);
-    w->options.uid = json_string_at(options, "preconditions.uid");
-    w->options.resource_version = json_string_at(options, "preconditions.resourceVersion");
-    check_propagation(r, options);
-    check_dry_run(r, json_get(options, "dryRun"));
-    return r->failure.check.count == 0 ? 0 : failure_options(&r->failure, "DeleteOptions");
-}
-
-/* DeleteOptions stand in the body, or in the query where there is none. */
-static int parse_delete(struct api_request *r)
-{
-    struct write *w = r->write;
-    struct json *tree = NULL, *options = NULL;
-    struct buf text = {0};
-    struct err why;
-    int code = 0;
-    w->options.grace_seconds = -1;
-    if (r->x->request.body.size > 0) {
-        code = request_body_tree(r, &type_delete_options, &tree);
-        if (code == 0 && schema_decode(r->doc, &type_delete_options, tree, NULL, &options, &why) != 0)
-            code = failure_from(&r->failure, &why);
-    } else {
-        options = json_new_object(r->doc);
-        if (request_query(r, "propagationPolicy", &text))
-            json_set_string(r->doc, options, "propagationPolicy", buf_slice(&text));
-        if (request_query(r, "orphanDependents", &text))
-            json_set_bool(r->doc, options, "orphanDependents", strcmp(text.data, "false") != 0 && strcmp(text.data, "0") != 0);
-        if (request_query(r, "dryRun", &text)) {
-            json_set(r->doc, options, "dryRun", json_new_array(r->doc));
-            json_append(json_get(options, "dryRun"), json_new_string(r->doc, buf_slice(&text)));
-        }
-        buf_release(&text);
-        code = request_query_int(r, "gracePeriodSeconds", -1, &w->options.grace_seconds);
-    }
-    if (code != 0)
-        return code;
-    return delete_options_rest(r, options);
-}
-
-/* POST pods/NAME/eviction: a deletion with the options inside. No disruption budgets stand against it yet. */
-static int parse_eviction(struct api_request *r)
-{
-    struct write *w = r->write;
-    struct json *eviction = NULL;
-    struct err why;
-    int code = parse_object(r);
-    w->kind = WRITE_DELETE;
-    w->evicting = true;
-    w->options.grace_seconds = -1;
-    if (code == 0 && schema_decode(r->doc, kind_eviction.type, w->body, NULL, &eviction, &why) != 0)
-        code = decode_failure(&r->failure, &kind_eviction, &why);
-    struct slice name = json_string_at(eviction, "metadata.name");
-    if (code == 0 && name.size > 0 && !slice_equal(name, r->route.name))
-        code =
-            failure_set(&r->failure, ERR_BAD_REQUEST, "name in URL does not match name in Eviction object: %.*s, %.*s",
-                        SLICE_ARGS(r->route.name), SLICE_ARGS(name));
-    return code == 0 ? delete_options_rest(r, json_get(eviction, "deleteOptions")) : code;
-}
-
-#define FIELD_MANAGER_MAX 128
-
-static void check_field_manager(struct api_request *r, bool force)
-{
-    struct buf text = {0};
-    struct check *c = &r->failure.check;
-    if (force)
-        check_fail_at(c, "force", CHECK_FORBIDDEN, NULL, "may not be specified for non-apply patch");
-    if (request_query(r, "fieldManager", &text) && text.size > FIELD_MANAGER_MAX)
-        check_fail_at(c, "fieldManager", CHECK_TOO_LONG, NULL, "may not be more than %d bytes", FIELD_MANAGER_MAX);
-    for (size_t i = 0; i < text.size; i++) {
-        if ((unsigned char)text.data[i] >= ' ' && text.data[i] != 127)
-            continue;
-        check_fail_at(c, "fieldManager", CHECK_INVALID, json_new_string(r->doc, buf_slice(&text)),
-                      "invalid character U+%04X (at position %zu)", (unsigned)(unsigned char)text.data[i], i);
-    }
-    buf_release(&text);
-}
-
-/* The options of a POST, PUT or PATCH, which all stand in the query. */
-static int parse_query(struct api_request *r)
-{
-    static const char *const levels[] = {"", "Ignore", "Strict", "Warn", NULL};
-    const char *options = strcmp(r->route.verb, "create") == 0   ? "CreateOptions"
-                          : strcmp(r->route.verb, "update") == 0 ? "UpdateOptions"
-                                                                 : "PatchOptions";
-    struct buf text = {0};
-    struct check *c = &r->failure.check;
-    struct slice type = request_content_type(r);
-    check_field_manager(r, strcmp(options, "PatchOptions") == 0 && !slice_is(type, "application/apply-patch+yaml") &&
-                               request_query(r, "force", &text));
-    if (request_query(r, "dryRun", &text) && text.size > 0) {
-        struct json *list = json_new_array(r->doc);
-        json_append(list, json_new_string(r->doc, buf_slice(&text)));
-        check_dry_run(r, list);
-    }
-    r->warn = true;
-    if (request_query(r, "fieldValidation", &text) && text.size > 0) {
-        r->write->strict = strcmp(text.data, "Strict") == 0;
-        r->warn = strcmp(text.data, "Warn") == 0;
-        size_t mark = check_enter(c, "fieldValidation");
-        if (!r->write->strict && !r->warn && strcmp(text.data, "Ignore") != 0)
-            check_fail_one_of(c, json_new_string(r->doc, buf_slice(&text)), levels);
-        check_leave(c, mark);
-    }
-    buf_release(&text);
-    return c->count == 0 ? 0 : failure_options(&r->failure, options);
-}
-
 /* The next object of a deletecollection, one after the other; the answer is the list as it was. */
 static void collection_next(struct api_request *r)
 {
@@ -912,35 +660,6 @@ static void collection_begin(struct api_request *r, int status)
         collection_next(r);
 }
 
-static int parse(struct api_request *r)
-{
-    struct write *w = r->write;
-    const char *sub = r->route.sub == NULL ? "" : r->route.sub->name;
-    bool scale = strcmp(sub, "scale") == 0;
-    bool deletes = strncmp(r->route.verb, "delete", 6) == 0;
-    int code = deletes ? 0 : parse_query(r);
-    if (code != 0)
-        return code;
-    if (strcmp(r->route.verb, "create") == 0) {
-        if (strcmp(sub, "eviction") == 0)
-            return parse_eviction(r);
-        w->kind = strcmp(sub, "binding") == 0 ? WRITE_BIND : WRITE_CREATE;
-        return parse_object(r);
-    }
-    if (strcmp(r->route.verb, "update") == 0) {
-        w->kind = scale ? WRITE_SCALE : WRITE_UPDATE;
-        return parse_object(r);
-    }
-    if (strcmp(r->route.verb, "patch") == 0) {
-        w->kind = scale ? WRITE_SCALE_PATCH : WRITE_PATCH;
-        return parse_patch(r);
-    }
-    w->kind = WRITE_DELETE;
-    w->collection = strcmp(r->route.verb, "deletecollection") == 0;
-    code = parse_delete(r);
-    return code != 0 || !w->collection ? code : request_selection(r, &w->selection);
-}
-
 /* POST /bindings is the older spelling of POST /pods/NAME/binding. */
 static void redirect_binding(struct api_request *r)
 {
@@ -956,7 +675,7 @@ void write_begin(struct api_request *r)
     r->write = w;
     if (r->route.kind->claim != NULL)
         w->claims = NEW(struct write_claims);
-    if (parse(r) != 0) {
+    if (write_parse(r) != 0) {
         request_fail(r);
         return;
     }

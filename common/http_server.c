@@ -1,16 +1,14 @@
 #include "common/base.h"
 
-#include "common/http_server.h"
+#include "common/http_server_parts.h"
 #include "common/mem.h"
 #include "common/tls.h"
 #include "common/uv_env.h"
-#include "common/uv_fd.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -24,34 +22,9 @@
 #define HTTP_SERVER_CONNECTIONS_MAX 16384
 #define HTTP_SERVER_IDLE_S 120
 #define HTTP_SERVER_BACKLOG 1024
-#define HTTP_SERVER_HEADERS_MAX 128
 #define HTTP_SERVER_STREAM_BLOCK (64 * 1024)
 #define HTTP_SERVER_CONNECTION_MEMORY (32 * 1024) /* request line and headers */
 #define HTTP_SERVER_TUNNELS_MAX 1024
-#define HTTP_SERVER_LINGER_MS 5000 /* of a closed tunnel: for its last bytes */
-#define HTTP_SERVER_KEEPALIVE_S 30
-
-struct http_server {
-    uv_loop_t *uv;
-    struct loop *loop;
-    struct MHD_Daemon *daemon;
-    int listen_fd, port;
-    /* The daemon's epoll descriptor is edge-triggered: it is run before every poll, and the poll waits on it. */
-    uv_poll_t readable;
-    uv_prepare_t prepare;
-    uv_idle_t idle; /* active while the daemon has work that no descriptor announces */
-    uv_timer_t timer;
-    unsigned handles_open;
-    struct http_server_options options;
-    struct tls *tls;
-    char *certificate, *key, *ca; /* PEM; the daemon reads them while it lives */
-    struct list fronts;
-    size_t tunnel_count;
-    struct deferred_close {
-        void (*closed)(void *arg);
-        void *arg;
-    } close;
-};
 
 /* What a connection's certificate said, checked once. */
 struct identity {
@@ -60,72 +33,12 @@ struct identity {
     struct net_peer peer;
 };
 
-/*  reading ──▶ handed ──▶ answered (a whole response, a stream that has begun, or 101: see struct tunnel)
- *                 ├──────▶ taken (the daemon has no part in it any more: a tunnel over TLS) ──▶ gone
- *                 └──────▶ gone (the client left) */
-enum front_state { FRONT_READING, FRONT_HANDED, FRONT_ANSWERED, FRONT_TAKEN, FRONT_GONE };
-
-struct chunk {
-    struct bytes *bytes;
-    struct list link;
-};
-
-/* The connection behind an upgrade; we work on a duplicate of its socket.
- *
- * Plain: the daemon sends 101 and hands socket and bytes that came too early over, and keeps the connection until it is
- * told to close. TLS: the daemon's own pump moves four bytes at a time (0.9.75: the head has used its memory up) and does
- * not pass the client's close on, so the connection stays suspended for good and we speak through its TLS session: 101
- * first. Bytes that a client sent too early, and in one TLS record with its request, the daemon keeps to itself
- * (RFC 6455 section 4.1 lets no client do so).
- *
- *   promised ──(101 is sent)──▶ open ──▶ flushing ──▶ shut (on_close was called; the daemon closes the connection)
- *       └─────────────────────────┴────────────────────▲ */
-enum tunnel_state { TUNNEL_NONE, TUNNEL_PROMISED, TUNNEL_OPEN, TUNNEL_FLUSHING, TUNNEL_SHUT };
-
-struct tunnel {
-    enum tunnel_state state;
-    struct http_tunnel *core; /* NULL once on_close was called */
-    struct MHD_UpgradeResponseHandle *handle;
-    struct uv_fd *stream;
-    gnutls_session_t session; /* NULL: plain */
-    bool record_open;         /* a TLS record is partly sent */
-    struct buf early, late; /* came with the request; written before the tunnel was open */
-    bool paused, hung_up;
-    struct deferred closed, resumed;
-    struct timer linger;
-};
-
-/* One request at the front; the core sees its exchange. */
-struct front {
-    struct http_exchange x;
-    struct http_server *server;
-    struct MHD_Connection *connection;
-    enum front_state state;
-    bool suspended, in_handler, too_large, stream, ended, clean;
-    struct buf uri, path, body;
-    struct http_header headers[HTTP_SERVER_HEADERS_MAX];
-    size_t header_count;
-    struct MHD_Response *response;
-    unsigned status;
-    struct list chunks;
-    size_t chunk_offset; /* already sent of the first chunk */
-    uv_poll_t *hangup;   /* on a duplicate of the socket, while suspended: the daemon does not look then */
-    struct tunnel tunnel;
-    bool http_1_1;
-    struct list link;
-    char remote[64];
-};
-
-static struct loop *loop_of(struct front *f) { return f->server->loop; }
-
 static void front_hung_up(uv_poll_t *poll, int status, int events);
-static void tunnel_hung_up(struct front *f);
-static void tunnel_drop(struct front *f);
 
 static void hangup_closed(uv_handle_t *handle) { mem_free(handle); }
 
 /* A descriptor of our own for the connection's socket, so that its end is seen while the daemon is not looking. */
-static void watch_hangup(struct front *f)
+void http_front_watch(struct front *f)
 {
     if (f->hangup != NULL)
         return;
@@ -162,10 +75,10 @@ static void front_suspend(struct front *f)
     ASSERT(!f->suspended);
     f->suspended = true;
     MHD_suspend_connection(f->connection);
-    watch_hangup(f);
+    http_front_watch(f);
 }
 
-static void front_resume(struct front *f)
+void http_front_resume(struct front *f)
 {
     if (!f->suspended)
         return;
@@ -190,11 +103,11 @@ static void front_hung_up(uv_poll_t *poll, int status, int events)
     struct front *f = poll->data;
     uv_poll_stop(poll);
     if (f->tunnel.state != TUNNEL_NONE) {
-        tunnel_hung_up(f);
+        http_front_tunnel_hung_up(f);
         return;
     }
     front_gone(f);
-    front_resume(f);
+    http_front_resume(f);
 }
 
 static void drop_chunks(struct front *f)
@@ -210,7 +123,7 @@ static void drop_chunks(struct front *f)
 static void front_free(struct front *f)
 {
     front_gone(f);
-    tunnel_drop(f);
+    http_front_tunnel_drop(f);
     unwatch_hangup(f);
     drop_chunks(f);
     if (f->response != NULL)
@@ -235,7 +148,7 @@ static void add_headers(struct MHD_Response *response, const struct http_header 
 
 static void unref_body(void *body) { bytes_unref(body); }
 
-static void answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n)
+void http_front_answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n)
 {
     ASSERT(f->state == FRONT_HANDED);
     if (response == NULL)
@@ -244,7 +157,7 @@ static void answer(struct front *f, int status, struct MHD_Response *response, c
     f->response = response;
     f->status = (unsigned)status;
     f->state = FRONT_ANSWERED;
-    front_resume(f);
+    http_front_resume(f);
 }
 
 static void exchange_respond(struct http_exchange *x, int status, const struct http_header *headers, size_t n,
@@ -255,7 +168,7 @@ static void exchange_respond(struct http_exchange *x, int status, const struct h
         shared != NULL ? MHD_create_response_from_buffer_with_free_callback_cls(shared->size, shared->data, unref_body,
                                                                                 bytes_ref(shared))
                        : MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
-    answer(f, status, response, headers, n);
+    http_front_answer(f, status, response, headers, n);
 }
 
 static void consume(struct front *f, size_t size)
@@ -299,7 +212,7 @@ static void exchange_begin(struct http_exchange *x, int status, const struct htt
 {
     struct front *f = container_of(x, struct front, x);
     f->stream = true;
-    answer(f, status, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
+    http_front_answer(f, status, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
            headers, n);
 }
 
@@ -313,7 +226,7 @@ static void exchange_write(struct http_exchange *x, struct bytes *bytes)
     c->bytes = bytes_ref(bytes);
     list_push_back(&f->chunks, &c->link);
     x->pending_bytes += bytes->size;
-    front_resume(f);
+    http_front_resume(f);
 }
 
 static void exchange_end(struct http_exchange *x, bool clean)
@@ -324,287 +237,11 @@ static void exchange_end(struct http_exchange *x, bool clean)
     f->clean = clean;
     if (!clean)
         drop_chunks(f);
-    front_resume(f);
-}
-
-/* --- tunnels --- */
-
-static void tunnel_tell_closed(struct deferred *d)
-{
-    struct tunnel *t = container_of(d, struct tunnel, closed);
-    struct http_tunnel *core = t->core;
-    t->core = NULL;
-    if (core != NULL)
-        core->callbacks->on_close(core);
-}
-
-/* Our part is over; the daemon sends the last bytes and completes the request, within the linger time. */
-static void tunnel_shut(struct front *f)
-{
-    struct tunnel *t = &f->tunnel;
-    if (t->state == TUNNEL_SHUT)
-        return;
-    t->state = TUNNEL_SHUT;
-    uv_fd_free(t->stream);
-    t->stream = NULL;
-    loop_undefer(loop_of(f), &t->resumed);
-    loop_defer(loop_of(f), &t->closed);
-    loop_timer_start(loop_of(f), &t->linger, HTTP_SERVER_LINGER_MS);
-    if (t->handle != NULL)
-        MHD_upgrade_action(t->handle, MHD_UPGRADE_ACTION_CLOSE);
-    if (f->state == FRONT_TAKEN) {
-        f->state = FRONT_GONE;
-        front_resume(f); /* the daemon asks once more, hears no, and closes */
-    }
-}
-
-static void tunnel_end(void *arg) { tunnel_shut(arg); }
-
-static void tunnel_lingered(struct timer *timer)
-{
-    struct front *f = container_of(timer, struct front, tunnel.linger);
-    uv_os_fd_t fd;
-    if (f->hangup != NULL && uv_fileno((uv_handle_t *)f->hangup, &fd) == 0)
-        (void)shutdown(fd, SHUT_RDWR); /* the client does not take what is left for it: the daemon gives up too */
-}
-
-/* While reading is paused nobody reads up to the end: the departure counts at once. */
-static void tunnel_hung_up(struct front *f)
-{
-    struct tunnel *t = &f->tunnel;
-    t->hung_up = true;
-    if (t->paused && (t->state == TUNNEL_OPEN || t->state == TUNNEL_FLUSHING))
-        tunnel_shut(f);
-}
-
-static void tunnel_drop(struct front *f)
-{
-    struct tunnel *t = &f->tunnel;
-    if (t->state == TUNNEL_NONE)
-        return;
-    t->handle = NULL;
-    tunnel_shut(f);
-    loop_undefer(loop_of(f), &t->closed);
-    loop_timer_stop(loop_of(f), &t->linger);
-    tunnel_tell_closed(&t->closed);
-    buf_release(&t->early);
-    buf_release(&t->late);
-    f->server->tunnel_count--;
-    t->state = TUNNEL_NONE;
-}
-
-static void tunnel_pending(struct front *f)
-{
-    f->tunnel.core->pending_bytes = f->tunnel.late.size + (f->tunnel.stream == NULL ? 0 : uv_fd_pending(f->tunnel.stream));
-}
-
-static void tunnel_read(void *arg, struct slice bytes)
-{
-    struct front *f = arg;
-    f->tunnel.core->callbacks->on_read(f->tunnel.core, bytes);
-}
-
-static void tunnel_drained(void *arg)
-{
-    struct front *f = arg;
-    tunnel_pending(f);
-    if (f->tunnel.core->callbacks->on_drain != NULL)
-        f->tunnel.core->callbacks->on_drain(f->tunnel.core);
-}
-
-/* What came with the request goes to the core before anything else. */
-static void tunnel_deliver_early(struct deferred *d)
-{
-    struct front *f = container_of(d, struct front, tunnel.resumed);
-    struct tunnel *t = &f->tunnel;
-    if (t->paused || t->state != TUNNEL_OPEN)
-        return;
-    struct buf early = t->early;
-    t->early = (struct buf){0};
-    if (early.size > 0)
-        t->core->callbacks->on_read(t->core, buf_slice(&early));
-    buf_release(&early);
-    if (t->stream != NULL)
-        uv_fd_pause(t->stream, t->paused);
-}
-
-static void tunnel_write(struct http_tunnel *core, struct slice bytes)
-{
-    struct front *f = core->impl;
-    struct tunnel *t = &f->tunnel;
-    if (t->state == TUNNEL_PROMISED)
-        buf_append_slice(&t->late, bytes);
-    else if (t->state == TUNNEL_OPEN)
-        uv_fd_write(t->stream, bytes);
-    tunnel_pending(f);
-}
-
-static void tunnel_pause(struct http_tunnel *core, bool paused)
-{
-    struct front *f = core->impl;
-    struct tunnel *t = &f->tunnel;
-    t->paused = paused;
-    if (t->state != TUNNEL_OPEN)
-        return;
-    if (paused && t->hung_up)
-        tunnel_shut(f);
-    else if (!paused && t->early.size > 0)
-        loop_defer(loop_of(f), &t->resumed);
-    else
-        uv_fd_pause(t->stream, paused);
-}
-
-static void tunnel_close(struct http_tunnel *core, bool flush)
-{
-    struct front *f = core->impl;
-    struct tunnel *t = &f->tunnel;
-    if (t->state == TUNNEL_PROMISED && flush) {
-        t->state = TUNNEL_FLUSHING; /* once it is open */
-    } else if (t->state == TUNNEL_OPEN && flush && uv_fd_pending(t->stream) > 0) {
-        t->state = TUNNEL_FLUSHING;
-        loop_timer_start(loop_of(f), &t->linger, HTTP_SERVER_LINGER_MS);
-        uv_fd_end(t->stream);
-    } else if (t->state != TUNNEL_FLUSHING || !flush) {
-        tunnel_shut(f);
-    }
-}
-
-static void tunnel_keep_alive(struct front *f)
-{
-    int on = 1, idle_s = HTTP_SERVER_KEEPALIVE_S, interval_s = HTTP_SERVER_KEEPALIVE_S / 3;
-    uv_os_fd_t fd;
-    if (f->hangup == NULL || uv_fileno((uv_handle_t *)f->hangup, &fd) != 0)
-        return;
-    /* A machine that vanished without a word is noticed; where the options are refused, only later. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-static ssize_t session_read(void *arg, char *bytes, size_t size)
-{
-    struct front *f = arg;
-    ssize_t n;
-    do
-        n = gnutls_record_recv(f->tunnel.session, bytes, size);
-    while (n == GNUTLS_E_INTERRUPTED);
-    return n >= 0 ? n : n == GNUTLS_E_AGAIN ? -EAGAIN : -ECONNRESET;
-}
-
-static ssize_t session_write(void *arg, const char *bytes, size_t size)
-{
-    struct front *f = arg;
-    ssize_t n;
-    do /* a record that was cut short is gone on with, with no bytes of ours (gnutls_record_send(3)) */
-        n = f->tunnel.record_open ? gnutls_record_send(f->tunnel.session, NULL, 0)
-                                  : gnutls_record_send(f->tunnel.session, bytes, size);
-    while (n == GNUTLS_E_INTERRUPTED);
-    f->tunnel.record_open = n == GNUTLS_E_AGAIN;
-    return n >= 0 ? n : n == GNUTLS_E_AGAIN ? -EAGAIN : -ECONNRESET;
-}
-
-/* The bytes of `socket` are ours now. */
-static void tunnel_open(struct front *f, MHD_socket socket)
-{
-    static const struct uv_fd_callbacks callbacks = {tunnel_read, tunnel_drained, tunnel_end};
-    static const struct uv_fd_io session_io = {session_read, session_write};
-    struct tunnel *t = &f->tunnel;
-    bool flush_only = t->state == TUNNEL_FLUSHING;
-    int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
-    watch_hangup(f);
-    tunnel_keep_alive(f);
-    if (t->state == TUNNEL_SHUT)
-        t->state = TUNNEL_OPEN; /* it was closed before it was open */
-    else if (fd >= 0)
-        t->stream = uv_fd_new(f->server->uv, fd, t->session == NULL ? NULL : &session_io, &callbacks, f);
-    if (t->stream == NULL) { /* so it was, or there are no descriptors left */
-        tunnel_shut(f);
-        return;
-    }
-    t->state = TUNNEL_OPEN;
-    uv_fd_pause(t->stream, t->paused || t->early.size > 0);
-    uv_fd_write(t->stream, buf_slice(&t->late));
-    buf_release(&t->late);
-    if (flush_only)
-        tunnel_close(t->core, true);
-    else if (t->early.size > 0)
-        loop_defer(loop_of(f), &t->resumed);
-}
-
-static void tunnel_handed_out(void *arg, struct MHD_Connection *connection, void *context, const char *extra, size_t extra_size,
-                              MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
-{
-    (void)connection;
-    (void)context;
-    struct front *f = arg;
-    f->tunnel.handle = handle;
-    buf_append(&f->tunnel.early, extra, extra_size);
-    tunnel_open(f, socket);
-}
-
-/* What the daemon has decrypted for nobody yet: no poll would tell of it. */
-static void take_pending(struct front *f)
-{
-    size_t n = gnutls_record_check_pending(f->tunnel.session);
-    buf_reserve(&f->tunnel.early, n);
-    ssize_t got = n == 0 ? 0 : gnutls_record_recv(f->tunnel.session, f->tunnel.early.data, n);
-    f->tunnel.early.size = got > 0 ? (size_t)got : 0;
-}
-
-static void print_head(const struct http_header *headers, size_t n, struct buf *out)
-{
-    buf_append_str(out, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n");
-    for (size_t i = 0; i < n; i++) {
-        size_t start = out->size;
-        buf_printf(out, "%.*s: %.*s", SLICE_ARGS(headers[i].name), SLICE_ARGS(headers[i].value));
-        if (strcspn(out->data + start, "\r\n") != out->size - start)
-            PANIC("header '%s' cannot be sent", out->data + start);
-        buf_append_str(out, "\r\n");
-    }
-    buf_append_str(out, "\r\n");
-}
-
-static void tunnel_take(struct front *f, gnutls_session_t session, const struct http_header *headers, size_t n)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(f->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    f->tunnel.session = session;
-    f->state = FRONT_TAKEN;
-    print_head(n == 0 ? NULL : headers, n, &f->tunnel.late);
-    take_pending(f);
-    tunnel_open(f, info->connect_fd);
-}
-
-static const struct http_tunnel_ops tunnel_ops = {tunnel_write, tunnel_pause, tunnel_close};
-
-static int exchange_upgrade(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *core)
-{
-    struct front *f = container_of(x, struct front, x);
-    struct tunnel *t = &f->tunnel;
-    ASSERT(f->state == FRONT_HANDED);
-    if (!f->http_1_1)
-        return ERR_BAD_REQUEST;
-    if (f->server->tunnel_count >= f->server->options.tunnels_max)
-        return ERR_BUSY;
-    f->server->tunnel_count++;
-    t->state = TUNNEL_PROMISED;
-    t->core = core;
-    deferred_init(&t->closed, tunnel_tell_closed);
-    deferred_init(&t->resumed, tunnel_deliver_early);
-    timer_init(&t->linger, tunnel_lingered);
-    core->ops = &tunnel_ops;
-    core->impl = f;
-    core->pending_bytes = 0;
-    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(f->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (tls == NULL)
-        answer(f, MHD_HTTP_SWITCHING_PROTOCOLS, MHD_create_response_for_upgrade(tunnel_handed_out, f), headers, n);
-    else
-        tunnel_take(f, tls->tls_session, headers, n);
-    return 0;
+    http_front_resume(f);
 }
 
 static const struct http_exchange_ops exchange_ops = {exchange_respond, exchange_begin, exchange_write, exchange_end,
-                                                      exchange_upgrade};
+                                                      http_front_upgrade};
 
 /* Called with the raw request line's URI, before anything else: the start of a request. */
 static void *begin_request(void *arg, const char *uri, struct MHD_Connection *connection)
@@ -958,9 +595,9 @@ void http_server_close(struct http_server *s, void (*closed)(void *arg), void *a
     LIST_FOR_EACH(node, &s->fronts) {
         struct front *f = container_of(node, struct front, link);
         front_gone(f);
-        front_resume(f); /* the daemon must not be stopped with suspended connections */
+        http_front_resume(f); /* the daemon must not be stopped with suspended connections */
         if (f->tunnel.state != TUNNEL_NONE)
-            tunnel_shut(f);
+            http_front_tunnel_shut(f);
     }
     uv_poll_stop(&s->readable);
     MHD_stop_daemon(s->daemon); /* closes the listening socket and completes every request */

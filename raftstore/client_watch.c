@@ -17,6 +17,7 @@ static void send_start(struct client_watch *w)
 #endif
     pack_bool(&b, w->prev_kv);
     pack_uint(&b, w->progress_ms);
+    pack_uint(&b, (w->no_put ? WATCH_NO_PUT : 0u) | (w->no_delete ? WATCH_NO_DELETE : 0u));
     client_send(w->client, STORE_WATCH, buf_slice(&b), SLICE(""));
     buf_release(&b);
 }
@@ -63,6 +64,8 @@ void store_watch_start(struct store_client *c, struct store_watch *watch, const 
         memcpy(bytes + o->span.key.size, o->span.end.data, o->span.end.size);
     w->next = o->start_revision;
     w->prev_kv = o->prev_kv;
+    w->no_put = o->no_put;
+    w->no_delete = o->no_delete;
     w->progress_ms = o->progress_ms;
     watch->impl = w;
     list_push_back(c->closing ? &c->ended_watches : &c->watches, &w->link);

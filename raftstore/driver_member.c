@@ -17,27 +17,29 @@ static bool is_member(const struct driver *d, uint64_t member)
            configuration_member(consensus_configuration(d->consensus, NULL), member) != NULL;
 }
 
+/* A slot that is free, or that is of one who is no member any more: they come and go within a term. */
+static struct contact *free_contact(struct driver *d)
+{
+    for (size_t i = 0; i < ARRAY_LEN(d->contacts); i++)
+        if (d->contacts[i].member == 0 || !is_member(d, d->contacts[i].member))
+            return &d->contacts[i];
+    return NULL;
+}
+
 struct contact *driver_contact(struct driver *d, uint64_t member)
 {
     uint64_t term = consensus_term(d->consensus);
-    struct contact *free_one = NULL;
     if (d->contacts_term != term) { /* what was said in another term proves nothing in this one */
         memset(d->contacts, 0, sizeof d->contacts);
         d->contacts_term = term;
     }
-    for (size_t i = 0; i < ARRAY_LEN(d->contacts); i++) {
-        struct contact *c = &d->contacts[i];
-        if (c->member == member)
-            return c;
-        if (c->member != 0 && !is_member(d, c->member))
-            *c = (struct contact){0}; /* members come and go within a term */
-        if (c->member == 0 && free_one == NULL)
-            free_one = c;
-    }
-    if (free_one == NULL || !is_member(d, member))
-        return NULL;
-    free_one->member = member;
-    return free_one;
+    for (size_t i = 0; i < ARRAY_LEN(d->contacts); i++)
+        if (d->contacts[i].member == member)
+            return &d->contacts[i];
+    struct contact *c = is_member(d, member) ? free_contact(d) : NULL;
+    if (c != NULL)
+        *c = (struct contact){.member = member};
+    return c;
 }
 
 /* Rounds of replication to a learner (thesis 4.2.1): each ends when it has what stood in the log when it began. */

@@ -28,7 +28,7 @@ static int load_file(struct disk *disk, const char *name, const char magic[8], c
     if (rv != 0)
         return err_set(reterr, rv, "%s", why.message);
     if (got < 12 || memcmp(bytes, magic, 8) != 0 || crc32c(0, bytes, got - 4) != be32_at(bytes + got - 4))
-        return err_set(reterr, ERR_CORRUPT, "the file %s of the data folder is damaged", name);
+        return err_set(reterr, ERR_CORRUPT, "the file %s of the data folder is damaged: remove it and the log, and start with --existing or --join", name);
     *ret = slice_of(bytes + 8, got - 12);
     return 1;
 }

@@ -29,7 +29,7 @@ home() { # header pattern, allowed files
     xargs -r grep -nE "^#include <$1" <<<"$code" | grep -vE "^($2):" | complain "<$1> outside its home"
 }
 home 'raft\.h' 'raftstore/consensus\.c'
-home 'microhttpd\.h' 'common/http_server\.c'
+home 'microhttpd\.h' 'common/http_server(_[a-z]+)?\.[ch]'
 home 'curl/' 'common/http_client\.c'
 home 'yyjson\.h' 'common/json\.c'
 home 'openssl/' 'common/(tls|pki|jwt)\.c'
@@ -39,7 +39,7 @@ home 'lz4' 'raftstore/snapfile\.c'
 home 'xxhash' 'raftstore/mvcc_hash\.c'
 home 'nftables/' 'netproxy/backend_nft\.c'
 home 'ldns/' 'netproxy/dns_wire\.c'
-home 'uv\.h' 'common/(uv_[a-z]+|http_server|http_client)\.[ch]'
+home 'uv\.h' 'common/(uv_[a-z]+|http_server(_[a-z]+)?|http_client)\.[ch]'
 
 # Unbounded or global-state functions, and conversions that cannot report an error.
 xargs -r grep -nE '(^|[^a-zA-Z_>."])(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol|rand|srand|random|localtime|gmtime|asctime|ctime|tmpnam|system|usleep|sleep)\(' <<<"$code" |

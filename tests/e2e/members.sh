@@ -151,17 +151,21 @@ for _ in $(seq 600); do rs member list >"$dir/list" && ! grep -q "$before" "$dir
 settle 3
 ok "a wiped member is back under another id after $((($(date +%s%N) - began) / 1000000)) ms"
 
+flip_bit() { # folder: in the first batch of its last segment that has others behind it
+    local f log= byte
+    for f in "$1"/log-*; do [ "$(grep -obUa KBAT "$f" | wc -l)" -ge 3 ] && log=$f; done
+    [ -n "$log" ] || fail "no segment with three batches in $1"
+    byte=$(od -An -tu1 -j $((4096 + 60)) -N 1 "$log" | tr -d ' ')
+    printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$log" bs=1 seek=$((4096 + 60)) conv=notrunc status=none
+}
+
 # A damaged log: one bit of a record that others stand behind.
 victim=${rest[2]}
 [ "$victim" = "$(leader)" ] && victim=${rest[1]}
 before=$(id_of "$victim")
 kill -9 "${pids[$victim]}"
 wait "${pids[$victim]}" 2>/dev/null
-log=
-for f in "$dir/m$victim"/log-*; do [ "$(grep -obUa KBAT "$f" | wc -l)" -ge 3 ] && log=$f; done
-[ -n "$log" ] || fail "no segment with three batches"
-byte=$(od -An -tu1 -j $((4096 + 60)) -N 1 "$log" | tr -d ' ')
-printf "\\x$(printf %x $((byte ^ 4)))" | dd of="$log" bs=1 seek=$((4096 + 60)) conv=notrunc status=none
+flip_bit "$dir/m$victim"
 if [ "$victim" = 1 ]; then found 1; else join "$victim"; fi
 for _ in $(seq 600); do rs member list >"$dir/list" && ! grep -q "$before" "$dir/list" && break; pause; done
 [ "$(rs member list | grep -c "$before")" = 0 ] || fail "the damaged member's old id is there still"
@@ -169,6 +173,25 @@ ls "$dir/m$victim"/damaged-1-log-* >/dev/null || fail "the damaged log was not s
 grep -q "the log is damaged: this member sets it aside" "$dir/m$victim.log" || fail "it does not say so"
 settle 3
 ok "a damaged log was set aside and its member is back"
+
+# Who is alone has nobody to get everything from: it does not start, least of all empty.
+alone() {
+    exec "$bin/raftstore" --cluster-id fedcba9876543210fedcba9876543210 --member-id 00000000000000b1 \
+        --members 00000000000000b1=127.0.0.1:22608 --clients 00000000000000b1=127.0.0.1:22618 --listen-peer 127.0.0.1:22608 \
+        --listen-client 127.0.0.1:22618 --data "$dir/alone" "${tls[@]}" "$@"
+}
+(alone) >>"$dir/m8.log" 2>&1 & pids[8]=$!
+for i in 1 2 3 4 5; do rs --endpoints 127.0.0.1:22618 put "a$i" x >/dev/null || fail "a member alone takes no writes"; done
+kill -9 "${pids[8]}"
+wait "${pids[8]}" 2>/dev/null
+unset "pids[8]"
+flip_bit "$dir/alone"
+(alone) >"$dir/out" 2>&1 && fail "a damaged member that is alone starts"
+grep -q "no other member is known to get everything from: restore a snapshot" "$dir/out" || fail "it says $(cat "$dir/out")"
+rm -rf "$dir/alone"
+(alone --existing) >"$dir/out" 2>&1 && fail "a member alone starts with an empty folder that was lost"
+grep -q "no other member is known" "$dir/out" || fail "it says $(cat "$dir/out")"
+ok "a damaged or empty member that is alone does not start: $(grep -o "no other member.*" "$dir/out" | head -n 1)"
 
 # A leader that sleeps with a client on the line must not answer from what it remembers.
 rs put watched old >/dev/null

@@ -1,0 +1,45 @@
+/* What the files write*.c share: a write under way. Private to them. */
+#ifndef APISERVER_WRITE_PARTS_H
+#define APISERVER_WRITE_PARTS_H
+
+#include "apiserver/patch.h"
+#include "apiserver/request.h"
+#include "common/map.h"
+
+enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_PATCH, WRITE_DELETE, WRITE_BIND, WRITE_SCALE, WRITE_SCALE_PATCH };
+
+/* What the object claims beyond its name (kind.h), and what else it claimed before. */
+struct write_claims {
+    struct claims fresh, gone;
+    struct map taken; /* keys that the store said are taken, after a lost race */
+};
+
+struct write {
+    enum write_kind kind;
+    const struct json *body;
+    enum patch_type patch;
+    struct delete_options options;
+    bool dry_run, creating; /* creating: the object is not there, and the verb makes it */
+    bool from_cache, strict;
+    bool evicting; /* the deletion that an Eviction asks for */
+    int attempts;
+    uint64_t account_deadline_ms; /* of a new pod's wait for its account; 0: has not waited */
+    int64_t revision;    /* of the object decided on */
+    struct buf key, old; /* store key; its stored bytes */
+    struct buf name;
+    struct verb_result result;
+    struct write_claims *claims; /* NULL: of a kind that claims nothing */
+    struct allocator allocator;
+    /* deletecollection: what is still to do */
+    struct cached **targets;
+    size_t target_count, target_next;
+    int64_t list_revision;
+    struct selection selection;
+    bool collection;
+};
+
+/* write_parse.c: method, query and body into r->write. A status code with r->failure filled; all that is wrong with the
+ * options is told at once. */
+int write_parse(struct api_request *r);
+
+#endif

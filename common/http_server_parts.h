@@ -1,0 +1,107 @@
+/* What the files http_server*.c share. Private to them. */
+#ifndef COMMON_HTTP_SERVER_PARTS_H
+#define COMMON_HTTP_SERVER_PARTS_H
+
+#include "common/http_server.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/uv_fd.h"
+
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <uv.h>
+
+#define HTTP_SERVER_HEADERS_MAX 128
+#define HTTP_SERVER_LINGER_MS 5000 /* of a closed tunnel: for its last bytes */
+#define HTTP_SERVER_KEEPALIVE_S 30
+
+struct http_server {
+    uv_loop_t *uv;
+    struct loop *loop;
+    struct MHD_Daemon *daemon;
+    int listen_fd, port;
+    /* The daemon's epoll descriptor is edge-triggered: it is run before every poll, and the poll waits on it. */
+    uv_poll_t readable;
+    uv_prepare_t prepare;
+    uv_idle_t idle; /* active while the daemon has work that no descriptor announces */
+    uv_timer_t timer;
+    unsigned handles_open;
+    struct http_server_options options;
+    struct tls *tls;
+    char *certificate, *key, *ca; /* PEM; the daemon reads them while it lives */
+    struct list fronts;
+    size_t tunnel_count;
+    struct deferred_close {
+        void (*closed)(void *arg);
+        void *arg;
+    } close;
+};
+
+/*  reading ──▶ handed ──▶ answered (a whole response, a stream that has begun, or 101: see struct tunnel)
+ *                 ├──────▶ taken (the daemon has no part in it any more: a tunnel over TLS) ──▶ gone
+ *                 └──────▶ gone (the client left) */
+enum front_state { FRONT_READING, FRONT_HANDED, FRONT_ANSWERED, FRONT_TAKEN, FRONT_GONE };
+
+struct chunk {
+    struct bytes *bytes;
+    struct list link;
+};
+
+/* The connection behind an upgrade; we work on a duplicate of its socket.
+ *
+ * Plain: the daemon sends 101 and hands socket and bytes that came too early over, and keeps the connection until it is
+ * told to close. TLS: the daemon's own pump moves four bytes at a time (0.9.75: the head has used its memory up) and does
+ * not pass the client's close on, so the connection stays suspended for good and we speak through its TLS session: 101
+ * first. Bytes that a client sent too early, and in one TLS record with its request, the daemon keeps to itself
+ * (RFC 6455 section 4.1 lets no client do so).
+ *
+ *   promised ──(101 is sent)──▶ open ──▶ flushing ──▶ shut (on_close was called; the daemon closes the connection)
+ *       └─────────────────────────┴────────────────────▲ */
+enum tunnel_state { TUNNEL_NONE, TUNNEL_PROMISED, TUNNEL_OPEN, TUNNEL_FLUSHING, TUNNEL_SHUT };
+
+struct tunnel {
+    enum tunnel_state state;
+    struct http_tunnel *core; /* NULL once on_close was called */
+    struct MHD_UpgradeResponseHandle *handle;
+    struct uv_fd *stream;
+    gnutls_session_t session; /* NULL: plain */
+    bool record_open;         /* a TLS record is partly sent */
+    struct buf early, late; /* came with the request; written before the tunnel was open */
+    bool paused, hung_up;
+    struct deferred closed, resumed;
+    struct timer linger;
+};
+
+/* One request at the front; the core sees its exchange. */
+struct front {
+    struct http_exchange x;
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    enum front_state state;
+    bool suspended, in_handler, too_large, stream, ended, clean;
+    struct buf uri, path, body;
+    struct http_header headers[HTTP_SERVER_HEADERS_MAX];
+    size_t header_count;
+    struct MHD_Response *response;
+    unsigned status;
+    struct list chunks;
+    size_t chunk_offset; /* already sent of the first chunk */
+    uv_poll_t *hangup;   /* on a duplicate of the socket, while suspended: the daemon does not look then */
+    struct tunnel tunnel;
+    bool http_1_1;
+    struct list link;
+    char remote[64];
+};
+
+/* http_server.c */
+void http_front_watch(struct front *f); /* the client's departure is seen from now on, whether the daemon looks or not */
+void http_front_resume(struct front *f);
+void http_front_answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n);
+
+/* http_server_tunnel.c */
+int http_front_upgrade(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *core);
+void http_front_tunnel_hung_up(struct front *f);
+void http_front_tunnel_shut(struct front *f); /* ours is over: the last bytes go, then on_close */
+void http_front_tunnel_drop(struct front *f); /* the daemon lets go of the connection */
+
+#endif
