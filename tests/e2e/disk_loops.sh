@@ -10,7 +10,7 @@ if [ "${KEELSON_DISK_LOOPS:-}" != inside ] && [ "$(id -u)" = 0 ]; then
     KEELSON_DISK_LOOPS=inside exec unshare --mount --propagation private bash tests/e2e/disk_loops.sh
 fi
 rounds=${ROUNDS:-6}
-writers=3
+writers=2
 bin=${KEELSON_BIN:-build/release/bin} # or another configuration's
 dir=$(mktemp -d "${TMPDIR:-/tmp}/keelson-disk-XXXXXX")
 declare -A pids
@@ -41,7 +41,7 @@ start() { # number
     local i=$1
     (exec "$bin/raftstore" --member-id 00000000000000d$i --cluster-id $cluster --members $members --clients $clients \
         --listen-peer 127.0.0.1:2600$i --listen-client 127.0.0.1:2601$i --listen-http 127.0.0.1:2602$i --data "$dir/disk$i/data" \
-        --ca "$dir/ca.crt" --cert "$dir/member.crt" --key "$dir/member.key" --segment-bytes 1m --snapshot-log-bytes 256k) \
+        --ca "$dir/ca.crt" --cert "$dir/member.crt" --key "$dir/member.key" --segment-bytes 1m --snapshot-log-bytes 4m) \
         >>"$dir/m$i.log" 2>&1 &
     pids[$i]=$!
 }
@@ -57,13 +57,21 @@ ready() { # number
     return 1
 }
 
-# Each writer has keys of its own, and writes each once: a value that was acknowledged stays.
-pad=$(head -c 700 /dev/zero | tr '\0' x)
+# Each writer has keys of its own, and writes each once, one after the other as fast as they are acknowledged, so that some are
+# always about to be synced. After any other answer it begins anew: the next line must not be taken for that of another write.
+pad=$(head -c 100 /dev/zero | tr '\0' x)
 write() { # number
-    local n=0
+    local n=0 answer shell
     while [ ! -e "$dir/enough" ]; do
-        n=$((n + 1))
-        [ "$(rs put "w/$1/$n" "$1-$n-$pad" 2>/dev/null)" = OK ] && echo "w/$1/$n $1-$n-$pad" >>"$dir/acknowledged.$1"
+        coproc RS { exec "$bin/rsctl" --command-timeout 3000ms shell 2>&1; }
+        shell=$RS_PID
+        while [ ! -e "$dir/enough" ]; do
+            n=$((n + 1))
+            echo "put w/$1/$n $1-$n-$pad" >&"${RS[1]}" && read -rt 10 answer <&"${RS[0]}" && [ "$answer" = OK ] || break
+            echo "w/$1/$n $1-$n-$pad" >>"$dir/acknowledged.$1"
+        done 2>/dev/null
+        kill "$shell" 2>/dev/null
+        wait "$shell" 2>/dev/null
     done
 }
 count() { cat "$dir"/acknowledged.* 2>/dev/null | wc -l; }
@@ -96,14 +104,14 @@ repair() { # as at a boot: the journal is replayed; then the file system must be
 
 for i in 1 2 3; do
     mkdir "$dir/disk$i"
-    truncate -s 96M "$dir/image$i" && mkfs.ext4 -q -F "$dir/image$i" && mount -o loop "$dir/image$i" "$dir/disk$i" || fail "disk $i"
+    truncate -s 400M "$dir/image$i" && mkfs.ext4 -q -F "$dir/image$i" && mount -o loop "$dir/image$i" "$dir/disk$i" || fail "disk $i"
     start $i
 done
 for i in 1 2 3; do ready $i || fail "member $i does not get ready"; done
 for w in $(seq $writers); do
     write "$w" & writing+=($!)
 done
-more_writes 20 || fail "no writes at the beginning"
+more_writes 200 || fail "no writes at the beginning"
 
 for ((round = 0; round < rounds; round++)); do
     how=$((round % 2 == 0 ? 0 : 1)) # by turns killed and without power
@@ -119,7 +127,7 @@ for ((round = 0; round < rounds; round++)); do
     for i in "${victims[@]}"; do start "$i"; done
     for i in "${victims[@]}"; do ready "$i" || fail "round $round: member $i does not come back"; done
     check_all || fail "round $round: $([ $how = 0 ] && echo killed || echo no power): members ${victims[*]}"
-    more_writes 10 || fail "round $round: no writes afterwards"
+    more_writes 100 || fail "round $round: no writes afterwards"
 done
 touch "$dir/enough"
 wait "${writing[@]}"
