@@ -280,10 +280,12 @@ static bool catch_up_turn(struct watch *w)
     size_t n;
     int64_t next, newest = mvcc_revision(m);
     struct err err;
+#ifndef PLANT_WATCH_SET_BACK
     if (w->next > newest) { /* it begins in the future, and the state was replaced meanwhile */
         watch_go_live(w);
         return false;
     }
+#endif
     int status = mvcc_events(m, &w->span, w->next, newest, CATCH_UP_TURN_BYTES, &s->arena, &events, &n, &next, &err);
     if (status != 0) {
         send_closed(w->conn, w->id, status, err.message);
@@ -298,7 +300,7 @@ static bool catch_up_turn(struct watch *w)
         send_revision(w, &(struct revision_events){events + i, encoded, end - i, events[i].kv.mod_revision});
     }
     arena_clear(&s->arena);
-    w->next = MAX(w->next, next); /* it may want to begin later than this member has come */
+    w->next = next;
     if (next <= newest)
         return true;
     watch_go_live(w);
