@@ -105,7 +105,11 @@ $(BINARIES) $(TOOLS):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS)) $(LIBS)
+# An archive, so that a unit gets of the simulation only what it uses.
+$(B)/libsim.a: $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS))
+	@rm -f $@ && ar rcs $@ $^
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(B)/libsim.a $(LIBS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
 
