@@ -335,7 +335,7 @@ void server_restored(struct server *s)
     reports_restored(s);
     reads_restored(s);
     writes_restored(s);
-    server_clock_follow(s);
+    server_clock_follow(s, 0);
     LIST_FOR_EACH(node, &s->live)
     {
         struct watch *w = container_of(node, struct watch, queue);
