@@ -282,10 +282,12 @@ static bool catch_up_turn(struct watch *w)
     size_t n;
     int64_t next, newest = mvcc_revision(m);
     struct err err;
+#ifndef PLANT_WATCH_SET_BACK
     if (w->next > newest) { /* it begins in the future, and the state was replaced meanwhile */
         watch_go_live(w);
         return false;
     }
+#endif
     int status = mvcc_events(m, &w->span, w->next, newest, CATCH_UP_TURN_BYTES, &s->arena, &events, &n, &next, &err);
     if (status != 0) {
         send_closed(w->conn, w->id, status, err.message);
@@ -300,7 +302,7 @@ static bool catch_up_turn(struct watch *w)
         send_revision(w, &(struct revision_events){events + i, encoded, end - i, events[i].kv.mod_revision});
     }
     arena_clear(&s->arena);
-    w->next = MAX(w->next, next); /* it may want to begin later than this member has come */
+    w->next = next;
     if (next <= newest)
         return true;
     watch_go_live(w);
@@ -335,7 +337,7 @@ void server_restored(struct server *s)
     reports_restored(s);
     reads_restored(s);
     writes_restored(s);
-    server_clock_follow(s);
+    server_clock_follow(s, 0);
     LIST_FOR_EACH(node, &s->live)
     {
         struct watch *w = container_of(node, struct watch, queue);

@@ -41,29 +41,50 @@ static void proposed(struct proposal *p, int status, uint64_t index)
 /* --- cluster time ---
  *
  * It goes on from the newest stamp by our own clock. The stamp of another's entry counts from when we apply it: that is late, and
- * so never ahead of whoever made it. Our own counts from when we made it: else the time that each entry takes to commit would be
- * lost, and under steady writes the cluster's clock would nearly stand. */
+ * so never ahead of whoever made it. Our own need no such count, our clock goes on: else the time that each entry takes to commit
+ * would be lost, and under steady writes the cluster's clock would nearly stand.
+ * A new leader that has not applied all that others have stamped does not know how late they are. Its clock stands until then: it
+ * could be ahead of theirs, and end early what they have renewed. */
 
-static void clock_set(struct server *s, uint64_t cluster_ms, uint64_t term)
+static void clock_set(struct server *s, uint64_t cluster_ms)
 {
     s->clock.cluster_ms = cluster_ms;
     s->clock.own_ms = server_now_ms(s);
-    s->clock.term = term;
 }
 
-void server_clock_follow(struct server *s)
+static uint64_t clock_now(struct server *s) { return s->clock.cluster_ms + (server_now_ms(s) - s->clock.own_ms); }
+
+static void clock_changed(struct server *s, const struct driver_status *d)
 {
-    struct driver_status status;
+#ifdef PLANT_LEASE_LONGER
+    clock_set(s, apply_cluster_time_ms(s->options.apply));
+#endif
+    if (d->role != ROLE_LEADER) {
+        s->clock.term = 0;
+    } else if (s->clock.term != d->term) {
+        s->clock.term = d->term;
+        s->clock.after = d->last_index;
+    }
+}
+
+void server_clock_follow(struct server *s, uint64_t index)
+{
     uint64_t applied = apply_cluster_time_ms(s->options.apply);
-    s->options.consensus.status(s->options.consensus.impl, &status);
-    bool own = status.role == ROLE_LEADER && status.term == s->clock.term;
-    if (!own || applied > server_cluster_time_ms(s))
-        clock_set(s, applied, own ? s->clock.term : 0);
+    bool own = s->clock.term != 0 && index > s->clock.after;
+#ifdef PLANT_CLOCK_LOSES_COMMIT_TIME
+    own = false;
+#endif
+    if (!own || applied > clock_now(s))
+        clock_set(s, applied);
 }
 
 uint64_t server_cluster_time_ms(struct server *s)
 {
-    return s->clock.cluster_ms + (server_now_ms(s) - s->clock.own_ms);
+    struct driver_status d;
+    s->options.consensus.status(s->options.consensus.impl, &d);
+    if (d.role == ROLE_LEADER && (s->clock.term != d.term || d.applied_index < s->clock.after))
+        return apply_cluster_time_ms(s->options.apply);
+    return clock_now(s);
 }
 
 /* The length of the commands that make the next entry: up to the target, and one in any case. */
@@ -87,14 +108,8 @@ static void propose_one(struct server *s)
 {
     size_t size = s->batch.size <= ENTRY_BYTES_TARGET ? s->batch.size : next_entry_size(s);
     struct entry_proposal *e = NEW(struct entry_proposal);
-    struct driver_status status;
-    uint64_t stamp_ms = server_cluster_time_ms(s);
-    s->options.consensus.status(s->options.consensus.impl, &status);
-#ifndef PLANT_CLOCK_LOSES_COMMIT_TIME
-    clock_set(s, stamp_ms, status.role == ROLE_LEADER ? status.term : 0);
-#endif
     buf_reset(&s->scratch);
-    entry_begin(&s->scratch, stamp_ms);
+    entry_begin(&s->scratch, server_cluster_time_ms(s));
     buf_append(&s->scratch, s->batch.data, size);
     buf_consume(&s->batch, size);
     e->server = s;
@@ -475,7 +490,7 @@ void writes_restored(struct server *s)
 
 void server_entry(struct server *s, uint64_t index)
 {
-    server_clock_follow(s);
+    server_clock_follow(s, index);
     s->revision_seen = mvcc_revision(server_store(s));
     report_entry(s, index);
 }
@@ -485,10 +500,8 @@ void server_changed(struct server *s)
     struct driver_status status;
     if (s->closing)
         return;
-#ifdef PLANT_LEASE_LONGER
-    clock_set(s, apply_cluster_time_ms(s->options.apply), 0);
-#endif
     s->options.consensus.status(s->options.consensus.impl, &status);
+    clock_changed(s, &status);
     if (status.role != ROLE_LEADER)
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */
     writes_unsend(s);

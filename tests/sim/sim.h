@@ -152,6 +152,7 @@ struct sim {
     size_t host_count;
     struct list streams;
     struct store_sim *store;
+    int64_t keep_revisions; /* the store compacts by itself to so many; 0: it does not */
     struct fake_net net;
     struct sim_client clients[SIM_CLIENTS_MAX];
     size_t client_count;

@@ -305,9 +305,9 @@ static void start_compact(struct op *o)
 {
     struct sim *s = sim_of(o->load);
     struct store_truth *t = truth_of(o->load);
-    int64_t revision = t->certain - (int64_t)sim_below(s, 30);
+    int64_t revision = MAX(t->certain - (int64_t)sim_below(s, 30), (int64_t)1);
     t->compacted = MAX(t->compacted, revision);
-    store_compact(o->load->client, &o->call, MAX(revision, 1), 0);
+    store_compact(o->load->client, &o->call, revision, 0);
 }
 
 static void op_start(struct op *o, enum op_kind kind)

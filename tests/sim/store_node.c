@@ -27,6 +27,7 @@ static void on_result(void *arg, const struct store_command *c, struct slice res
 static void on_entry(void *arg, uint64_t index)
 {
     struct sim_node *node = arg;
+    truth_compacted(node, mvcc_compact_revision(apply_mvcc(node->apply)), mvcc_revision(apply_mvcc(node->apply)));
     check_applied(node, index, wal_term_of(node->driver->wal, index), 0, apply_hash(node->apply));
     if (node->server != NULL)
         server_entry(node->server, index);
@@ -78,7 +79,7 @@ static int store_front(struct sim_node *n, struct err *reterr)
 {
     char address[STORE_TEXT_MAX];
     struct server_options o = {
-        .member_id = n->id, .address = address, .apply = n->apply,
+        .member_id = n->id, .address = address, .apply = n->apply, .compact_revisions = n->sim->keep_revisions,
         .consensus = {.propose = propose, .read_index = read_round, .status = get_status, .configuration = configuration,
                       .propose_configuration = propose_configuration, .in_sync = in_sync, .can_lose = can_lose, .live = live,
                       .settled = settled, .transfer = transfer, .transferring = transferring, .impl = n}};

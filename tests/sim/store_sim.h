@@ -48,11 +48,13 @@ struct store_truth {
     size_t capacity;
     int64_t newest;                   /* 1: the empty store */
     int64_t certain;                  /* the newest revision that any client has been told of */
-    int64_t compacted;                /* the highest that anybody has asked to compact to */
+    int64_t compacted;                /* the highest that anybody has asked to compact to, or a member has by itself */
 };
 
 void truth_init(struct store_truth *t);
 void truth_release(struct store_truth *t);
+/* A member stands at `revision` and reads back to `compact`: asked for, or as many revisions as are to be kept. */
+void truth_compacted(struct sim_node *n, int64_t compact, int64_t revision);
 /* A member has applied the events of a revision. */
 void truth_applied(struct sim_node *n, int64_t revision, const struct kv_event *events, size_t count);
 const struct truth_version *truth_at(const struct truth_key *k, int64_t revision); /* live then; NULL: not there */

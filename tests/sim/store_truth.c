@@ -197,6 +197,18 @@ void truth_applied(struct sim_node *n, int64_t revision, const struct kv_event *
         sim_violation(s, "member %zu makes other events of revision %lld than the first did", n->index, (long long)revision);
 }
 
+void truth_compacted(struct sim_node *n, int64_t compact, int64_t revision)
+{
+    struct sim *s = n->sim;
+    struct store_truth *t = store_sim_truth(s);
+    if (t == NULL || compact <= t->compacted)
+        return;
+    if (s->keep_revisions == 0 || compact > revision - s->keep_revisions + 1)
+        sim_violation(s, "member %zu compacts to %lld at revision %lld: nobody has asked for it", n->index, (long long)compact,
+                      (long long)revision);
+    t->compacted = compact;
+}
+
 /* --- what clients are told --- */
 
 void check_range(struct sim *s, const struct kv_span *span, int64_t revision, const struct kv_range_result *r)

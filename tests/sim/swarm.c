@@ -135,6 +135,8 @@ void swarm_run(struct sim *s)
 {
     struct swarm w;
     configure(s, &w);
+    if (s->options.store && sim_chance(s, 300))
+        s->keep_revisions = 20 + (int64_t)sim_below(s, 200);
     for (size_t i = 0; i < s->members; i++)
         sim_node_start(&s->nodes[i]);
     uint64_t pause_us = 1 + sim_below(s, 40 * MS);
