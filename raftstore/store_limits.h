@@ -38,6 +38,10 @@
 #define SERVER_SILENCE_MS 30000              /* clients ping every second */
 #define CATCH_UP_TURN_BYTES (256u * 1024)    /* of events for one watch per turn of the loop */
 
+/* snapshots that clients read: each keeps the state as of its beginning in memory */
+#define SERVER_SNAPSHOTS_MAX 2
+#define SNAPSHOT_IDLE_MS 60000 /* without a request for the next part it ends */
+
 /* writes waiting for their result, on any member */
 #define WRITES_MAX 65536
 #define WRITES_BYTES_MAX (64u * 1024 * 1024)

@@ -31,6 +31,7 @@ static const struct rsctl_verb verbs[] = {
     {"member", "list|add NAME|promote ID|remove ID|update ID", "the members of the cluster, and changes of them", rsctl_member},
     {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader},
     {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease},
+    {"snapshot", "save FILE|status FILE|verify FILE|restore FILE", "the whole store as a file, and a new cluster from it", rsctl_snapshot},
     {"shell", "", "commands from standard input, one a line, over one connection", run_shell},
     {"version", "", "of this client and its protocol", run_version},
 };
@@ -116,6 +117,13 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"force", FLAG_BOOL, &f->force, "member remove: also when too few voters that answer are left", 0, NULL},
         {"range", FLAG_BOOL, &f->range, "del: END is the end of a range (the default)", 0, NULL},
         {"interactive", FLAG_BOOL, &f->interactive, "txn: ask on a terminal", 'i', NULL},
+        {"data-dir", FLAG_TEXT, &f->data_dir, "snapshot restore: the folder to make", 0, NULL},
+        {"cluster-id", FLAG_TEXT, &f->cluster_id, "snapshot restore: of the new cluster; 32 hexadecimal digits", 0, NULL},
+        {"member-id", FLAG_TEXT, &f->member_id, "snapshot restore: whose folder it is; 16 hexadecimal digits", 0, NULL},
+        {"members", FLAG_TEXT, &f->members, "snapshot restore: of the new cluster: ID=HOST:PORT,…", 0, NULL},
+        {"clients", FLAG_TEXT, &f->clients, "snapshot restore: their client addresses: ID=HOST:PORT,…", 0, NULL},
+        {"bump-revision", FLAG_INT, &f->bump_revision, "snapshot restore: revisions go on so much later", 0, NULL},
+        {"mark-compacted", FLAG_BOOL, &f->mark_compacted, "snapshot restore: forget the revisions before", 0, NULL},
         {"progress-notify", FLAG_BOOL, &f->progress_notify, "watch: say how far it is when quiet", 0, NULL},
         {"physical", FLAG_BOOL, &f->physical, "compact: accepted; memory always goes in the background", 0, NULL},
         {0},
@@ -312,7 +320,8 @@ int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char *
 
 int main(int argc, char **argv)
 {
-    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l"}};
+    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l",
+                               .bump_revision = 1000000000, .mark_compacted = true}};
     struct flag flags[FLAGS_MAX];
     struct flags_result parsed;
     struct err err;
