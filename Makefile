@@ -9,6 +9,7 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-protot
 CFLAGS_release := -O2 -g
 CFLAGS_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DKEELSON_SLOW_CHECKS
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS_$(CONFIG)) $(EXTRA_CFLAGS)
 MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpackc)
 LDLIBS := -Wl,--as-needed -luv -lssl -lcrypto -llz4 -lxxhash -l$(MSGPACK) -lmicrohttpd -lgnutls -lcurl -lyyjson -lyaml -lz -lraft -lnftables -lldns -lpthread -lm
@@ -26,7 +27,7 @@ BINARIES := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/main.c),$(B)/bin/$(c)
 TOOLS := $(foreach t,rsctl keelson bench walcat,$(if $(wildcard tools/$(t).c),$(B)/bin/$(t)))
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images
+.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images fuzz fuzz-build
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -104,16 +105,35 @@ $(BINARIES) $(TOOLS):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS)) $(LIBS)
+# An archive, so that a unit gets of the simulation only what it uses.
+$(B)/libsim.a: $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS))
+	@rm -f $@ && ar rcs $@ $^
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(B)/libsim.a $(LIBS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
 
 $(B)/sim: $(SIM_OBJECTS) $(LIBS)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
+# Random requests against a reference: tests/model.
+$(B)/model: $(call objects,$(wildcard tests/model/*.c)) $(B)/libraftstore.a $(B)/libcommon.a
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
 # Bad inputs and their answers against a running apiserver: tests/e2e/bad_input.sh.
 $(B)/run_cases: $(call objects,$(wildcard tests/cases/*.c)) $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
+
+# Under CONFIG=fuzz (clang) a fuzzer, else a program that replays seeds and what was found.
+FUZZERS := $(foreach t,frames log snapshot,$(B)/fuzz/$(t))
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/tests/fuzz/memory_disk.o $(B)/libraftstore.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@";) $(LINK) $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer)
+
+fuzz-build: $(FUZZERS)
+
+fuzz: ## SECONDS=20: libFuzzer on frames, log segments and snapshot files
+	@tests/fuzz/run $(or $(SECONDS),20)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/mem.h"
 #include "raftstore/kv.h"
+#include "raftstore/store_errors.h"
 
 struct store_client;
 struct tls;
@@ -133,6 +134,7 @@ struct store_watch_options {
     struct kv_span span;
     int64_t start_revision; /* first revision wanted; 0: from the next one on */
     bool prev_kv;
+    bool no_put, no_delete; /* leaves such events out; a revision without any other is not delivered */
     unsigned progress_ms;   /* ask for `on_progress` at least so often when quiet; 0: never */
 };
 

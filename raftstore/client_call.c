@@ -547,7 +547,8 @@ static void call_failed(struct client_call *k, const struct store_result *head)
         send_later(k); /* until the deadline; perhaps another member sees a leader */
         if (!c->pinned && c->endpoint_count > 1)
             client_hang_up(c, head->status, why.message);
-    } else if (head->status == ERR_BUSY || k->call == NULL) {
+    } else if (head->status == ERR_BUSY || k->call == NULL || (head->status == ERR_NO_SPACE && is_write(k) && k->attempts > 1)) {
+        /* No room is said of this attempt only; an earlier one may have been executed. */
         send_later(k);
     } else if (is_write(k) && head->status == ERR_OUTCOME_UNKNOWN && k->attempts == 1) {
         session_lost(k);

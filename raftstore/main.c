@@ -74,6 +74,8 @@ static int run(struct program *p)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--data, --listen-peer and --listen-client are wanted"), &err));
     if (log_level_parse(p->level, &level) != 0)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--log-level must be debug, info, warn or error"), &err));
+    if (p->options.compact_revisions < 0)
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--auto-compaction-revisions must not be negative"), &err));
     if (raftstore_parse_ids(&p->options, p->member_id, p->cluster_id, &err) != 0 ||
         raftstore_parse_members(&p->options, p->members, p->clients, p->join, &err) != 0)
         return complain(&err);
@@ -116,6 +118,11 @@ int main(int argc, char **argv)
         {"peer-name", FLAG_TEXT, &p.options.peer_name, "common name or organization that a member's certificate must have; else any of the authority", 0, NULL},
         {"segment-bytes", FLAG_SIZE, &p.options.segment_bytes, "of one file of the log; 0: 64m", 0, NULL},
         {"snapshot-log-bytes", FLAG_SIZE, &p.options.snapshot_log_bytes, "of log behind the last snapshot before the next; 0: by the size of the state", 0, NULL},
+        {"auto-compaction", FLAG_MS, &p.options.compact_age_ms, "age of revisions that are compacted by themselves, in cluster time, such as 1h; 0: none", 0, NULL},
+        {"auto-compaction-revisions", FLAG_INT, &p.options.compact_revisions, "how many revisions are kept, and an eighth more; 0: by age only", 0, NULL},
+        {"auto-compaction-bytes", FLAG_SIZE, &p.options.compact_bytes, "of state, above which half of the history is compacted at a time; 0: never", 0, NULL},
+        {"space-floor", FLAG_SIZE, &p.options.space_floor_bytes, "free bytes of the disk below which only what deletes is taken; 0: 256m, or a hundredth of the disk", 0, NULL},
+        {"quota-bytes", FLAG_SIZE, &p.options.quota_bytes, "of state in memory, above which only what deletes is taken; 0: no quota", 0, NULL},
         {"log-level", FLAG_TEXT, &p.level, "debug, info, warn or error", 0, NULL},
         {0},
     };

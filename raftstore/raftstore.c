@@ -362,7 +362,9 @@ static int start_driver(struct raftstore *r, bool founder, struct err *reterr)
 static int start_server(struct raftstore *r, struct err *reterr)
 {
     struct server_options o = {.member_id = r->identity.member_id, .address = r->options.client_address, .tls = r->options.tls,
-                               .apply = r->apply,
+                               .apply = r->apply, .space_floor_bytes = r->options.space_floor_bytes,
+                               .quota_bytes = r->options.quota_bytes, .compact_age_ms = r->options.compact_age_ms,
+                               .compact_revisions = r->options.compact_revisions, .compact_bytes = r->options.compact_bytes,
                                .consensus = {.propose = propose, .read_index = read_round, .status = get_status,
                                              .configuration = get_configuration, .propose_configuration = propose_configuration,
                                              .in_sync = in_sync, .can_lose = can_lose, .live = live, .settled = settled, .transfer = transfer,
@@ -613,6 +615,10 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
         {"raftstore_entries_proposed_total", "counter", m.entries_proposed},
         {"raftstore_watch_events_total", "counter", m.events_sent},
         {"raftstore_slow_clients_closed_total", "counter", m.slow_closed},
+        {"raftstore_disk_low", "gauge", m.space_low},
+        {"raftstore_no_space_refusals_total", "counter", m.no_space_total},
+        {"raftstore_hash_mismatches_total", "counter", m.hash_mismatches_total},
+        {"raftstore_quarantined", "gauge", m.quarantined},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         buf_printf(out, "# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].type, rows[i].name, (unsigned long long)rows[i].value);
@@ -644,10 +650,11 @@ void raftstore_http(void *core, struct http_exchange *x)
     if (slice_is(path, "/healthz") || slice_is(path, "/livez")) {
         buf_append_str(&out, "ok\n");
     } else if (slice_is(path, "/readyz") || slice_is(path, "/health")) {
-        bool ready = up && d.leader != 0;
+        bool quarantined = up && server_quarantined(r->server), ready = up && d.leader != 0 && !quarantined;
         status = ready ? 200 : 503;
         buf_append_str(&out, slice_is(path, "/health") ? (ready ? "{\"health\":\"true\"}\n" : "{\"health\":\"false\"}\n")
-                                                       : (ready ? "ok\n" : r->rejoin != NULL ? "joining the cluster\n" : "no leader\n"));
+                                                       : (ready ? "ok\n" : r->rejoin != NULL ? "joining the cluster\n"
+                                                                   : quarantined ? "quarantined: the state differs from the others'; restart\n" : "no leader\n"));
     } else if (up && slice_is(path, "/metrics")) {
         put_metrics(r, &d, &out);
     } else if (up && slice_is(path, "/debug/state")) {

@@ -29,6 +29,9 @@ struct raftstore_options {
     struct tls *peer_tls;         /* between members; NULL: `tls` */
     uint64_t segment_bytes;       /* of the log; 0: the driver's choice */
     uint64_t snapshot_log_bytes;  /* a snapshot is taken when the log is longer, a quarter is kept behind it; 0: the driver's choice */
+    uint64_t space_floor_bytes, quota_bytes, compact_bytes; /* see server.h */
+    unsigned compact_age_ms;
+    int64_t compact_revisions;
     /* The process must stop and acknowledge nothing more: the log failed, or (ERR_IDENTITY) this member was removed. */
     void (*failed)(void *arg, const struct err *why);
     void *arg;

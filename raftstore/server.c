@@ -110,6 +110,13 @@ void conn_error(struct connection *c, uint64_t id, int status, const char *messa
     buf_release(&result);
 }
 
+void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail)
+{
+    struct err why;
+    int status = store_err(&why, cause, "%s", detail);
+    conn_error(c, id, status, why.message);
+}
+
 void conn_refuse(struct connection *c, int status, const char *message)
 {
     if (c->closing)
@@ -134,7 +141,11 @@ static void serve_hello(struct connection *c, struct unpack *u)
         return;
     }
     if (cluster.size != 0 && memcmp(cluster.data, s->options.cluster_id, STORE_ID_BYTES) != 0) {
-        conn_refuse(c, ERR_IDENTITY, "this member belongs to another cluster: check the endpoints");
+        conn_refuse(c, ERR_IDENTITY, "etcdserver: cluster ID mismatch: this member belongs to another cluster; check the endpoints");
+        return;
+    }
+    if (s->quarantined && c->member_id == 0) {
+        quarantine_refuse(c);
         return;
     }
     size_t mark = conn_frame(c, STORE_WELCOME);
@@ -160,7 +171,7 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
     if (u->bad)
         conn_refuse(c, ERR_INVALID, "malformed request");
     else if (c->call_count >= CONNECTION_CALLS_MAX)
-        conn_error(c, id, ERR_BUSY, "too many requests under way on this connection");
+        conn_store_error(c, id, STORE_TOO_MANY_REQUESTS, "too many under way on this connection");
     else if (type == STORE_RANGE)
         serve_range(c, id, u);
     else if (type == STORE_WRITE)
@@ -205,6 +216,7 @@ static void serve_frame(struct connection *c, struct slice payload)
     case STORE_WATCH_STOP: serve_watch_stop(c, &u); break;
     case STORE_WATCH_ASK: serve_watch_ask(c, &u); break;
     case STORE_FORWARD: serve_forward(c, &u); break;
+    case STORE_REPORT: serve_report(c, &u); break;
     default: conn_refuse(c, ERR_INVALID, "unknown type of a frame"); break;
     }
 }
@@ -313,10 +325,13 @@ static void run_tick(struct timer *t)
     struct server *s = container_of(t, struct server, tick);
     loop_timer_start(&s->env->loop, &s->tick, SERVER_TICK_MS);
     close_silent(s);
+    space_tick(s);
+    reports_tick(s);
     writes_tick(s);
     members_tick(s);
     leases_tick(s);
     snapshot_streams_tick(s);
+    compact_tick(s);
     reads_tick(s);
     watches_tick(s);
     (void)mvcc_compact_step(server_store(s), 4096); /* what entries left over; the rest at the next tick */
@@ -339,7 +354,8 @@ int server_new(struct env *env, const struct server_options *o, struct server **
     s->env = env;
     s->options = *o;
     s->listener = (struct net_listener){.on_accept = on_accept, .on_close = on_listener_close};
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s);
+    s->revision_seen = mvcc_revision(server_store(s));
     deferred_init(&s->flush, run_flush);
     deferred_init(&s->pump, run_pump);
     deferred_init(&s->propose, writes_propose);
@@ -386,9 +402,13 @@ void server_close(struct server *s, void (*closed)(void *arg), void *arg)
         conn_close(container_of(node, struct connection, link), true);
 }
 
+bool server_quarantined(const struct server *s) { return s->quarantined; }
+
 void server_metrics(const struct server *s, struct server_metrics *ret)
 {
     *ret = s->metrics;
     ret->connections = s->connection_count;
     ret->writes_waiting = s->writes_by_key.size;
+    ret->space_low = s->space.low;
+    ret->quarantined = s->quarantined;
 }

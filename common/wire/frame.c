@@ -78,6 +78,10 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, con
 
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t size)
 {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* every checksum is right: what lies behind them is to be reached */
+    (void)crc, (void)bytes, (void)size;
+    return 0;
+#endif
 #ifdef __x86_64__
     if (__builtin_cpu_supports("sse4.2"))
         return ~crc32c_sse42(~crc, bytes, size);
