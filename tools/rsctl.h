@@ -44,6 +44,8 @@ struct rsctl {
 struct rsctl_verb {
     const char *name, *arguments, *help;
     int (*run)(struct rsctl *r); /* an rsctl_exit */
+    const char *flags;           /* beside those of every verb: names between blanks; "*": all */
+    const char *examples;        /* lines */
 };
 
 int rsctl_get(struct rsctl *r);
