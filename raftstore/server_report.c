@@ -94,8 +94,9 @@ static struct member_report *report_of(struct server *s, uint64_t member)
     return &s->reports[s->report_count++];
 }
 
-/* How many voters last told the same as `r`, or with `r` NULL: the same as we had ourselves. */
-static size_t voters_agreeing(struct server *s, const struct member_report *r)
+/* How many voters told the same as `r`; or, with `ours`, the same as we had ourselves, at r's entry or a later one: what
+ * agreed before may have parted since, and what has parted stays so (the hash is a chain). */
+static size_t voters_agreeing(struct server *s, const struct member_report *r, bool ours)
 {
     const struct configuration *c = configuration(s);
     size_t n = 0;
@@ -104,10 +105,11 @@ static size_t voters_agreeing(struct server *s, const struct member_report *r)
         const struct member *m = configuration_member(c, other->member);
         if (m == NULL || !m->voter)
             continue;
-        n += r == NULL ? other->agrees : other->at.index == r->at.index && other->at.hash == r->at.hash;
+        n += ours ? other->agrees && other->at.index >= r->at.index
+                  : other->at.index == r->at.index && other->at.hash == r->at.hash;
     }
     const struct member *own = configuration_member(c, s->options.member_id);
-    return n + (r == NULL && own != NULL && own->voter);
+    return n + (ours && own != NULL && own->voter);
 }
 
 static void send_verdict(struct connection *c)
@@ -124,9 +126,9 @@ static void judge(struct connection *c, struct member_report *r)
     s->metrics.hash_mismatches_total++;
     log_error(s->env->log, "the states of two members differ at the same entry", "member=%016llx leader=%016llx index=%llu",
               (unsigned long long)r->member, (unsigned long long)s->options.member_id, (unsigned long long)r->at.index);
-    if (voters_agreeing(s, NULL) >= majority)
+    if (voters_agreeing(s, r, true) >= majority)
         send_verdict(c);
-    else if (voters_agreeing(s, r) >= majority)
+    else if (voters_agreeing(s, r, false) >= majority)
         server_quarantine(s, "a majority of the others has another state than this leader");
 }
 
