@@ -202,6 +202,8 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
         serve_member(c, id, u);
     else if (type == STORE_MEMBERS)
         serve_members(c, id, u);
+    else if (type == STORE_SNAPSHOT)
+        serve_snapshot(c, id, u);
     else
         serve_info(c, type, id);
 }
@@ -228,6 +230,7 @@ static void serve_frame(struct connection *c, struct slice payload)
     case STORE_HASHKV:
     case STORE_LEASES:
     case STORE_MEMBER:
+    case STORE_SNAPSHOT:
     case STORE_MEMBERS: serve_call(c, type, &u); break;
     case STORE_WATCH: serve_watch(c, &u); break;
     case STORE_WATCH_STOP: serve_watch_stop(c, &u); break;
@@ -290,6 +293,7 @@ static void on_close(struct net_conn *net, const struct err *why)
         watch_free(container_of(watch_node, struct watch, conn_link));
     LIST_FOR_EACH(member_node, &c->member_calls)
         member_forget(member_call_of(member_node));
+    snapshot_stream_forget(c->snapshot);
     list_remove(&c->dirty);
     list_remove(&c->link);
     s->connection_count--;
@@ -351,6 +355,7 @@ static void run_tick(struct timer *t)
     writes_tick(s);
     members_tick(s);
     leases_tick(s);
+    snapshot_streams_tick(s);
     compact_tick(s);
     reads_tick(s);
     watches_tick(s);
@@ -368,7 +373,7 @@ int server_new(struct env *env, const struct server_options *o, struct server **
 {
     struct server *s = NEW(struct server);
     struct list *lists[] = {&s->connections, &s->dirty, &s->retries, &s->pumped, &s->pumped_watches, &s->live, &s->writes,
-                            &s->member_calls};
+                            &s->member_calls, &s->snapshots};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
     s->env = env;
@@ -393,7 +398,7 @@ int server_new(struct env *env, const struct server_options *o, struct server **
 void server_finish_close(struct server *s)
 {
     if (!s->closing || !s->listener_closed || s->connection_count > 0 || s->link != NULL || s->proposals > 0 ||
-        s->reads_waiting > 0)
+        s->reads_waiting > 0 || s->snapshot_count > 0)
         return;
     void (*closed)(void *arg) = s->closed;
     void *arg = s->closed_arg;

@@ -12,6 +12,8 @@
 
 #define SERVER_TICK_MS 100
 
+struct snapshot_stream;
+
 struct connection {
     struct net_conn net;
     struct server *server;
@@ -20,6 +22,7 @@ struct connection {
     struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
     struct list reads, writes, watches, member_calls;
     size_t call_count, watch_count;
+    struct snapshot_stream *snapshot; /* being read; NULL: none */
     uint64_t heard_ms, member_id; /* member_id 0: a client */
     bool open, welcomed, closing;
     bool awaited;           /* `out` holds more than events: an answer */
@@ -115,6 +118,8 @@ struct server {
     struct list member_calls;   /* requests about the membership */
     size_t member_call_count;
     uint64_t next_link_id;      /* of requests passed on to the leader */
+    struct list snapshots;      /* read by clients */
+    size_t snapshot_count;
     struct list writes;
     struct map writes_by_key;
     size_t write_bytes;
@@ -217,6 +222,11 @@ bool watches_pump(struct server *s);
 uint64_t server_cluster_time_ms(struct server *s);             /* what the next entry would be stamped with here */
 void server_clock_follow(struct server *s, uint64_t index);    /* the entry was applied; 0: a snapshot, or the beginning */
 void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
+
+/* server_snapshot.c */
+void serve_snapshot(struct connection *c, uint64_t id, struct unpack *u);
+void snapshot_stream_forget(struct snapshot_stream *t); /* its connection goes; NULL is fine */
+void snapshot_streams_tick(struct server *s);
 
 /* server_lease.c */
 void leases_tick(struct server *s);
