@@ -178,6 +178,8 @@ static bool may_call(const struct connection *c, enum store_frame type)
 {
     if (type == STORE_MEMBER)
         return conn_may(c, ROLE_MAINTENANCE, NULL) || conn_may(c, ROLE_MEMBER, NULL); /* a member that joins, or passes one on */
+    if (type == STORE_SNAPSHOT)
+        return conn_may(c, ROLE_MAINTENANCE, NULL); /* it is every key there is */
     return type == STORE_RANGE || conn_may(c, ROLE_READ, NULL) || conn_may(c, ROLE_WRITE, NULL) || conn_may(c, ROLE_MAINTENANCE, NULL) ||
            conn_may(c, ROLE_MEMBER, NULL);
 }

@@ -103,6 +103,9 @@ denied writer del / --prefix
 denied writer compact 2
 as keeper compact 2 >/dev/null || fail "maintenance: $(cat "$dir/err")"
 denied keeper get /a/b
+denied reader snapshot save "$dir/stolen"
+denied writer snapshot save "$dir/stolen"
+as keeper snapshot save "$dir/saved" >/dev/null || fail "a snapshot for who maintains: $(cat "$dir/err")"
 url=https://127.0.0.1:24023
 get /a/b | grep -q '"value":"1"' || fail "keys for who may read all"
 curl -s --cacert "$dir/ca.crt" --cert "$dir/reader.crt" --key "$dir/reader.key" $url/v2/keys/a | grep -q 'may not read all' || fail "keys for everybody"
