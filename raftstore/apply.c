@@ -1,6 +1,6 @@
 /* Entries to state. One entry holds many commands; each is judged by its client's session, executed at most once, and its
- * result kept until acknowledged. A snapshot is one 'A' piece (index, time, sessions, leases) and then the store's own pieces.
- * Leases live beside the store: which keys hang on them follows from its events. */
+ * result kept until acknowledged. A snapshot is a head (index, time, sessions, leases), in as many pieces as it takes, and
+ * then the store's own pieces. Leases live beside the store: which keys hang on them follows from its events. */
 #include "common/base.h"
 
 #include "raftstore/apply.h"
@@ -14,6 +14,9 @@
 
 #define SNAPSHOT_PIECE_BYTES (768u * 1024)
 #define COMPACT_VERSIONS_PER_ENTRY 512
+#define HEAD_FORMAT 2u                          /* of a snapshot's sessions and leases */
+#define HEAD_PREFIX_BYTES 9                     /* format, size of the head */
+#define HEAD_BYTES_MAX (64u * 1024 * 1024)      /* LEASES_MAX and SESSION_BYTES_MAX allow about half of it */
 
 struct apply {
     struct apply_options options;
@@ -375,8 +378,8 @@ static void apply_entry(void *machine, uint64_t index, uint64_t term, struct sli
 struct apply_pin {
     struct mvcc *store; /* freed with its last pin when a restore has replaced it meanwhile */
     struct mvcc_pin *mvcc;
-    struct buf head; /* the first piece; released once read */
-    bool head_read;
+    struct buf head;  /* sessions and leases; may be more than a piece */
+    size_t head_read; /* bytes of it */
 };
 
 static void *apply_pin(void *machine)
@@ -385,15 +388,19 @@ static void *apply_pin(void *machine)
     struct apply_pin *p = NEW(struct apply_pin);
     p->store = a->mvcc;
     p->mvcc = mvcc_pin(a->mvcc);
-    buf_append_char(&p->head, STORE_WIRE_FORMAT);
-    pack_uint(&p->head, a->index);
-    pack_uint(&p->head, a->cluster_time_ms);
-    sessions_encode(&a->sessions, &p->head);
+    struct buf body = {0};
+    pack_uint(&body, a->index);
+    pack_uint(&body, a->cluster_time_ms);
+    sessions_encode(&a->sessions, &body);
 #ifndef PLANT_SNAPSHOT_WITHOUT_LEASES
-    leases_encode(&a->leases, &p->head);
+    leases_encode(&a->leases, &body);
 #else
-    leases_encode(&(struct leases){0}, &p->head);
+    leases_encode(&(struct leases){0}, &body);
 #endif
+    buf_append_char(&p->head, HEAD_FORMAT);
+    buf_append_be64(&p->head, HEAD_PREFIX_BYTES + body.size);
+    buf_append_slice(&p->head, buf_slice(&body));
+    buf_release(&body);
     return p;
 }
 
@@ -401,9 +408,10 @@ static int apply_read(void *pin, struct buf *out, bool *ret_last, struct err *re
 {
     struct apply_pin *p = pin;
     (void)reterr; /* memory cannot fail to be read */
-    if (!p->head_read) {
-        buf_append_slice(out, buf_slice(&p->head));
-        p->head_read = true;
+    size_t left = p->head.size - p->head_read, n = MIN(left, (size_t)SNAPSHOT_PIECE_BYTES);
+    if (left > 0) {
+        buf_append(out, p->head.data + p->head_read, n);
+        p->head_read += n;
         *ret_last = false;
         return 0;
     }
@@ -427,6 +435,7 @@ struct apply_restore {
     struct sessions sessions;
     struct leases leases;
     uint64_t index, cluster_time_ms;
+    struct buf head; /* as far as it has come */
     bool head_read;
 };
 
@@ -440,16 +449,24 @@ static void *apply_restore_begin(void *machine)
     return r;
 }
 
+/* Sessions and leases: one piece as a rule, more when there are very many. */
 static int restore_head(struct apply_restore *r, struct slice piece, struct err *reterr)
 {
-    if (piece.size == 0 || piece.data[0] != STORE_WIRE_FORMAT)
+    if (r->head.size == 0 && (piece.size < HEAD_PREFIX_BYTES || piece.data[0] != HEAD_FORMAT))
         return err_set(reterr, ERR_FORMAT, "snapshot of the store has format %u, but this version knows only %u",
-                       piece.size == 0 ? 0u : (unsigned)(uint8_t)piece.data[0], STORE_WIRE_FORMAT);
-    struct unpack u = unpack_of(slice_from(piece, 1));
+                       piece.size == 0 ? 0u : (unsigned)(uint8_t)piece.data[0], HEAD_FORMAT);
+    buf_append_slice(&r->head, piece);
+    uint64_t size = be64_at(r->head.data + 1);
+    if (size > HEAD_BYTES_MAX || r->head.size > size)
+        return err_set(reterr, ERR_CORRUPT, "snapshot of the store: sessions and leases of %llu bytes", (unsigned long long)size);
+    if (r->head.size < size)
+        return 0;
+    struct unpack u = unpack_of(slice_from(buf_slice(&r->head), HEAD_PREFIX_BYTES));
     r->index = unpack_uint(&u);
     r->cluster_time_ms = unpack_uint(&u);
     if (!sessions_decode(&r->sessions, &u) || !leases_decode(&r->leases, &u) || !unpack_done(&u))
         return err_set(reterr, ERR_CORRUPT, "snapshot of the store: malformed sessions or leases");
+    buf_release(&r->head);
     r->head_read = true;
     return 0;
 }
@@ -465,6 +482,7 @@ static void restore_free(struct apply_restore *r)
     mvcc_free(r->mvcc);
     sessions_release(&r->sessions);
     leases_release(&r->leases);
+    buf_release(&r->head);
     mem_free(r);
 }
 
