@@ -214,6 +214,7 @@ void watches_tick(struct server *s);
 bool watches_pump(struct server *s);
 
 uint64_t server_cluster_time_ms(struct server *s);             /* what the next entry would be stamped with here */
+void server_clock_changed(struct server *s);                   /* role or term, or it begins */
 void server_clock_follow(struct server *s, uint64_t index);    /* the entry was applied; 0: a snapshot, or the beginning */
 void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
 

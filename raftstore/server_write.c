@@ -54,16 +54,18 @@ static void clock_set(struct server *s, uint64_t cluster_ms)
 
 static uint64_t clock_now(struct server *s) { return s->clock.cluster_ms + (server_now_ms(s) - s->clock.own_ms); }
 
-static void clock_changed(struct server *s, const struct driver_status *d)
+void server_clock_changed(struct server *s)
 {
+    struct driver_status d;
+    s->options.consensus.status(s->options.consensus.impl, &d);
 #ifdef PLANT_LEASE_LONGER
     clock_set(s, apply_cluster_time_ms(s->options.apply));
 #endif
-    if (d->role != ROLE_LEADER) {
+    if (d.role != ROLE_LEADER) {
         s->clock.term = 0;
-    } else if (s->clock.term != d->term) {
-        s->clock.term = d->term;
-        s->clock.after = d->last_index;
+    } else if (s->clock.term != d.term) {
+        s->clock.term = d.term;
+        s->clock.after = d.last_index;
     }
 }
 
@@ -480,7 +482,7 @@ void server_changed(struct server *s)
     if (s->closing)
         return;
     s->options.consensus.status(s->options.consensus.impl, &status);
-    clock_changed(s, &status);
+    server_clock_changed(s);
     if (status.role != ROLE_LEADER)
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */
     writes_unsend(s);
