@@ -124,6 +124,7 @@ struct server {
     struct {
         uint64_t cluster_ms, own_ms; /* it was this cluster time, then by our own clock */
         uint64_t term, after;        /* in which we lead, and the last entry that others may have stamped; term 0: none */
+        bool stood;                  /* we have stamped while it stood */
     } clock;
     int64_t revision_seen;      /* after the last entry: live watches have been given everything up to it */
     struct deferred flush, pump, propose;

@@ -66,6 +66,7 @@ void server_clock_changed(struct server *s)
     } else if (s->clock.term != d.term) {
         s->clock.term = d.term;
         s->clock.after = d.last_index;
+        s->clock.stood = false;
     }
 }
 
@@ -76,16 +77,27 @@ void server_clock_follow(struct server *s, uint64_t index)
 #ifdef PLANT_CLOCK_LOSES_COMMIT_TIME
     own = false;
 #endif
-    if (!own || applied > clock_now(s))
+    if (!own || s->clock.stood || applied > clock_now(s))
         clock_set(s, applied);
+    s->clock.stood &= !own;
+}
+
+static bool clock_stands(struct server *s)
+{
+    struct driver_status d;
+    s->options.consensus.status(s->options.consensus.impl, &d);
+    return d.role == ROLE_LEADER && (s->clock.term != d.term || d.applied_index < s->clock.after);
 }
 
 uint64_t server_cluster_time_ms(struct server *s)
 {
-    struct driver_status d;
-    s->options.consensus.status(s->options.consensus.impl, &d);
-    if (d.role == ROLE_LEADER && (s->clock.term != d.term || d.applied_index < s->clock.after))
-        return apply_cluster_time_ms(s->options.apply);
+    uint64_t applied = apply_cluster_time_ms(s->options.apply);
+    if (clock_stands(s))
+        return applied;
+    if (s->clock.stood) { /* it must not jump over the time for which it stood: what was stamped meanwhile would be older at once */
+        s->clock.stood = false;
+        clock_set(s, applied);
+    }
     return clock_now(s);
 }
 
@@ -112,6 +124,7 @@ static void propose_one(struct server *s)
     struct entry_proposal *e = NEW(struct entry_proposal);
     buf_reset(&s->scratch);
     entry_begin(&s->scratch, server_cluster_time_ms(s));
+    s->clock.stood |= clock_stands(s);
     buf_append(&s->scratch, s->batch.data, size);
     buf_consume(&s->batch, size);
     e->server = s;
