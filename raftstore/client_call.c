@@ -269,6 +269,13 @@ void store_hashkv(struct store_client *c, struct store_call *call, unsigned time
     call_start(call_new(c, call, STORE_HASHKV), timeout_ms);
 }
 
+void store_snapshot(struct store_client *c, struct store_call *call, uint64_t number, unsigned timeout_ms)
+{
+    struct client_call *k = call_new(c, call, STORE_SNAPSHOT);
+    pack_uint(&k->body, number);
+    call_start(k, timeout_ms);
+}
+
 void store_member_list(struct store_client *c, struct store_call *call, bool serializable, unsigned timeout_ms)
 {
     struct client_call *k = call_new(c, call, STORE_MEMBERS);
@@ -474,6 +481,13 @@ static bool decode_leases(struct store_call *call, struct unpack *u)
     return !u->bad;
 }
 
+static bool decode_snapshot(struct store_call *call, struct unpack *u)
+{
+    call->snapshot.bytes = unpack_bytes(u);
+    call->snapshot.last = unpack_bool(u);
+    return !u->bad;
+}
+
 static bool decode_body(struct client_call *k, enum store_result_kind kind, struct unpack *u)
 {
     switch (kind) {
@@ -484,6 +498,7 @@ static bool decode_body(struct client_call *k, enum store_result_kind kind, stru
     case RESULT_HASHKV: return k->type == STORE_HASHKV && decode_hashkv(k->call, u);
     case RESULT_MEMBERS: return (k->type == STORE_MEMBERS || k->type == STORE_MEMBER) && decode_members(k->call, u);
     case RESULT_LEASES: return (is_write(k) || k->type == STORE_LEASES) && decode_leases(k->call, u);
+    case RESULT_SNAPSHOT: return k->type == STORE_SNAPSHOT && decode_snapshot(k->call, u);
     case RESULT_SESSION: return false;
     }
     return false;

@@ -73,6 +73,10 @@ bool mvcc_pinned(const struct mvcc *m);
 int mvcc_restore(struct mvcc *m, struct slice piece, struct err *reterr);
 int mvcc_restore_end(struct mvcc *m, struct err *reterr); /* ERR_CORRUPT when pieces are missing or the hash is wrong */
 
+/* A restored store goes on `by` revisions later, so that no revision of its old life is given out again. `compact`: all before
+ * are forgotten, and whoever knows one hears ERR_COMPACTED. No pin may be held. */
+void mvcc_bump(struct mvcc *m, int64_t by, bool compact);
+
 /* Order-independent sum over live versions plus a chain over events, kept at apply: equal on all members at a revision. */
 uint64_t mvcc_hash(const struct mvcc *m);
 

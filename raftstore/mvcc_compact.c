@@ -154,6 +154,17 @@ bool mvcc_compact_step(struct mvcc *m, size_t versions_max)
     return floor == m->compact_revision && strip_step(m, versions_max - n);
 }
 
+void mvcc_bump(struct mvcc *m, int64_t by, bool compact)
+{
+    ASSERT(by >= 0 && by <= INT64_MAX - m->revision);
+    m->revision += by;
+    if (!compact)
+        return;
+    m->compact_revision = m->revision;
+    while (mvcc_compact_step(m, 4096))
+        ;
+}
+
 bool mvcc_hold(struct mvcc *m, int64_t revision, struct mvcc_hold *hold)
 {
     ASSERT(revision >= m->compact_revision && revision <= m->revision);

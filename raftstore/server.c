@@ -117,6 +117,11 @@ void conn_store_error(struct connection *c, uint64_t id, enum store_error cause,
     conn_error(c, id, status, why.message);
 }
 
+bool conn_may(const struct connection *c, unsigned right, const struct kv_span *span)
+{
+    return roles_allow(c->server->options.roles, &c->net.peer, right, span);
+}
+
 void conn_refuse(struct connection *c, int status, const char *message)
 {
     if (c->closing)
@@ -144,6 +149,10 @@ static void serve_hello(struct connection *c, struct unpack *u)
         conn_refuse(c, ERR_IDENTITY, "etcdserver: cluster ID mismatch: this member belongs to another cluster; check the endpoints");
         return;
     }
+    if (c->member_id != 0 && !conn_may(c, ROLE_MEMBER, NULL)) {
+        conn_refuse(c, ERR_PERMISSION, "etcdserver: permission denied: this certificate is none of a member's");
+        return;
+    }
     if (s->quarantined && c->member_id == 0) {
         quarantine_refuse(c);
         return;
@@ -164,6 +173,15 @@ static void serve_ping(struct connection *c, struct unpack *u)
     conn_frame_end(c, mark);
 }
 
+/* What does not depend on keys; for the rest see who serves it. */
+static bool may_call(const struct connection *c, enum store_frame type)
+{
+    if (type == STORE_MEMBER)
+        return conn_may(c, ROLE_MAINTENANCE, NULL) || conn_may(c, ROLE_MEMBER, NULL); /* a member that joins, or passes one on */
+    return type == STORE_RANGE || conn_may(c, ROLE_READ, NULL) || conn_may(c, ROLE_WRITE, NULL) || conn_may(c, ROLE_MAINTENANCE, NULL) ||
+           conn_may(c, ROLE_MEMBER, NULL);
+}
+
 /* A request with an id, which is answered by a result. */
 static void serve_call(struct connection *c, enum store_frame type, struct unpack *u)
 {
@@ -172,6 +190,8 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
         conn_refuse(c, ERR_INVALID, "malformed request");
     else if (c->call_count >= CONNECTION_CALLS_MAX)
         conn_store_error(c, id, STORE_TOO_MANY_REQUESTS, "too many under way on this connection");
+    else if (!may_call(c, type))
+        conn_store_error(c, id, STORE_PERMISSION_DENIED, "this certificate's roles do not allow it");
     else if (type == STORE_RANGE)
         serve_range(c, id, u);
     else if (type == STORE_WRITE)
@@ -182,6 +202,8 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
         serve_member(c, id, u);
     else if (type == STORE_MEMBERS)
         serve_members(c, id, u);
+    else if (type == STORE_SNAPSHOT)
+        serve_snapshot(c, id, u);
     else
         serve_info(c, type, id);
 }
@@ -208,12 +230,18 @@ static void serve_frame(struct connection *c, struct slice payload)
     case STORE_HASHKV:
     case STORE_LEASES:
     case STORE_MEMBER:
+    case STORE_SNAPSHOT:
     case STORE_MEMBERS: serve_call(c, type, &u); break;
     case STORE_WATCH: serve_watch(c, &u); break;
     case STORE_WATCH_STOP: serve_watch_stop(c, &u); break;
     case STORE_WATCH_ASK: serve_watch_ask(c, &u); break;
-    case STORE_FORWARD: serve_forward(c, &u); break;
-    case STORE_REPORT: serve_report(c, &u); break;
+    case STORE_FORWARD:
+    case STORE_REPORT:
+        if (c->member_id == 0)
+            conn_refuse(c, ERR_PERMISSION, "etcdserver: permission denied: only members forward and report");
+        else
+            (type == STORE_FORWARD ? serve_forward : serve_report)(c, &u);
+        break;
     default: conn_refuse(c, ERR_INVALID, "unknown type of a frame"); break;
     }
 }
@@ -265,6 +293,7 @@ static void on_close(struct net_conn *net, const struct err *why)
         watch_free(container_of(watch_node, struct watch, conn_link));
     LIST_FOR_EACH(member_node, &c->member_calls)
         member_forget(member_call_of(member_node));
+    snapshot_stream_forget(c->snapshot);
     list_remove(&c->dirty);
     list_remove(&c->link);
     s->connection_count--;
@@ -326,6 +355,7 @@ static void run_tick(struct timer *t)
     writes_tick(s);
     members_tick(s);
     leases_tick(s);
+    snapshot_streams_tick(s);
     compact_tick(s);
     reads_tick(s);
     watches_tick(s);
@@ -343,7 +373,7 @@ int server_new(struct env *env, const struct server_options *o, struct server **
 {
     struct server *s = NEW(struct server);
     struct list *lists[] = {&s->connections, &s->dirty, &s->retries, &s->pumped, &s->pumped_watches, &s->live, &s->writes,
-                            &s->member_calls};
+                            &s->member_calls, &s->snapshots};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
     s->env = env;
@@ -369,7 +399,7 @@ int server_new(struct env *env, const struct server_options *o, struct server **
 void server_finish_close(struct server *s)
 {
     if (!s->closing || !s->listener_closed || s->connection_count > 0 || s->link != NULL || s->proposals > 0 ||
-        s->reads_waiting > 0)
+        s->reads_waiting > 0 || s->snapshot_count > 0)
         return;
     void (*closed)(void *arg) = s->closed;
     void *arg = s->closed_arg;

@@ -9,6 +9,7 @@
 #include "raftstore/apply.h"
 #include "raftstore/consensus.h"
 #include "raftstore/driver.h"
+#include "raftstore/roles.h"
 
 struct server;
 struct tls;
@@ -36,6 +37,7 @@ struct server_options {
     struct tls *tls;     /* for clients and for forwarding; borrowed; NULL: plain TCP (tests) */
     struct apply *apply; /* its callbacks call server_events, …_result, …_entry, …_restored; outlives the server */
     struct server_consensus consensus;
+    const struct roles *roles;  /* borrowed; NULL: whoever connects may do everything (roles.h) */
     uint64_t space_floor_bytes; /* of the disk: with less free, what grows the state is refused; 0: server_space_floor */
     /* Compaction by itself, by whichever says most; 0: not by this. Age: of revisions, in cluster time. Number: of revisions
      * kept, an eighth more may gather. Size: of the state, above which half of the history goes at a time. */

@@ -12,6 +12,8 @@
 
 #define SERVER_TICK_MS 100
 
+struct snapshot_stream;
+
 struct connection {
     struct net_conn net;
     struct server *server;
@@ -20,6 +22,7 @@ struct connection {
     struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
     struct list reads, writes, watches, member_calls;
     size_t call_count, watch_count;
+    struct snapshot_stream *snapshot; /* being read; NULL: none */
     uint64_t heard_ms, member_id; /* member_id 0: a client */
     bool open, welcomed, closing;
     bool awaited;           /* `out` holds more than events: an answer */
@@ -115,6 +118,8 @@ struct server {
     struct list member_calls;   /* requests about the membership */
     size_t member_call_count;
     uint64_t next_link_id;      /* of requests passed on to the leader */
+    struct list snapshots;      /* read by clients */
+    size_t snapshot_count;
     struct list writes;
     struct map writes_by_key;
     size_t write_bytes;
@@ -153,6 +158,7 @@ void conn_error(struct connection *c, uint64_t id, int status, const char *messa
 /* With etcd's text before `detail`. */
 void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail);
 void conn_result(struct connection *c, uint64_t id, struct slice result);
+bool conn_may(const struct connection *c, unsigned right, const struct kv_span *span);
 bool conn_full(const struct connection *c); /* enough unsent: parts and catching up wait for the drain */
 void conn_refuse(struct connection *c, int status, const char *message);
 void server_finish_close(struct server *s); /* calls closed once nothing is left */
@@ -218,6 +224,11 @@ uint64_t server_cluster_time_ms(struct server *s);             /* what the next 
 void server_clock_changed(struct server *s);                   /* role or term, or it begins */
 void server_clock_follow(struct server *s, uint64_t index);    /* the entry was applied; 0: a snapshot, or the beginning */
 void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
+
+/* server_snapshot.c */
+void serve_snapshot(struct connection *c, uint64_t id, struct unpack *u);
+void snapshot_stream_forget(struct snapshot_stream *t); /* its connection goes; NULL is fine */
+void snapshot_streams_tick(struct server *s);
 
 /* server_lease.c */
 void leases_tick(struct server *s);

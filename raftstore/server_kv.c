@@ -282,6 +282,10 @@ void serve_range(struct connection *c, uint64_t id, struct unpack *u)
         conn_error(c, id, ERR_INVALID, "malformed range");
         return;
     }
+    if (!conn_may(c, ROLE_READ, &range.span)) {
+        conn_store_error(c, id, STORE_PERMISSION_DENIED, "this certificate may not read all of these keys");
+        return;
+    }
     struct read *r = read_new(c, id);
     r->range = range;
 #ifdef PLANT_SERIALIZABLE

@@ -119,6 +119,8 @@ static int watch_check(struct connection *c, uint64_t id, const struct kv_span *
 {
     if (span->key.size == 0)
         return store_err(reterr, STORE_EMPTY_KEY, "watch");
+    if (!conn_may(c, ROLE_READ, span))
+        return store_err(reterr, STORE_PERMISSION_DENIED, "this certificate may not read all of these keys");
     if (find_watch(c, id) != NULL)
         return err_set(reterr, ERR_INVALID, "watch: the id %llu is in use on this connection", (unsigned long long)id);
     if (c->watch_count >= CONNECTION_WATCHES_MAX)

@@ -382,6 +382,23 @@ static int admit(struct server *s, const struct store_command *c, struct err *re
     return status == 0 && leads(s) ? space_admit(s, c, reterr) : status;
 }
 
+/* Leases are for whoever may write anything; a malformed transaction is refused as such later. */
+static bool may_write(struct connection *c, const struct store_command *command)
+{
+    struct server *s = c->server;
+    struct kv_txn txn;
+    struct unpack u = unpack_of(command->body);
+    if (s->options.roles == NULL || command->kind == COMMAND_SESSION_OPEN)
+        return true;
+    if (command->kind == COMMAND_COMPACT)
+        return conn_may(c, ROLE_MAINTENANCE, NULL);
+    if (command->kind != COMMAND_TXN)
+        return conn_may(c, ROLE_WRITE, NULL);
+    bool allowed = txn_decode(&u, &s->arena, &txn, NULL) != 0 || roles_allow_txn(s->options.roles, &c->net.peer, &txn);
+    arena_clear(&s->arena);
+    return allowed;
+}
+
 void serve_write(struct connection *c, uint64_t id, struct unpack *u)
 {
     struct server *s = c->server;
@@ -389,6 +406,10 @@ void serve_write(struct connection *c, uint64_t id, struct unpack *u)
     struct err err;
     if (!command_decode(u, &command)) {
         conn_error(c, id, ERR_INVALID, "malformed write");
+        return;
+    }
+    if (!may_write(c, &command)) {
+        conn_store_error(c, id, STORE_PERMISSION_DENIED, "this certificate's roles do not allow the write");
         return;
     }
     struct write *w = find_write(s, command.client, command.sequence);

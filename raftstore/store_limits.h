@@ -38,6 +38,9 @@
 #define SERVER_SILENCE_MS 30000              /* clients ping every second */
 #define CATCH_UP_TURN_BYTES (256u * 1024)    /* of events for one watch per turn of the loop */
 
+/* snapshots that clients read: each keeps the state as of its beginning in memory */
+#define SERVER_SNAPSHOTS_MAX 2
+#define SNAPSHOT_IDLE_MS 60000 /* without a request for the next part it ends */
 /* compaction by itself */
 #define COMPACT_INTERVAL_MS 500
 #define COMPACT_SAMPLES 64                   /* of (time, revision), over twice the age that is kept */

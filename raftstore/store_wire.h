@@ -30,6 +30,7 @@ enum store_frame {
     STORE_LEASES = 12,     /* request id, lease id (0: list them), with keys? */
     STORE_MEMBER = 13,     /* request id, member request */
     STORE_REPORT = 14,     /* disk low?, index, hash of the state there; from another member */
+    STORE_SNAPSHOT = 15,   /* request id, number: 0 begins to read a snapshot, then one part after the other */
 
     STORE_WELCOME = 64,    /* cluster id, member id, request bytes max */
     STORE_PONG = 65,       /* number */
@@ -104,7 +105,8 @@ struct kv_span span_decode(struct unpack *u);
 /* Results: status and revision, then on success the body of the kind, else a message. */
 enum store_result_kind { RESULT_NONE = 0, RESULT_TXN = 1, RESULT_RANGE = 2, RESULT_SESSION = 3, RESULT_STATUS = 4,
                          RESULT_HASHKV = 5, RESULT_MEMBERS = 6,
-                         RESULT_LEASES = 7 }; /* count; id, granted s, remaining ms; count of keys, keys */
+                         RESULT_LEASES = 7, /* count; id, granted s, remaining ms; count of keys, keys */
+                         RESULT_SNAPSHOT = 8 }; /* bytes of the file, was that all? */
 void result_begin(struct buf *out, int64_t revision, enum store_result_kind kind);
 void result_error(struct buf *out, int64_t revision, int status, const char *message);
 void range_result_encode(struct buf *out, const struct kv_range_result *r);
