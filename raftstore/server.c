@@ -382,6 +382,7 @@ int server_new(struct env *env, const struct server_options *o, struct server **
     s->options = *o;
     s->listener = (struct net_listener){.on_accept = on_accept, .on_close = on_listener_close};
     server_clock_follow(s, 0);
+    server_clock_changed(s);
     s->revision_seen = mvcc_revision(server_store(s));
     deferred_init(&s->flush, run_flush);
     deferred_init(&s->pump, run_pump);

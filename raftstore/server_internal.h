@@ -129,6 +129,7 @@ struct server {
     struct {
         uint64_t cluster_ms, own_ms; /* it was this cluster time, then by our own clock */
         uint64_t term, after;        /* in which we lead, and the last entry that others may have stamped; term 0: none */
+        bool stood;                  /* we have stamped while it stood */
     } clock;
     int64_t revision_seen;      /* after the last entry: live watches have been given everything up to it */
     struct deferred flush, pump, propose;
@@ -220,6 +221,7 @@ void watches_tick(struct server *s);
 bool watches_pump(struct server *s);
 
 uint64_t server_cluster_time_ms(struct server *s);             /* what the next entry would be stamped with here */
+void server_clock_changed(struct server *s);                   /* role or term, or it begins */
 void server_clock_follow(struct server *s, uint64_t index);    /* the entry was applied; 0: a snapshot, or the beginning */
 void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
 

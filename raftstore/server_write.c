@@ -54,16 +54,19 @@ static void clock_set(struct server *s, uint64_t cluster_ms)
 
 static uint64_t clock_now(struct server *s) { return s->clock.cluster_ms + (server_now_ms(s) - s->clock.own_ms); }
 
-static void clock_changed(struct server *s, const struct driver_status *d)
+void server_clock_changed(struct server *s)
 {
+    struct driver_status d;
+    s->options.consensus.status(s->options.consensus.impl, &d);
 #ifdef PLANT_LEASE_LONGER
     clock_set(s, apply_cluster_time_ms(s->options.apply));
 #endif
-    if (d->role != ROLE_LEADER) {
+    if (d.role != ROLE_LEADER) {
         s->clock.term = 0;
-    } else if (s->clock.term != d->term) {
-        s->clock.term = d->term;
-        s->clock.after = d->last_index;
+    } else if (s->clock.term != d.term) {
+        s->clock.term = d.term;
+        s->clock.after = d.last_index;
+        s->clock.stood = false;
     }
 }
 
@@ -74,16 +77,27 @@ void server_clock_follow(struct server *s, uint64_t index)
 #ifdef PLANT_CLOCK_LOSES_COMMIT_TIME
     own = false;
 #endif
-    if (!own || applied > clock_now(s))
+    if (!own || s->clock.stood || applied > clock_now(s))
         clock_set(s, applied);
+    s->clock.stood &= !own;
+}
+
+static bool clock_stands(struct server *s)
+{
+    struct driver_status d;
+    s->options.consensus.status(s->options.consensus.impl, &d);
+    return d.role == ROLE_LEADER && (s->clock.term != d.term || d.applied_index < s->clock.after);
 }
 
 uint64_t server_cluster_time_ms(struct server *s)
 {
-    struct driver_status d;
-    s->options.consensus.status(s->options.consensus.impl, &d);
-    if (d.role == ROLE_LEADER && (s->clock.term != d.term || d.applied_index < s->clock.after))
-        return apply_cluster_time_ms(s->options.apply);
+    uint64_t applied = apply_cluster_time_ms(s->options.apply);
+    if (clock_stands(s))
+        return applied;
+    if (s->clock.stood) { /* it must not jump over the time for which it stood: what was stamped meanwhile would be older at once */
+        s->clock.stood = false;
+        clock_set(s, applied);
+    }
     return clock_now(s);
 }
 
@@ -110,6 +124,7 @@ static void propose_one(struct server *s)
     struct entry_proposal *e = NEW(struct entry_proposal);
     buf_reset(&s->scratch);
     entry_begin(&s->scratch, server_cluster_time_ms(s));
+    s->clock.stood |= clock_stands(s);
     buf_append(&s->scratch, s->batch.data, size);
     buf_consume(&s->batch, size);
     e->server = s;
@@ -501,7 +516,7 @@ void server_changed(struct server *s)
     if (s->closing)
         return;
     s->options.consensus.status(s->options.consensus.impl, &status);
-    clock_changed(s, &status);
+    server_clock_changed(s);
     if (status.role != ROLE_LEADER)
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */
     writes_unsend(s);
