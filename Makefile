@@ -106,11 +106,19 @@ $(BINARIES) $(TOOLS):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS)) $(LIBS)
+# An archive, so that a unit gets of the simulation only what it uses.
+$(B)/libsim.a: $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS))
+	@rm -f $@ && ar rcs $@ $^
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(B)/libsim.a $(LIBS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
 
 $(B)/sim: $(SIM_OBJECTS) $(LIBS)
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
+# Random requests against a reference: tests/model.
+$(B)/model: $(call objects,$(wildcard tests/model/*.c)) $(B)/libraftstore.a $(B)/libcommon.a
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
 # Bad inputs and their answers against a running apiserver: tests/e2e/bad_input.sh.

@@ -14,6 +14,7 @@ enum disk_job_kind {
     DISK_RENAME,   /* `name` to `to`; the folder is synced */
     DISK_REMOVE,   /* `name`; the folder is synced */
     DISK_TRUNCATE, /* `name` to `size`, synced */
+    DISK_WORK,     /* only `prepare`: work that is too long for the loop, in the order of its thread; no file */
 };
 
 struct disk_job {
@@ -23,7 +24,7 @@ struct disk_job {
     struct slice bytes;      /* borrowed until done */
     bool sync;
     bool bulk;               /* on the bulk thread; jobs of one file all go the same way */
-    /* DISK_WRITE only, may be NULL: called on the writing thread before the write, to make what `bytes` is then set to; reads
+    /* DISK_WRITE (may be NULL) and DISK_WORK: called on the writing thread before the write, to make what `bytes` is then set to; reads
      * only what nobody changes meanwhile. A status other than 0, with job->err set, ends the job. */
     int (*prepare)(struct disk_job *job);
     void (*done)(struct disk_job *job, int status, const struct err *why); /* on the loop, in the order of its thread's queue */

@@ -279,6 +279,14 @@ static size_t utf8_length(struct slice s)
     return n;
 }
 
+bool json_utf8(struct slice s)
+{
+    for (size_t n; s.size > 0; s = slice_from(s, n))
+        if ((n = utf8_length(s)) == 0)
+            return false;
+    return true;
+}
+
 /* Appends `s` with every invalid byte replaced by U+FFFD; false (and nothing appended) when it is valid as it is. */
 static bool utf8_repair(struct slice s, struct buf *out)
 {

@@ -88,6 +88,7 @@ bool json_duplicate(const struct json *v, struct buf *ret_path);
 
 void json_print(const struct json *v, struct buf *out);                       /* without white space */
 void json_print_pretty(const struct json *v, struct buf *out);                /* two spaces, as people read it */
+bool json_utf8(struct slice s);                                                /* is it well-formed UTF-8, which strings must be? */
 void json_print_string(struct slice s, struct buf *out);                      /* one quoted, escaped string */
 
 #endif

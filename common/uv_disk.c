@@ -208,6 +208,7 @@ static int run_job(struct lane *l, const struct disk_job *job)
     case DISK_RENAME: return rename_job(l, job);
     case DISK_REMOVE: return remove_job(l, job);
     case DISK_TRUNCATE: return truncate_job(l, job);
+    case DISK_WORK: return 0;
     }
     errno = EINVAL;
     return -1;
@@ -221,6 +222,7 @@ static const char *verb(enum disk_job_kind kind)
     case DISK_RENAME: return "cannot rename";
     case DISK_REMOVE: return "cannot remove";
     case DISK_TRUNCATE: return "cannot cut";
+    case DISK_WORK: return "cannot work on";
     }
     return "cannot use";
 }
@@ -355,13 +357,16 @@ static const struct disk_ops ops = {submit, read_file, size_of, list_files, spac
 
 /* Opening and closing */
 
-static int open_folder(struct uv_disk *d, struct err *reterr)
+/* `own`: made when missing, and locked. */
+static int open_folder(struct uv_disk *d, bool own, struct err *reterr)
 {
-    if (mkdir(d->folder, 0700) != 0 && errno != EEXIST)
+    if (own && mkdir(d->folder, 0700) != 0 && errno != EEXIST)
         return err_set_errno(reterr, errno, "cannot make the data folder %s", d->folder);
     d->folder_fd = open(d->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->folder_fd < 0)
         return err_set_errno(reterr, errno, "cannot open the data folder %s", d->folder);
+    if (!own)
+        return 0;
     d->lock_fd = openat(d->folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (d->lock_fd < 0)
         return err_set_errno(reterr, errno, "cannot open the lock of the data folder %s", d->folder);
@@ -439,7 +444,7 @@ static int lane_start(struct lane *l, struct err *reterr)
     return err_set(reterr, ERR_INTERNAL, "no thread for the disk");
 }
 
-int uv_env_add_disk(struct uv_env *uv, const char *folder, struct err *reterr)
+static int add_disk(struct uv_env *uv, const char *folder, bool own, struct err *reterr)
 {
     struct uv_disk *d = NEW(struct uv_disk);
     d->loop = uv_env_loop(uv);
@@ -451,7 +456,7 @@ int uv_env_add_disk(struct uv_env *uv, const char *folder, struct err *reterr)
         d->lanes[i].bulk = i == LANE_BULK;
         list_init(&d->lanes[i].queue);
     }
-    int rv = open_folder(d, reterr);
+    int rv = open_folder(d, own, reterr);
     if (rv == 0 && uv_mutex_init(&d->mutex) != 0)
         rv = err_set(reterr, ERR_INTERNAL, "no mutex for the disk threads");
     if (rv != 0) {
@@ -476,3 +481,6 @@ int uv_env_add_disk(struct uv_env *uv, const char *folder, struct err *reterr)
     uv_env_add(uv, disk_close, d);
     return 0;
 }
+
+int uv_env_add_disk(struct uv_env *uv, const char *folder, struct err *reterr) { return add_disk(uv, folder, true, reterr); }
+int uv_env_add_files(struct uv_env *uv, const char *folder, struct err *reterr) { return add_disk(uv, folder, false, reterr); }

@@ -19,6 +19,8 @@ void uv_env_add_proc(struct uv_env *uv); /* uv_proc.c */
 /* uv_disk.c: the folder is made when missing and locked against a second process. ERR_CONFLICT when another process holds
  * it, ERR_PERMISSION, ERR_NO_SPACE, ERR_IO; the message names it. */
 int uv_env_add_disk(struct uv_env *uv, const char *folder, struct err *reterr);
+/* The same over a folder that is not ours alone, where a user's files are read and written: not made, not locked. */
+int uv_env_add_files(struct uv_env *uv, const char *folder, struct err *reterr);
 
 struct env *uv_env_env(struct uv_env *uv);
 void *uv_env_loop(struct uv_env *uv); /* uv_loop_t *, for the homes of libraries that do their own I/O */

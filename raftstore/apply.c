@@ -1,16 +1,22 @@
 /* Entries to state. One entry holds many commands; each is judged by its client's session, executed at most once, and its
- * result kept until acknowledged. A snapshot is one 'A' piece (index, time, sessions, leases) and then the store's own pieces.
- * Leases live beside the store: which keys hang on them follows from its events. */
+ * result kept until acknowledged. A snapshot is a head (index, time, sessions, leases), in as many pieces as it takes, and
+ * then the store's own pieces. Leases live beside the store: which keys hang on them follows from its events. */
 #include "common/base.h"
 
 #include "raftstore/apply.h"
 
 #include "raftstore/lease.h"
 #include "raftstore/session.h"
+#include "raftstore/store_errors.h"
 #include "raftstore/store_limits.h"
+
+#include <stdlib.h>
 
 #define SNAPSHOT_PIECE_BYTES (768u * 1024)
 #define COMPACT_VERSIONS_PER_ENTRY 512
+#define HEAD_FORMAT 2u                          /* of a snapshot's sessions and leases */
+#define HEAD_PREFIX_BYTES 9                     /* format, size of the head */
+#define HEAD_BYTES_MAX (64u * 1024 * 1024)      /* LEASES_MAX and SESSION_BYTES_MAX allow about half of it */
 
 struct apply {
     struct apply_options options;
@@ -22,6 +28,9 @@ struct apply {
     struct buf result;
 };
 
+/* A key may hang only on a lease that is there. */
+static bool lease_known(void *arg, int64_t lease) { return leases_find(&((struct apply *)arg)->leases, lease) != NULL; }
+
 struct apply *apply_new(const struct apply_options *o)
 {
     struct apply *a = NEW(struct apply);
@@ -29,6 +38,7 @@ struct apply *apply_new(const struct apply_options *o)
     a->mvcc = mvcc_new();
     sessions_init(&a->sessions);
     leases_init(&a->leases);
+    mvcc_set_leases(a->mvcc, lease_known, a);
     return a;
 }
 
@@ -49,26 +59,18 @@ uint64_t apply_index(const struct apply *a) { return a->index; }
 const struct leases *apply_leases(const struct apply *a) { return &a->leases; }
 uint64_t apply_cluster_time_ms(const struct apply *a) { return a->cluster_time_ms; }
 
+uint64_t apply_checkpoint(const struct apply *a)
+{
+    const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms, a->sessions.opened,
+                              a->sessions.by_id.size, a->leases.by_id.size, a->leases.by_key.size, a->index};
+    return hash_bytes(slice_of(words, sizeof words));
+}
+
 uint64_t apply_hash(const struct apply *a)
 {
     const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms,
                               sessions_hash(&a->sessions), leases_hash(&a->leases), a->index};
     return hash_bytes(slice_of(words, sizeof words));
-}
-
-/* A key may hang only on a lease that is there. */
-static int check_leases(const struct leases *leases, const struct kv_op *ops, size_t n, struct err *reterr)
-{
-    int status = 0;
-    for (size_t i = 0; i < n && status == 0; i++) {
-        if (ops[i].kind == KV_OP_PUT && ops[i].put.lease != 0 && leases_find(leases, ops[i].put.lease) == NULL)
-            status = err_set(reterr, ERR_NOT_FOUND, "requested lease not found: %016llx", (unsigned long long)ops[i].put.lease);
-        if (ops[i].kind == KV_OP_TXN)
-            status = check_leases(leases, ops[i].txn.success, ops[i].txn.success_count, reterr);
-        if (ops[i].kind == KV_OP_TXN && status == 0)
-            status = check_leases(leases, ops[i].txn.failure, ops[i].txn.failure_count, reterr);
-    }
-    return status;
 }
 
 static int decode_txn(const struct store_command *c, struct arena *arena, struct kv_txn *ret, struct err *reterr)
@@ -126,7 +128,7 @@ int apply_check(const struct store_command *c, struct arena *arena, struct err *
     case COMMAND_LEASE_GRANT:
     case COMMAND_LEASE_REVOKE:
     case COMMAND_LEASE_KEEPALIVE: return check_lease_command(c, reterr);
-    default: return refuse_kind(c, reterr); /* also of expiries: the leader's own */
+    default: return refuse_kind(c, reterr); /* also of what is the leader's own */
     }
 }
 
@@ -141,10 +143,6 @@ static int execute_txn(struct apply *a, const struct store_command *c, struct ou
     struct kv_txn txn;
     struct kv_txn_result result;
     int status = decode_txn(c, &a->arena, &txn, reterr);
-    if (status == 0)
-        status = check_leases(&a->leases, txn.success, txn.success_count, reterr);
-    if (status == 0)
-        status = check_leases(&a->leases, txn.failure, txn.failure_count, reterr);
     if (status == 0)
         status = mvcc_apply(a->mvcc, &txn, &a->arena, &result, &ret->events, &ret->event_count, reterr);
     if (status != 0)
@@ -193,7 +191,10 @@ static int execute_grant(struct apply *a, const struct store_command *c, struct 
     return 0;
 }
 
-/* Ends a lease: all its keys go in one revision. */
+static int compare_keys(const void *a, const void *b) { return slice_compare(*(const struct slice *)a, *(const struct slice *)b); }
+
+/* Ends a lease: all its keys go in one revision, sorted, because the order they were attached in is not part of the state: a
+ * member that was restored from a snapshot has another one. */
 static void end_lease(struct apply *a, struct lease *lease, struct outcome *ret)
 {
     size_t n = 0;
@@ -201,6 +202,8 @@ static void end_lease(struct apply *a, struct lease *lease, struct outcome *ret)
     struct slice *keys = arena_alloc(&a->arena, lease->keys.size * sizeof keys[0]);
     for (size_t at = 0; (e = map_next(&lease->keys, &at)) != NULL;)
         keys[n++] = arena_slice(&a->arena, map_key(e)); /* events show them after the lease is gone */
+    if (n > 1)
+        qsort(keys, n, sizeof keys[0], compare_keys);
     mvcc_delete_keys(a->mvcc, keys, n, &a->arena, &ret->events, &ret->event_count);
     ret->changed = true;
 }
@@ -211,7 +214,7 @@ static int execute_revoke(struct apply *a, const struct store_command *c, struct
     int64_t id = unpack_int(&u);
     struct lease *lease = unpack_done(&u) ? leases_find(&a->leases, id) : NULL;
     if (lease == NULL)
-        return err_set(reterr, ERR_NOT_FOUND, "requested lease not found: %016llx", (unsigned long long)id);
+        return store_err(reterr, STORE_LEASE_NOT_FOUND, "%016llx", (unsigned long long)id);
     end_lease(a, lease, ret);
     leases_drop(&a->leases, lease);
     result_leases(a, NULL, 0);
@@ -277,7 +280,11 @@ static void run_first_time(struct apply *a, const struct store_command *c, struc
 {
     struct outcome outcome = {0};
     execute(a, c, &outcome);
+#ifndef PLANT_NO_SESSION_RESULT
     session_store(&a->sessions, session, c->sequence, buf_slice(&a->result), mvcc_revision(a->mvcc), outcome.changed);
+#else
+    (void)session;
+#endif
     publish(a, &outcome);
 }
 
@@ -299,6 +306,15 @@ static void run_expiry(struct apply *a, const struct store_command *c)
     }
 }
 
+/* By the leader's retention. Compacted meanwhile by somebody else: nothing is left to do. */
+static void run_compact_old(struct apply *a, const struct store_command *c)
+{
+    struct unpack u = unpack_of(c->body);
+    int64_t revision = unpack_int(&u);
+    if (unpack_done(&u))
+        (void)mvcc_compact(a->mvcc, revision, NULL);
+}
+
 static void run_command(struct apply *a, const struct store_command *c)
 {
     struct session *session = NULL;
@@ -311,6 +327,10 @@ static void run_command(struct apply *a, const struct store_command *c)
     }
     if (c->kind == COMMAND_LEASE_EXPIRE) {
         run_expiry(a, c);
+        return;
+    }
+    if (c->kind == COMMAND_COMPACT_OLD) {
+        run_compact_old(a, c);
         return;
     }
     switch (sessions_judge(&a->sessions, c, a->cluster_time_ms, &session, &known)) {
@@ -358,8 +378,8 @@ static void apply_entry(void *machine, uint64_t index, uint64_t term, struct sli
 struct apply_pin {
     struct mvcc *store; /* freed with its last pin when a restore has replaced it meanwhile */
     struct mvcc_pin *mvcc;
-    struct buf head; /* the first piece; released once read */
-    bool head_read;
+    struct buf head;  /* sessions and leases; may be more than a piece */
+    size_t head_read; /* bytes of it */
 };
 
 static void *apply_pin(void *machine)
@@ -368,11 +388,19 @@ static void *apply_pin(void *machine)
     struct apply_pin *p = NEW(struct apply_pin);
     p->store = a->mvcc;
     p->mvcc = mvcc_pin(a->mvcc);
-    buf_append_char(&p->head, STORE_WIRE_FORMAT);
-    pack_uint(&p->head, a->index);
-    pack_uint(&p->head, a->cluster_time_ms);
-    sessions_encode(&a->sessions, &p->head);
-    leases_encode(&a->leases, &p->head);
+    struct buf body = {0};
+    pack_uint(&body, a->index);
+    pack_uint(&body, a->cluster_time_ms);
+    sessions_encode(&a->sessions, &body);
+#ifndef PLANT_SNAPSHOT_WITHOUT_LEASES
+    leases_encode(&a->leases, &body);
+#else
+    leases_encode(&(struct leases){0}, &body);
+#endif
+    buf_append_char(&p->head, HEAD_FORMAT);
+    buf_append_be64(&p->head, HEAD_PREFIX_BYTES + body.size);
+    buf_append_slice(&p->head, buf_slice(&body));
+    buf_release(&body);
     return p;
 }
 
@@ -380,9 +408,10 @@ static int apply_read(void *pin, struct buf *out, bool *ret_last, struct err *re
 {
     struct apply_pin *p = pin;
     (void)reterr; /* memory cannot fail to be read */
-    if (!p->head_read) {
-        buf_append_slice(out, buf_slice(&p->head));
-        p->head_read = true;
+    size_t left = p->head.size - p->head_read, n = MIN(left, (size_t)SNAPSHOT_PIECE_BYTES);
+    if (left > 0) {
+        buf_append(out, p->head.data + p->head_read, n);
+        p->head_read += n;
         *ret_last = false;
         return 0;
     }
@@ -406,6 +435,7 @@ struct apply_restore {
     struct sessions sessions;
     struct leases leases;
     uint64_t index, cluster_time_ms;
+    struct buf head; /* as far as it has come */
     bool head_read;
 };
 
@@ -419,16 +449,24 @@ static void *apply_restore_begin(void *machine)
     return r;
 }
 
+/* Sessions and leases: one piece as a rule, more when there are very many. */
 static int restore_head(struct apply_restore *r, struct slice piece, struct err *reterr)
 {
-    if (piece.size == 0 || piece.data[0] != STORE_WIRE_FORMAT)
+    if (r->head.size == 0 && (piece.size < HEAD_PREFIX_BYTES || piece.data[0] != HEAD_FORMAT))
         return err_set(reterr, ERR_FORMAT, "snapshot of the store has format %u, but this version knows only %u",
-                       piece.size == 0 ? 0u : (unsigned)(uint8_t)piece.data[0], STORE_WIRE_FORMAT);
-    struct unpack u = unpack_of(slice_from(piece, 1));
+                       piece.size == 0 ? 0u : (unsigned)(uint8_t)piece.data[0], HEAD_FORMAT);
+    buf_append_slice(&r->head, piece);
+    uint64_t size = be64_at(r->head.data + 1);
+    if (size > HEAD_BYTES_MAX || r->head.size > size)
+        return err_set(reterr, ERR_CORRUPT, "snapshot of the store: sessions and leases of %llu bytes", (unsigned long long)size);
+    if (r->head.size < size)
+        return 0;
+    struct unpack u = unpack_of(slice_from(buf_slice(&r->head), HEAD_PREFIX_BYTES));
     r->index = unpack_uint(&u);
     r->cluster_time_ms = unpack_uint(&u);
     if (!sessions_decode(&r->sessions, &u) || !leases_decode(&r->leases, &u) || !unpack_done(&u))
         return err_set(reterr, ERR_CORRUPT, "snapshot of the store: malformed sessions or leases");
+    buf_release(&r->head);
     r->head_read = true;
     return 0;
 }
@@ -444,6 +482,7 @@ static void restore_free(struct apply_restore *r)
     mvcc_free(r->mvcc);
     sessions_release(&r->sessions);
     leases_release(&r->leases);
+    buf_release(&r->head);
     mem_free(r);
 }
 
@@ -469,6 +508,7 @@ static int apply_restore_end(void *machine, void *restore, bool commit, struct e
             mvcc_free(a->mvcc);
         a->mvcc = r->mvcc;
         r->mvcc = NULL;
+        mvcc_set_leases(a->mvcc, lease_known, a);
         take_sessions(a, &r->sessions);
         leases_release(&a->leases);
         a->leases = r->leases; /* its nodes are on the heap: moving the struct moves nothing they point to */

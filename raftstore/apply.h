@@ -32,6 +32,7 @@ struct mvcc *apply_mvcc(struct apply *a);         /* read it; it changes with ea
 uint64_t apply_index(const struct apply *a);      /* of the last entry applied */
 uint64_t apply_cluster_time_ms(const struct apply *a);
 const struct leases *apply_leases(const struct apply *a);
+uint64_t apply_checkpoint(const struct apply *a); /* in constant time: of store, time and index, without sessions and leases */
 uint64_t apply_hash(const struct apply *a);       /* of all state: equal on all members at an index */
 
 /* What execution would refuse in any state; before SUBMIT. `arena` is scratch. */

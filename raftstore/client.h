@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/mem.h"
 #include "raftstore/kv.h"
+#include "raftstore/store_errors.h"
 
 struct store_client;
 struct tls;
@@ -77,6 +78,12 @@ struct store_leases_result {
     size_t count;
 };
 
+/* The next bytes of a snapshot file. */
+struct store_snapshot_part {
+    struct slice bytes;
+    bool last;
+};
+
 /* A call in flight; embedded in the caller's struct, which stays until `done`. */
 struct store_call {
     /* status: 0; ERR_TIMEOUT (a read: nothing happened; a write: see `why`), ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE,
@@ -92,6 +99,7 @@ struct store_call {
         struct store_hashkv_result hashkv;
         struct store_members_result members;
         struct store_leases_result leases;
+        struct store_snapshot_part snapshot;
     };                   /* valid in done, borrowed from `arena` */
     struct arena arena;  /* released by the library after done; copy what must stay */
     void *impl;          /* of the library */
@@ -116,6 +124,9 @@ void store_lease_revoke(struct store_client *c, struct store_call *call, int64_t
 void store_lease_keepalive(struct store_client *c, struct store_call *call, const int64_t *ids, size_t n, unsigned timeout_ms);
 /* One lease (none in the answer: it is gone), or with id 0 all of them, as the member we are connected to knows them. */
 void store_lease_list(struct store_client *c, struct store_call *call, int64_t id, bool with_keys, unsigned timeout_ms);
+/* Part `number` of a snapshot of the member that we are connected to, as it was when part 0 was asked for; one at a time, in
+ * order, until the last one. ERR_NOT_FOUND: the connection was lost meanwhile; begin again with 0. */
+void store_snapshot(struct store_client *c, struct store_call *call, uint64_t number, unsigned timeout_ms);
 /* Gives up a call: done follows with ERR_CANCELED; a write may or may not have happened. */
 void store_cancel(struct store_client *c, struct store_call *call);
 
@@ -123,6 +134,7 @@ struct store_watch_options {
     struct kv_span span;
     int64_t start_revision; /* first revision wanted; 0: from the next one on */
     bool prev_kv;
+    bool no_put, no_delete; /* leaves such events out; a revision without any other is not delivered */
     unsigned progress_ms;   /* ask for `on_progress` at least so often when quiet; 0: never */
 };
 

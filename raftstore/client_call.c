@@ -269,6 +269,13 @@ void store_hashkv(struct store_client *c, struct store_call *call, unsigned time
     call_start(call_new(c, call, STORE_HASHKV), timeout_ms);
 }
 
+void store_snapshot(struct store_client *c, struct store_call *call, uint64_t number, unsigned timeout_ms)
+{
+    struct client_call *k = call_new(c, call, STORE_SNAPSHOT);
+    pack_uint(&k->body, number);
+    call_start(k, timeout_ms);
+}
+
 void store_member_list(struct store_client *c, struct store_call *call, bool serializable, unsigned timeout_ms)
 {
     struct client_call *k = call_new(c, call, STORE_MEMBERS);
@@ -474,6 +481,13 @@ static bool decode_leases(struct store_call *call, struct unpack *u)
     return !u->bad;
 }
 
+static bool decode_snapshot(struct store_call *call, struct unpack *u)
+{
+    call->snapshot.bytes = unpack_bytes(u);
+    call->snapshot.last = unpack_bool(u);
+    return !u->bad;
+}
+
 static bool decode_body(struct client_call *k, enum store_result_kind kind, struct unpack *u)
 {
     switch (kind) {
@@ -484,6 +498,7 @@ static bool decode_body(struct client_call *k, enum store_result_kind kind, stru
     case RESULT_HASHKV: return k->type == STORE_HASHKV && decode_hashkv(k->call, u);
     case RESULT_MEMBERS: return (k->type == STORE_MEMBERS || k->type == STORE_MEMBER) && decode_members(k->call, u);
     case RESULT_LEASES: return (is_write(k) || k->type == STORE_LEASES) && decode_leases(k->call, u);
+    case RESULT_SNAPSHOT: return k->type == STORE_SNAPSHOT && decode_snapshot(k->call, u);
     case RESULT_SESSION: return false;
     }
     return false;
@@ -532,7 +547,8 @@ static void call_failed(struct client_call *k, const struct store_result *head)
         send_later(k); /* until the deadline; perhaps another member sees a leader */
         if (!c->pinned && c->endpoint_count > 1)
             client_hang_up(c, head->status, why.message);
-    } else if (head->status == ERR_BUSY || k->call == NULL) {
+    } else if (head->status == ERR_BUSY || k->call == NULL || (head->status == ERR_NO_SPACE && is_write(k) && k->attempts > 1)) {
+        /* No room is said of this attempt only; an earlier one may have been executed. */
         send_later(k);
     } else if (is_write(k) && head->status == ERR_OUTCOME_UNKNOWN && k->attempts == 1) {
         session_lost(k);

@@ -43,7 +43,7 @@ struct client_watch {
     uint64_t id;
     struct kv_span span;     /* behind the struct */
     int64_t next;            /* first revision wanted; 0: from whatever comes next */
-    bool prev_kv, synced;
+    bool prev_kv, no_put, no_delete, synced;
     unsigned progress_ms, asks;
     struct arena arena;      /* of a revision that comes in several frames */
     struct kv_event *events;

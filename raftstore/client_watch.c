@@ -8,9 +8,16 @@ static void send_start(struct client_watch *w)
     struct buf b = {0};
     pack_uint(&b, w->id);
     span_encode(&b, &w->span);
+#if defined(PLANT_WATCH_DROP)
+    pack_int(&b, w->synced ? w->next + 1 : w->next);
+#elif defined(PLANT_WATCH_REPEAT)
+    pack_int(&b, w->synced ? w->next - 1 : w->next);
+#else
     pack_int(&b, w->next);
+#endif
     pack_bool(&b, w->prev_kv);
     pack_uint(&b, w->progress_ms);
+    pack_uint(&b, (w->no_put ? WATCH_NO_PUT : 0u) | (w->no_delete ? WATCH_NO_DELETE : 0u));
     client_send(w->client, STORE_WATCH, buf_slice(&b), SLICE(""));
     buf_release(&b);
 }
@@ -57,6 +64,8 @@ void store_watch_start(struct store_client *c, struct store_watch *watch, const 
         memcpy(bytes + o->span.key.size, o->span.end.data, o->span.end.size);
     w->next = o->start_revision;
     w->prev_kv = o->prev_kv;
+    w->no_put = o->no_put;
+    w->no_delete = o->no_delete;
     w->progress_ms = o->progress_ms;
     watch->impl = w;
     list_push_back(c->closing ? &c->ended_watches : &c->watches, &w->link);
@@ -146,6 +155,9 @@ static void deliver(struct client_watch *w, int64_t revision)
     size_t n = w->event_count;
     w->arena = (struct arena){0};
     forget_parts(w);
+#ifdef PLANT_WATCH_REPEAT
+    w->next = revision;
+#endif
     if (revision >= w->next) { /* else it was delivered on an earlier connection */
         w->next = revision + 1;
         w->watch->on_events(w->watch, revision, events, n);

@@ -79,29 +79,6 @@ static void remove_others(void *arg, const char *name)
         remove_file(l->driver, name);
 }
 
-static int restore_whole(struct driver *d, struct snapfile_reader *r, struct err *reterr)
-{
-    void *restore = d->machine.ops->restore_begin(d->machine.impl);
-    struct slice piece;
-    int rv;
-    while ((rv = snapfile_next(r, &piece, reterr)) == 1) {
-        rv = d->machine.ops->restore_piece(restore, piece, reterr);
-        if (rv != 0)
-            break;
-    }
-    int ended = d->machine.ops->restore_end(d->machine.impl, restore, rv == 0, reterr);
-    return rv != 0 ? rv : ended;
-}
-
-/* The state is what it was when the snapshot was taken, or we must not go on with it. */
-static int check_hash(struct driver *d, const struct snapfile_info *info, struct err *reterr)
-{
-    if (d->machine.ops->hash(d->machine.impl) == info->hash)
-        return 0;
-    return err_set(reterr, ERR_CORRUPT, "the state restored from the snapshot at %llu has another hash than the one saved; "
-                   "this member must rejoin with an empty data folder", (unsigned long long)info->index);
-}
-
 int driver_snapshot_load(struct driver *d, struct err *reterr)
 {
     struct listing l = {.driver = d};
@@ -115,9 +92,7 @@ int driver_snapshot_load(struct driver *d, struct err *reterr)
         rv = snapfile_open(d->env, name, d->options.cluster_id, &r, reterr);
         if (rv != 0)
             return rv;
-        rv = restore_whole(d, r, reterr);
-        if (rv == 0)
-            rv = check_hash(d, snapfile_info(r), reterr);
+        rv = snapfile_restore(r, d->machine, reterr);
         if (rv == 0)
             d->snapshot = *snapfile_info(r);
         snapfile_close(r);
@@ -512,7 +487,7 @@ static void restore_step(struct driver *d)
         in->restore = NULL;
     }
     if (rv == 0)
-        rv = check_hash(d, snapfile_info(in->reader), &e);
+        rv = snapfile_check_state(in->reader, d->machine, &e);
     if (rv == 0)
         installed(d);
     else

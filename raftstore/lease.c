@@ -3,6 +3,7 @@
 #include "raftstore/lease.h"
 
 #include "common/mem.h"
+#include "raftstore/store_errors.h"
 #include "raftstore/store_limits.h"
 
 static bool ends_earlier(const struct heap_node *a, const struct heap_node *b)
@@ -52,12 +53,14 @@ int leases_grant(struct leases *l, int64_t id, int64_t ttl_s, uint64_t now_ms, s
 {
     if (id <= 0)
         return err_set(reterr, ERR_INVALID, "lease id %lld is not positive", (long long)id);
-    if (ttl_s < 1 || ttl_s > LEASE_TTL_MAX_S)
-        return err_set(reterr, ERR_INVALID, "a lease's time to live is 1 to %lld seconds, not %lld", LEASE_TTL_MAX_S, (long long)ttl_s);
+    if (ttl_s < 1)
+        return store_err(reterr, STORE_TTL_ZERO, "a lease lasts 1 second at least, not %lld", (long long)ttl_s);
+    if (ttl_s > LEASE_TTL_MAX_S)
+        return store_err(reterr, STORE_LEASE_TTL_TOO_LARGE, "at most %lld seconds, not %lld", LEASE_TTL_MAX_S, (long long)ttl_s);
     if (leases_find(l, id) != NULL)
-        return err_set(reterr, ERR_EXISTS, "lease already exists: %016llx", (unsigned long long)id);
+        return store_err(reterr, STORE_LEASE_EXISTS, "%016llx", (unsigned long long)id);
     if (l->by_id.size >= LEASES_MAX)
-        return err_set(reterr, ERR_BUSY, "there are %d leases already, and no more are allowed", LEASES_MAX);
+        return store_err(reterr, STORE_TOO_MANY_REQUESTS, "there are %d leases already, and no more are allowed", LEASES_MAX);
     add(l, id, (uint64_t)ttl_s * 1000, now_ms + (uint64_t)ttl_s * 1000);
     return 0;
 }

@@ -13,7 +13,8 @@
 struct program {
     struct raftstore_options options;
     const char *member_id, *cluster_id, *members, *clients, *join, *http_address, *data, *ca, *cert, *key, *peer_ca, *peer_cert,
-        *peer_key, *level;
+        *peer_key, *roles, *level;
+    struct roles *granted;
     struct uv_env *uv;
     struct raftstore *store;
     struct http_server *http;
@@ -62,8 +63,13 @@ static int start(struct program *p, struct err *err)
         status = raftstore_new(uv_env_env(p->uv), &p->options, &p->store, err);
     if (status == 0 && p->http_address != NULL)
         status = http_server_new(p->uv, &(struct http_server_options){
-            .address = p->http_address, .on_request = raftstore_http, .core = p->store}, &p->http, err);
+            .address = p->http_address, .tls = p->options.http_tls ? p->options.tls : NULL, .on_request = raftstore_http, .core = p->store}, &p->http, err);
     return status;
+}
+
+static bool on_loopback(const char *address)
+{
+    return address != NULL && (strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0);
 }
 
 static int run(struct program *p)
@@ -74,6 +80,18 @@ static int run(struct program *p)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--data, --listen-peer and --listen-client are wanted"), &err));
     if (log_level_parse(p->level, &level) != 0)
         return complain((err_set(&err, ERR_BAD_REQUEST, "--log-level must be debug, info, warn or error"), &err));
+    if (p->roles != NULL && p->cert == NULL)
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--roles wants --ca, --cert and --key: roles go by certificates"), &err));
+    if (p->roles != NULL && roles_parse(slice_str(p->roles), &p->granted, &err) != 0)
+        return complain(&err);
+    p->options.roles = p->granted;
+    if (p->options.http_tls && p->cert == NULL)
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--http-tls wants --ca, --cert and --key"), &err));
+    if (p->options.http_plain_keys && !on_loopback(p->http_address))
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--http-plain-keys wants --listen-http on 127.0.0.1 or [::1]: anyone who reaches "
+                                                        "it can read every key"), &err));
+    if (p->options.compact_revisions < 0)
+        return complain((err_set(&err, ERR_BAD_REQUEST, "--auto-compaction-revisions must not be negative"), &err));
     if (raftstore_parse_ids(&p->options, p->member_id, p->cluster_id, &err) != 0 ||
         raftstore_parse_members(&p->options, p->members, p->clients, p->join, &err) != 0)
         return complain(&err);
@@ -85,6 +103,7 @@ static int run(struct program *p)
         uv_env_run(p->uv, stop, p);
     tls_unref(p->options.tls);
     tls_unref(p->options.peer_tls);
+    roles_free(p->granted);
     uv_env_free(p->uv);
     return code;
 }
@@ -106,6 +125,8 @@ int main(int argc, char **argv)
         {"listen-peer", FLAG_TEXT, &p.options.peer_address, "HOST:PORT for other members", 0, NULL},
         {"listen-client", FLAG_TEXT, &p.options.client_address, "HOST:PORT for clients", 0, NULL},
         {"listen-http", FLAG_TEXT, &p.http_address, "HOST:PORT for health and metrics, plain: keep it on loopback", 0, NULL},
+        {"http-tls", FLAG_BOOL, &p.options.http_tls, "serve --listen-http with --cert; /v2/keys then wants a client's certificate", 0, NULL},
+        {"http-plain-keys", FLAG_BOOL, &p.options.http_plain_keys, "serve /v2/keys without TLS; loopback only", 0, NULL},
         {"data", FLAG_TEXT, &p.data, "folder of log and snapshots, made when missing", 0, NULL},
         {"ca", FLAG_TEXT, &p.ca, "authority that members and clients must have their certificates from", 0, NULL},
         {"cert", FLAG_TEXT, &p.cert, "this member's certificate, for serving and for dialling", 0, NULL},
@@ -116,6 +137,12 @@ int main(int argc, char **argv)
         {"peer-name", FLAG_TEXT, &p.options.peer_name, "common name or organization that a member's certificate must have; else any of the authority", 0, NULL},
         {"segment-bytes", FLAG_SIZE, &p.options.segment_bytes, "of one file of the log; 0: 64m", 0, NULL},
         {"snapshot-log-bytes", FLAG_SIZE, &p.options.snapshot_log_bytes, "of log behind the last snapshot before the next; 0: by the size of the state", 0, NULL},
+        {"auto-compaction", FLAG_MS, &p.options.compact_age_ms, "age of revisions that are compacted by themselves, in cluster time, such as 1h; 0: none", 0, NULL},
+        {"auto-compaction-revisions", FLAG_INT, &p.options.compact_revisions, "how many revisions are kept, and an eighth more; 0: by age only", 0, NULL},
+        {"auto-compaction-bytes", FLAG_SIZE, &p.options.compact_bytes, "of state, above which half of the history is compacted at a time; 0: never", 0, NULL},
+        {"roles", FLAG_TEXT, &p.roles, "who may do what: cn:NAME|o:NAME|*=read|write|readwrite[:PREFIX]|maintenance|member|all,…; none: everybody everything", 0, NULL},
+        {"space-floor", FLAG_SIZE, &p.options.space_floor_bytes, "free bytes of the disk below which only what deletes is taken; 0: 256m, or a hundredth of the disk", 0, NULL},
+        {"quota-bytes", FLAG_SIZE, &p.options.quota_bytes, "of state in memory, above which only what deletes is taken; 0: no quota", 0, NULL},
         {"log-level", FLAG_TEXT, &p.level, "debug, info, warn or error", 0, NULL},
         {0},
     };

@@ -3,6 +3,7 @@
 #include "common/base.h"
 
 #include "raftstore/mvcc_internal.h"
+#include "raftstore/store_errors.h"
 
 #define EVENTS_SCAN_MAX 8192 /* history items looked at per call, so that no call holds the loop for long */
 
@@ -83,7 +84,7 @@ int mvcc_events(struct mvcc *m, const struct kv_span *span, int64_t from, int64_
     struct event_vector found = {0};
     int64_t next = to + 1;
     if (from < m->compact_revision)
-        return err_set(reterr, ERR_COMPACTED, "revision %lld has been compacted: the oldest readable one is %lld",
+        return store_err(reterr, STORE_COMPACTED, "%lld was asked for, and the oldest readable is %lld",
                        (long long)from, (long long)m->compact_revision);
     uint64_t at = history_find(&m->history, from), begin = at;
     for (; at < m->history.end; at++) {

@@ -28,6 +28,9 @@ int mvcc_range(struct mvcc *m, const struct kv_range *range, struct arena *arena
  * bounds. ERR_INVALID, ERR_TOO_LARGE. Called before SUBMIT and again at apply. */
 int mvcc_check(const struct kv_txn *txn, struct err *reterr);
 
+/* Who knows which leases there are. A put under any other is refused, in the branches that are taken only. NULL: all are. */
+void mvcc_set_leases(struct mvcc *m, bool (*lease_known)(void *arg, int64_t lease), void *arg);
+
 /* Applies one transaction; *ret_events are its changes, borrowed until the next one. On an error nothing has changed. */
 int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, struct kv_txn_result *ret,
                const struct kv_event **ret_events, size_t *ret_event_count, struct err *reterr);
@@ -36,7 +39,8 @@ int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, st
 void mvcc_delete_keys(struct mvcc *m, const struct slice *keys, size_t n, struct arena *arena, const struct kv_event **ret_events,
                       size_t *ret_event_count);
 
-/* ERR_COMPACTED, ERR_FUTURE_REVISION. Marks at once; the memory goes in bounded steps. */
+/* ERR_COMPACTED, ERR_FUTURE_REVISION. A watch can begin at the compact revision; its events there have no prev_kv when that was
+ * the newest revision, as all of etcd's have none. Marks at once; the memory goes in bounded steps. */
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr);
 bool mvcc_compact_step(struct mvcc *m, size_t versions_max); /* false when nothing can be done now (see mvcc_hold, mvcc_pin) */
 
@@ -68,6 +72,10 @@ bool mvcc_pinned(const struct mvcc *m);
 /* Builds a store from the pieces of a pin, in order. ERR_CORRUPT; then the store is to be freed. */
 int mvcc_restore(struct mvcc *m, struct slice piece, struct err *reterr);
 int mvcc_restore_end(struct mvcc *m, struct err *reterr); /* ERR_CORRUPT when pieces are missing or the hash is wrong */
+
+/* A restored store goes on `by` revisions later, so that no revision of its old life is given out again. `compact`: all before
+ * are forgotten, and whoever knows one hears ERR_COMPACTED. No pin may be held. */
+void mvcc_bump(struct mvcc *m, int64_t by, bool compact);
 
 /* Order-independent sum over live versions plus a chain over events, kept at apply: equal on all members at a revision. */
 uint64_t mvcc_hash(const struct mvcc *m);

@@ -3,10 +3,13 @@
  *
  * Stepping over a version of the history frees its predecessor in the key's chain: every readable revision sees at least
  * this version. A deletion that is a key's newest version goes with its key. Versions of the compact revision itself stay
- * in the history, so that a watch can begin there and still gets prev_kv. */
+ * in the history, so that a watch can begin there and still gets prev_kv: but when the newest revision is compacted, what it
+ * replaced goes too. Else a store that was emptied in one revision could not let go of anything before the next one, which it
+ * may have no room for. */
 #include "common/base.h"
 
 #include "raftstore/mvcc_internal.h"
+#include "raftstore/store_errors.h"
 
 void history_push(struct history *h, struct history_item item)
 {
@@ -68,12 +71,14 @@ static void history_pop(struct history *h)
 int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr)
 {
     if (revision > m->revision)
-        return err_set(reterr, ERR_FUTURE_REVISION, "revision %lld is in the future: the newest one is %lld",
+        return store_err(reterr, STORE_FUTURE_REVISION, "%lld was asked for, and the newest is %lld",
                        (long long)revision, (long long)m->revision);
     if (revision <= m->compact_revision)
-        return err_set(reterr, ERR_COMPACTED, "revision %lld has been compacted: the oldest readable one is %lld",
+        return store_err(reterr, STORE_COMPACTED, "%lld was asked for, and the oldest readable is %lld",
                        (long long)revision, (long long)m->compact_revision);
     m->compact_revision = revision;
+    m->strip_revision = revision == m->revision ? revision : 0;
+    m->strip_at = m->strip_revision == 0 ? 0 : history_find(&m->history, revision);
     return 0;
 }
 
@@ -103,27 +108,61 @@ static void step_over(struct mvcc *m, struct history_item item)
 static int64_t compact_floor(const struct mvcc *m)
 {
     int64_t floor = m->compact_revision;
+#ifdef PLANT_COMPACT_TOO_MUCH
+    floor += 2;
+#endif
     for (size_t i = 0; i < m->hold_count; i++)
         floor = MIN(floor, m->holds[i]->revision);
     return floor;
+}
+
+/* Frees what the versions of strip_revision replaced; everything older has been stepped over. True: there is more. */
+static bool strip_step(struct mvcc *m, size_t versions_max)
+{
+    struct history *h = &m->history;
+    for (size_t n = 0; m->strip_revision != 0; n++) {
+        if (m->strip_at == h->end || history_at(h, m->strip_at)->version->mod_revision != m->strip_revision) {
+            m->strip_revision = 0;
+            return false;
+        }
+        if (n == versions_max)
+            return true;
+        struct version *v = history_at(h, m->strip_at++)->version;
+        if (v->older != NULL)
+            version_free(m, v->older);
+        v->older = NULL;
+    }
+    return false;
 }
 
 bool mvcc_compact_step(struct mvcc *m, size_t versions_max)
 {
     struct history *h = &m->history;
     int64_t floor = compact_floor(m);
+    size_t n = 0;
     if (m->tree.pin_count > 0)
         return false;
-    for (size_t n = 0; h->first < h->end; n++) {
+    for (; h->first < h->end; n++) {
         struct history_item item = *history_at(h, h->first);
         if (item.version->mod_revision >= floor)
-            return false;
+            break;
         if (n == versions_max)
             return true;
         history_pop(h);
         step_over(m, item);
     }
-    return false;
+    return floor == m->compact_revision && strip_step(m, versions_max - n);
+}
+
+void mvcc_bump(struct mvcc *m, int64_t by, bool compact)
+{
+    ASSERT(by >= 0 && by <= INT64_MAX - m->revision);
+    m->revision += by;
+    if (!compact)
+        return;
+    m->compact_revision = m->revision;
+    while (mvcc_compact_step(m, 4096))
+        ;
 }
 
 bool mvcc_hold(struct mvcc *m, int64_t revision, struct mvcc_hold *hold)

@@ -30,6 +30,8 @@ struct mvcc {
     struct tree tree;
     struct history history;
     int64_t revision, compact_revision;
+    int64_t strip_revision; /* compacted while it was the newest: what it replaced goes too. 0: nothing left to do */
+    uint64_t strip_at;      /* next position of the history for that */
     uint64_t live_sum, event_chain; /* see mvcc_hash.c */
     uint64_t version_bytes, key_bytes;
     struct kv_event *events; /* of the last transaction */
@@ -37,6 +39,8 @@ struct mvcc {
     struct mvcc_hold *holds[MVCC_HOLDS_MAX];
     size_t hold_count;
     struct restore *restore; /* while pieces come in */
+    bool (*lease_known)(void *arg, int64_t lease); /* NULL: all are */
+    void *lease_arg;
 };
 
 /* mvcc_version.c */

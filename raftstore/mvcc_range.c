@@ -2,6 +2,7 @@
 #include "common/base.h"
 
 #include "raftstore/mvcc_internal.h"
+#include "raftstore/store_errors.h"
 
 #include <stdlib.h>
 
@@ -25,19 +26,19 @@ bool span_holds(const struct kv_span *span, struct slice key)
 int range_check(const struct kv_range *range, struct err *reterr)
 {
     if (range->span.key.size == 0)
-        return err_set(reterr, ERR_INVALID, "range: key is not provided");
+        return store_err(reterr, STORE_EMPTY_KEY, "range");
     if ((unsigned)range->order > KV_ORDER_DESCEND || (unsigned)range->sort > KV_SORT_VALUE)
-        return err_set(reterr, ERR_INVALID, "range: unknown sort order %d or sort target %d", (int)range->order, (int)range->sort);
+        return store_err(reterr, STORE_SORT_INVALID, "order %d, target %d", (int)range->order, (int)range->sort);
     return 0;
 }
 
 int range_revision(const struct mvcc *m, int64_t revision, struct err *reterr)
 {
     if (revision > m->revision)
-        return err_set(reterr, ERR_FUTURE_REVISION, "revision %lld is in the future: the newest one is %lld",
+        return store_err(reterr, STORE_FUTURE_REVISION, "%lld was asked for, and the newest is %lld",
                        (long long)revision, (long long)m->revision);
     if (revision > 0 && revision < m->compact_revision)
-        return err_set(reterr, ERR_COMPACTED, "revision %lld has been compacted: the oldest readable one is %lld",
+        return store_err(reterr, STORE_COMPACTED, "%lld was asked for, and the oldest readable is %lld",
                        (long long)revision, (long long)m->compact_revision);
     return 0;
 }

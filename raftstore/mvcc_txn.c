@@ -3,8 +3,11 @@
 #include "common/base.h"
 
 #include "raftstore/mvcc_internal.h"
+#include "raftstore/store_errors.h"
 
 #include <stdlib.h>
+
+#define KEY_ARGS(key) (int)MIN((key).size, (size_t)200), (key).data /* for "%.*s": what a message shows of it */
 
 /* --- form --- */
 
@@ -39,13 +42,11 @@ static bool branches_exclusive(const struct branch *a, const struct branch *b)
 static int check_put(const struct kv_put *put, struct err *reterr)
 {
     if (put->key.size == 0)
-        return err_set(reterr, ERR_INVALID, "put: key is not provided");
+        return store_err(reterr, STORE_EMPTY_KEY, "put");
     if (put->ignore_value && put->value.size != 0)
-        return err_set(reterr, ERR_INVALID, "put of %.*s: a value is provided, but ignore_value is set",
-                       (int)MIN(put->key.size, (size_t)200), put->key.data);
+        return store_err(reterr, STORE_VALUE_PROVIDED, "with ignore_value, to the put of %.*s", KEY_ARGS(put->key));
     if (put->ignore_lease && put->lease != 0)
-        return err_set(reterr, ERR_INVALID, "put of %.*s: a lease is provided, but ignore_lease is set",
-                       (int)MIN(put->key.size, (size_t)200), put->key.data);
+        return store_err(reterr, STORE_LEASE_PROVIDED, "with ignore_lease, to the put of %.*s", KEY_ARGS(put->key));
     return 0;
 }
 
@@ -53,7 +54,7 @@ static int check_compare(const struct kv_compare *c, struct check *k, struct err
 {
     k->bytes += c->span.key.size + c->span.end.size + c->value.size;
     if (c->span.key.size == 0)
-        return err_set(reterr, ERR_INVALID, "compare: key is not provided");
+        return store_err(reterr, STORE_EMPTY_KEY, "compare");
     if ((unsigned)c->target > KV_COMPARE_LEASE || (unsigned)c->result > KV_NOT_EQUAL)
         return err_set(reterr, ERR_INVALID, "compare: unknown target %d or result %d", (int)c->target, (int)c->result);
     return 0;
@@ -79,7 +80,7 @@ static int check_op(const struct kv_op *op, size_t ops_max, const struct branch 
     case KV_OP_DELETE:
         k->bytes += op->delete.span.key.size + op->delete.span.end.size;
         note_write(k, op->delete.span, false, branch);
-        return op->delete.span.key.size != 0 ? 0 : err_set(reterr, ERR_INVALID, "delete: key is not provided");
+        return op->delete.span.key.size != 0 ? 0 : store_err(reterr, STORE_EMPTY_KEY, "delete");
     case KV_OP_TXN: return check_txn(&op->txn, ops_max, branch, k, reterr);
     }
     return err_set(reterr, ERR_INVALID, "unknown operation %d", (int)op->kind);
@@ -101,11 +102,10 @@ static int check_txn(const struct kv_txn *txn, size_t ops_max, const struct bran
 {
     size_t longest = MAX(txn->compare_count, MAX(txn->success_count, txn->failure_count));
     if (longest > ops_max)
-        return err_set(reterr, ERR_INVALID, "too many operations in the transaction: at most %d", KV_TXN_OPS_MAX);
+        return store_err(reterr, STORE_TOO_MANY_OPS, "at most %d", KV_TXN_OPS_MAX);
     k->total += txn->compare_count + txn->success_count + txn->failure_count;
     if (k->total > KV_TXN_OPS_TOTAL_MAX)
-        return err_set(reterr, ERR_INVALID, "too many operations in the transaction: at most %d with all that is nested",
-                       KV_TXN_OPS_TOTAL_MAX);
+        return store_err(reterr, STORE_TOO_MANY_OPS, "at most %d with all that is nested", KV_TXN_OPS_TOTAL_MAX);
     int status = 0;
     for (size_t i = 0; status == 0 && i < txn->compare_count; i++)
         status = check_compare(&txn->compares[i], k, reterr);
@@ -127,8 +127,7 @@ static int compare_writes(const void *left, const void *right)
 
 static int refuse_twice(const struct write *put, struct err *reterr)
 {
-    return err_set(reterr, ERR_INVALID, "duplicate key given in the transaction: %.*s",
-                   (int)MIN(put->span.key.size, (size_t)200), put->span.key.data);
+    return store_err(reterr, STORE_DUPLICATE_KEY, "%.*s", KEY_ARGS(put->span.key));
 }
 
 /* A key that is put is changed by nothing else that could run with it. */
@@ -160,8 +159,8 @@ int mvcc_check(const struct kv_txn *txn, struct err *reterr)
     if (status == 0)
         status = check_conflicts(k, reterr);
     if (status == 0 && k->bytes > KV_REQUEST_BYTES_MAX)
-        status = err_set(reterr, ERR_TOO_LARGE, "the request has %zu bytes of keys and values, but at most %u are allowed",
-                         k->bytes, KV_REQUEST_BYTES_MAX);
+        status = store_err(reterr, STORE_REQUEST_TOO_LARGE, "%zu bytes of keys and values, but at most %u are allowed", k->bytes,
+                           KV_REQUEST_BYTES_MAX);
     mem_free(k);
     return status;
 }
@@ -235,12 +234,16 @@ static int op_possible(struct mvcc *m, const struct kv_op *op, struct err *reter
 {
     if (op->kind == KV_OP_RANGE)
         return range_revision(m, op->range.revision, reterr);
-    if (op->kind != KV_OP_PUT || !(op->put.ignore_value || op->put.ignore_lease))
+    if (op->kind != KV_OP_PUT)
+        return 0;
+    if (op->put.lease != 0 && m->lease_known != NULL && !m->lease_known(m->lease_arg, op->put.lease))
+        return store_err(reterr, STORE_LEASE_NOT_FOUND, "%016llx", (unsigned long long)op->put.lease);
+    if (!op->put.ignore_value && !op->put.ignore_lease)
         return 0;
     const struct tree_entry *e = tree_get(m->tree.root, op->put.key);
     if (e != NULL && version_live(e->newest))
         return 0;
-    return err_set(reterr, ERR_NOT_FOUND, "key not found: %.*s", (int)MIN(op->put.key.size, (size_t)200), op->put.key.data);
+    return store_err(reterr, STORE_KEY_NOT_FOUND, "%.*s", KEY_ARGS(op->put.key));
 }
 
 static int resolve_path(struct run *run, const struct kv_txn *txn, struct err *reterr)
@@ -361,6 +364,12 @@ static void run_txn(struct run *run, const struct kv_txn *txn, struct kv_txn_res
     ret->results = arena_alloc(run->arena, ret->result_count * sizeof ret->results[0]);
     for (size_t i = 0; i < ret->result_count; i++)
         run_op(run, &ops[i], &ret->results[i]);
+}
+
+void mvcc_set_leases(struct mvcc *m, bool (*lease_known)(void *arg, int64_t lease), void *arg)
+{
+    m->lease_known = lease_known;
+    m->lease_arg = arg;
 }
 
 int mvcc_apply(struct mvcc *m, const struct kv_txn *txn, struct arena *arena, struct kv_txn_result *ret,

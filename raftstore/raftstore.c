@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "common/tls.h"
+#include "raftstore/http_keys.h"
 #include "raftstore/peer.h"
 
 /*   joining ──added by a leader──▶ running ──raftstore_close──▶ closing
@@ -23,6 +24,7 @@ struct raftstore {
     struct peer *peer;
     struct driver *driver;
     struct server *server;
+    struct http_keys_options keys;
     bool closing;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -300,6 +302,9 @@ static void propose(void *impl, struct proposal *p) { driver_propose(((struct ra
 static void read_round(void *impl, struct read_index *r) { driver_read_index(((struct raftstore *)impl)->driver, r); }
 static void get_status(void *impl, struct driver_status *ret) { driver_status(((struct raftstore *)impl)->driver, ret); }
 
+static struct mvcc *http_store(void *arg) { return apply_mvcc(((struct raftstore *)arg)->apply); }
+static void http_round(void *arg, struct read_index *round) { driver_read_index(((struct raftstore *)arg)->driver, round); }
+
 /* --- life --- */
 
 /* The driver speaks through this, for it is opened first: whether the log can be read decides who this member is. */
@@ -362,7 +367,9 @@ static int start_driver(struct raftstore *r, bool founder, struct err *reterr)
 static int start_server(struct raftstore *r, struct err *reterr)
 {
     struct server_options o = {.member_id = r->identity.member_id, .address = r->options.client_address, .tls = r->options.tls,
-                               .apply = r->apply,
+                               .apply = r->apply, .roles = r->options.roles, .space_floor_bytes = r->options.space_floor_bytes,
+                               .quota_bytes = r->options.quota_bytes, .compact_age_ms = r->options.compact_age_ms,
+                               .compact_revisions = r->options.compact_revisions, .compact_bytes = r->options.compact_bytes,
                                .consensus = {.propose = propose, .read_index = read_round, .status = get_status,
                                              .configuration = get_configuration, .propose_configuration = propose_configuration,
                                              .in_sync = in_sync, .can_lose = can_lose, .live = live, .settled = settled, .transfer = transfer,
@@ -513,6 +520,7 @@ int raftstore_new(struct env *env, const struct raftstore_options *o, struct raf
 {
     struct raftstore *r = *ret = NEW(struct raftstore);
     r->env = env;
+    r->keys = (struct http_keys_options){http_store, http_round, r};
     r->options = *o;
     r->options.tls = o->tls == NULL ? NULL : tls_ref(o->tls);
     r->options.peer_tls = o->peer_tls != NULL ? tls_ref(o->peer_tls) : o->tls == NULL ? NULL : tls_ref(o->tls);
@@ -613,6 +621,10 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
         {"raftstore_entries_proposed_total", "counter", m.entries_proposed},
         {"raftstore_watch_events_total", "counter", m.events_sent},
         {"raftstore_slow_clients_closed_total", "counter", m.slow_closed},
+        {"raftstore_disk_low", "gauge", m.space_low},
+        {"raftstore_no_space_refusals_total", "counter", m.no_space_total},
+        {"raftstore_hash_mismatches_total", "counter", m.hash_mismatches_total},
+        {"raftstore_quarantined", "gauge", m.quarantined},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         buf_printf(out, "# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].type, rows[i].name, (unsigned long long)rows[i].value);
@@ -630,6 +642,31 @@ static void put_state(struct raftstore *r, const struct driver_status *d, struct
                    c->members[i].voter ? "voter" : "learner", peer_connected(r->peer, c->members[i].id));
 }
 
+/* Keys are for whoever may be a client; over a plain connection nobody can tell, so a flag has to say so. */
+static void serve_keys(struct raftstore *r, bool up, struct http_exchange *x)
+{
+    static const struct http_header json = {{"Content-Type", 12}, {"application/json", 16}};
+    struct buf out = {0};
+    int status = 0;
+    if (!up)
+        status = http_keys_error(&out, 503, 300, "Raft Internal Error", SLICE("the member is starting or ending"), 0);
+    else if (server_quarantined(r->server))
+        status = http_keys_error(&out, 503, 300, "Raft Internal Error", SLICE("this member is quarantined: ask another one"), 0);
+    else if (r->options.http_tls && x->request.peer == NULL)
+        status = http_keys_error(&out, 401, 110, "The request requires user authentication", SLICE("a client certificate is wanted"), 0);
+    else if (!r->options.http_tls && !r->options.http_plain_keys)
+        status = http_keys_error(&out, 401, 110, "The request requires user authentication",
+                                 SLICE("this listener is plain: --http-tls, or on loopback --http-plain-keys"), 0);
+    else if (r->options.http_tls && !roles_allow(r->options.roles, x->request.peer, ROLE_READ, &(struct kv_span){SLICE("\0"), SLICE("\0")}))
+        status = http_keys_error(&out, 401, 110, "The request requires user authentication",
+                                 SLICE("this certificate may not read all keys, as this view does"), 0);
+    if (status == 0)
+        http_keys(&r->keys, x);
+    else
+        http_respond(x, status, &json, 1, buf_slice(&out), NULL);
+    buf_release(&out);
+}
+
 void raftstore_http(void *core, struct http_exchange *x)
 {
     static const struct http_header text = {{"Content-Type", 12}, {"text/plain", 10}};
@@ -641,20 +678,25 @@ void raftstore_http(void *core, struct http_exchange *x)
     int status = 200;
     if (up)
         driver_status(r->driver, &d);
+    if (http_keys_path(path)) {
+        serve_keys(r, up, x);
+        return;
+    }
     if (slice_is(path, "/healthz") || slice_is(path, "/livez")) {
         buf_append_str(&out, "ok\n");
     } else if (slice_is(path, "/readyz") || slice_is(path, "/health")) {
-        bool ready = up && d.leader != 0;
+        bool quarantined = up && server_quarantined(r->server), ready = up && d.leader != 0 && !quarantined;
         status = ready ? 200 : 503;
         buf_append_str(&out, slice_is(path, "/health") ? (ready ? "{\"health\":\"true\"}\n" : "{\"health\":\"false\"}\n")
-                                                       : (ready ? "ok\n" : r->rejoin != NULL ? "joining the cluster\n" : "no leader\n"));
+                                                       : (ready ? "ok\n" : r->rejoin != NULL ? "joining the cluster\n"
+                                                                   : quarantined ? "quarantined: the state differs from the others'; restart\n" : "no leader\n"));
     } else if (up && slice_is(path, "/metrics")) {
         put_metrics(r, &d, &out);
     } else if (up && slice_is(path, "/debug/state")) {
         put_state(r, &d, &out);
     } else {
         status = 404;
-        buf_append_str(&out, "known: /healthz /livez /readyz /health /metrics /debug/state\n");
+        buf_append_str(&out, "known: /healthz /livez /readyz /health /metrics /debug/state /v2/keys\n");
     }
     http_respond(x, status, &text, 1, buf_slice(&out), NULL);
     buf_release(&out);

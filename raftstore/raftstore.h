@@ -6,6 +6,7 @@
 #include "common/env.h"
 #include "common/http.h"
 #include "raftstore/rejoin.h"
+#include "raftstore/roles.h"
 #include "raftstore/server.h"
 
 struct raftstore;
@@ -29,6 +30,12 @@ struct raftstore_options {
     struct tls *peer_tls;         /* between members; NULL: `tls` */
     uint64_t segment_bytes;       /* of the log; 0: the driver's choice */
     uint64_t snapshot_log_bytes;  /* a snapshot is taken when the log is longer, a quarter is kept behind it; 0: the driver's choice */
+    const struct roles *roles;    /* of clients; borrowed; NULL: no restriction (roles.h) */
+    uint64_t space_floor_bytes, quota_bytes, compact_bytes; /* see server.h */
+    unsigned compact_age_ms;
+    bool http_tls;                /* raftstore_http is served over mutual TLS */
+    bool http_plain_keys;         /* it is not, and shows keys all the same: loopback only */
+    int64_t compact_revisions;
     /* The process must stop and acknowledge nothing more: the log failed, or (ERR_IDENTITY) this member was removed. */
     void (*failed)(void *arg, const struct err *why);
     void *arg;
@@ -48,7 +55,28 @@ int raftstore_parse_members(struct raftstore_options *o, const char *members, co
 int raftstore_new(struct env *env, const struct raftstore_options *o, struct raftstore **ret, struct err *reterr);
 void raftstore_close(struct raftstore *r, void (*closed)(void *arg), void *arg);
 
-/* /healthz, /livez, /readyz, /health, /metrics, /debug/state. `core` is the struct raftstore. */
+/* A saved snapshot (rsctl snapshot save), read whole from the file `name` of env's disk and checked: every checksum, and the
+ * hash of the state. Needs as much memory as the store it came from. */
+struct raftstore_backup {
+    uint8_t cluster_id[STORE_ID_BYTES]; /* where it was saved */
+    uint64_t index, term, hash, file_bytes;
+    int64_t revision, compact_revision, keys;
+    struct apply *apply;
+};
+/* ERR_CORRUPT, ERR_FORMAT, ERR_NOT_FOUND, ERR_IO; the message names the file. Then there is nothing to release. */
+int raftstore_backup_open(struct env *env, const char *name, struct raftstore_backup *ret, struct err *reterr);
+void raftstore_backup_release(struct raftstore_backup *b);
+/* Only the checksums, without building the state. */
+int raftstore_backup_check(struct env *env, const char *name, struct err *reterr);
+
+/* Makes the empty folder of env's disk one that a member of a new cluster starts with: the state of the backup, the cluster
+ * id and members of `o`. Revisions go on `bump` later, and those before are forgotten if `compact`. Done for each member, the
+ * same way. ERR_CONFLICT: the folder is not empty; then `done` is not called. The backup stays until `done`, and is used up. */
+int raftstore_backup_restore(struct raftstore_backup *b, struct env *env, const struct raftstore_options *o, int64_t bump,
+                             bool compact, void (*done)(void *arg, int status, const struct err *why), void *arg,
+                             struct err *reterr);
+
+/* /healthz, /livez, /readyz, /health, /metrics, /debug/state, and /v2/keys (http_keys.h) for whoever has a certificate. `core` is the struct raftstore. */
 void raftstore_http(void *core, struct http_exchange *x);
 
 #endif

@@ -110,6 +110,18 @@ void conn_error(struct connection *c, uint64_t id, int status, const char *messa
     buf_release(&result);
 }
 
+void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail)
+{
+    struct err why;
+    int status = store_err(&why, cause, "%s", detail);
+    conn_error(c, id, status, why.message);
+}
+
+bool conn_may(const struct connection *c, unsigned right, const struct kv_span *span)
+{
+    return roles_allow(c->server->options.roles, &c->net.peer, right, span);
+}
+
 void conn_refuse(struct connection *c, int status, const char *message)
 {
     if (c->closing)
@@ -134,7 +146,15 @@ static void serve_hello(struct connection *c, struct unpack *u)
         return;
     }
     if (cluster.size != 0 && memcmp(cluster.data, s->options.cluster_id, STORE_ID_BYTES) != 0) {
-        conn_refuse(c, ERR_IDENTITY, "this member belongs to another cluster: check the endpoints");
+        conn_refuse(c, ERR_IDENTITY, "etcdserver: cluster ID mismatch: this member belongs to another cluster; check the endpoints");
+        return;
+    }
+    if (c->member_id != 0 && !conn_may(c, ROLE_MEMBER, NULL)) {
+        conn_refuse(c, ERR_PERMISSION, "etcdserver: permission denied: this certificate is none of a member's");
+        return;
+    }
+    if (s->quarantined && c->member_id == 0) {
+        quarantine_refuse(c);
         return;
     }
     size_t mark = conn_frame(c, STORE_WELCOME);
@@ -153,6 +173,17 @@ static void serve_ping(struct connection *c, struct unpack *u)
     conn_frame_end(c, mark);
 }
 
+/* What does not depend on keys; for the rest see who serves it. */
+static bool may_call(const struct connection *c, enum store_frame type)
+{
+    if (type == STORE_MEMBER)
+        return conn_may(c, ROLE_MAINTENANCE, NULL) || conn_may(c, ROLE_MEMBER, NULL); /* a member that joins, or passes one on */
+    if (type == STORE_SNAPSHOT)
+        return conn_may(c, ROLE_MAINTENANCE, NULL); /* it is every key there is */
+    return type == STORE_RANGE || conn_may(c, ROLE_READ, NULL) || conn_may(c, ROLE_WRITE, NULL) || conn_may(c, ROLE_MAINTENANCE, NULL) ||
+           conn_may(c, ROLE_MEMBER, NULL);
+}
+
 /* A request with an id, which is answered by a result. */
 static void serve_call(struct connection *c, enum store_frame type, struct unpack *u)
 {
@@ -160,7 +191,9 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
     if (u->bad)
         conn_refuse(c, ERR_INVALID, "malformed request");
     else if (c->call_count >= CONNECTION_CALLS_MAX)
-        conn_error(c, id, ERR_BUSY, "too many requests under way on this connection");
+        conn_store_error(c, id, STORE_TOO_MANY_REQUESTS, "too many under way on this connection");
+    else if (!may_call(c, type))
+        conn_store_error(c, id, STORE_PERMISSION_DENIED, "this certificate's roles do not allow it");
     else if (type == STORE_RANGE)
         serve_range(c, id, u);
     else if (type == STORE_WRITE)
@@ -171,6 +204,8 @@ static void serve_call(struct connection *c, enum store_frame type, struct unpac
         serve_member(c, id, u);
     else if (type == STORE_MEMBERS)
         serve_members(c, id, u);
+    else if (type == STORE_SNAPSHOT)
+        serve_snapshot(c, id, u);
     else
         serve_info(c, type, id);
 }
@@ -197,11 +232,18 @@ static void serve_frame(struct connection *c, struct slice payload)
     case STORE_HASHKV:
     case STORE_LEASES:
     case STORE_MEMBER:
+    case STORE_SNAPSHOT:
     case STORE_MEMBERS: serve_call(c, type, &u); break;
     case STORE_WATCH: serve_watch(c, &u); break;
     case STORE_WATCH_STOP: serve_watch_stop(c, &u); break;
     case STORE_WATCH_ASK: serve_watch_ask(c, &u); break;
-    case STORE_FORWARD: serve_forward(c, &u); break;
+    case STORE_FORWARD:
+    case STORE_REPORT:
+        if (c->member_id == 0)
+            conn_refuse(c, ERR_PERMISSION, "etcdserver: permission denied: only members forward and report");
+        else
+            (type == STORE_FORWARD ? serve_forward : serve_report)(c, &u);
+        break;
     default: conn_refuse(c, ERR_INVALID, "unknown type of a frame"); break;
     }
 }
@@ -253,6 +295,7 @@ static void on_close(struct net_conn *net, const struct err *why)
         watch_free(container_of(watch_node, struct watch, conn_link));
     LIST_FOR_EACH(member_node, &c->member_calls)
         member_forget(member_call_of(member_node));
+    snapshot_stream_forget(c->snapshot);
     list_remove(&c->dirty);
     list_remove(&c->link);
     s->connection_count--;
@@ -309,9 +352,13 @@ static void run_tick(struct timer *t)
     struct server *s = container_of(t, struct server, tick);
     loop_timer_start(&s->env->loop, &s->tick, SERVER_TICK_MS);
     close_silent(s);
+    space_tick(s);
+    reports_tick(s);
     writes_tick(s);
     members_tick(s);
     leases_tick(s);
+    snapshot_streams_tick(s);
+    compact_tick(s);
     reads_tick(s);
     watches_tick(s);
     (void)mvcc_compact_step(server_store(s), 4096); /* what entries left over; the rest at the next tick */
@@ -328,13 +375,15 @@ int server_new(struct env *env, const struct server_options *o, struct server **
 {
     struct server *s = NEW(struct server);
     struct list *lists[] = {&s->connections, &s->dirty, &s->retries, &s->pumped, &s->pumped_watches, &s->live, &s->writes,
-                            &s->member_calls};
+                            &s->member_calls, &s->snapshots};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
     s->env = env;
     s->options = *o;
     s->listener = (struct net_listener){.on_accept = on_accept, .on_close = on_listener_close};
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s, 0);
+    server_clock_changed(s);
+    s->revision_seen = mvcc_revision(server_store(s));
     deferred_init(&s->flush, run_flush);
     deferred_init(&s->pump, run_pump);
     deferred_init(&s->propose, writes_propose);
@@ -352,7 +401,7 @@ int server_new(struct env *env, const struct server_options *o, struct server **
 void server_finish_close(struct server *s)
 {
     if (!s->closing || !s->listener_closed || s->connection_count > 0 || s->link != NULL || s->proposals > 0 ||
-        s->reads_waiting > 0)
+        s->reads_waiting > 0 || s->snapshot_count > 0)
         return;
     void (*closed)(void *arg) = s->closed;
     void *arg = s->closed_arg;
@@ -381,9 +430,13 @@ void server_close(struct server *s, void (*closed)(void *arg), void *arg)
         conn_close(container_of(node, struct connection, link), true);
 }
 
+bool server_quarantined(const struct server *s) { return s->quarantined; }
+
 void server_metrics(const struct server *s, struct server_metrics *ret)
 {
     *ret = s->metrics;
     ret->connections = s->connection_count;
     ret->writes_waiting = s->writes_by_key.size;
+    ret->space_low = s->space.low;
+    ret->quarantined = s->quarantined;
 }

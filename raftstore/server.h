@@ -9,6 +9,7 @@
 #include "raftstore/apply.h"
 #include "raftstore/consensus.h"
 #include "raftstore/driver.h"
+#include "raftstore/roles.h"
 
 struct server;
 struct tls;
@@ -36,7 +37,18 @@ struct server_options {
     struct tls *tls;     /* for clients and for forwarding; borrowed; NULL: plain TCP (tests) */
     struct apply *apply; /* its callbacks call server_events, …_result, …_entry, …_restored; outlives the server */
     struct server_consensus consensus;
+    const struct roles *roles;  /* borrowed; NULL: whoever connects may do everything (roles.h) */
+    uint64_t space_floor_bytes; /* of the disk: with less free, what grows the state is refused; 0: server_space_floor */
+    /* Compaction by itself, by whichever says most; 0: not by this. Age: of revisions, in cluster time. Number: of revisions
+     * kept, an eighth more may gather. Size: of the state, above which half of the history goes at a time. */
+    uint64_t compact_age_ms;
+    int64_t compact_revisions;
+    uint64_t compact_bytes;
+    uint64_t quota_bytes;       /* of the state in memory, likewise; 0: none */
 };
+
+/* The floor when none is asked for: 256 MiB or a hundredth of the disk, and never more than a quarter of it. */
+uint64_t server_space_floor(uint64_t total_bytes);
 
 /* ERR_ADDRESS_IN_USE, ERR_PERMISSION, ERR_BAD_REQUEST; the message names the address. */
 int server_new(struct env *env, const struct server_options *o, struct server **ret, struct err *reterr);
@@ -50,8 +62,10 @@ void server_restored(struct server *s);
 void server_changed(struct server *s); /* role, leader or term changed */
 
 struct server_metrics {
-    uint64_t connections, watches, writes_waiting, requests_total, entries_proposed, events_sent, slow_closed;
+    uint64_t connections, watches, writes_waiting, requests_total, entries_proposed, events_sent, slow_closed, no_space_total, hash_mismatches_total;
+    bool space_low, quarantined;
 };
+bool server_quarantined(const struct server *s); /* its state was found to differ from the others': it answers nobody */
 void server_metrics(const struct server *s, struct server_metrics *ret);
 
 #endif

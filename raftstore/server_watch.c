@@ -1,9 +1,12 @@
 /* Watches. A live one gets each revision's events as they are applied; one that begins in the past catches up from history,
  * a bounded piece per turn, and joins when it has reached the newest revision:
  *
- *   catching up ──▶ live          (STORE_PROGRESS: synced)
- *        ▲            │ a snapshot replaced the state
- *        └────────────┘
+ *   catching up ──▶ live ──▶ joined          (STORE_PROGRESS: synced)
+ *        ▲            │         │ a snapshot replaced the state
+ *        └────────────┴─────────┘
+ *
+ * One that begins in the future is live at once and joins when everything before its beginning has happened: no progress is
+ * told before, because a client may take a progress for where to resume.
  *
  * An event is encoded once per kind (with and without the previous value), however many watches get it. */
 #include "common/base.h"
@@ -59,21 +62,29 @@ static struct watch *find_watch(struct connection *c, uint64_t id)
     return NULL;
 }
 
+static void watch_join(struct watch *w)
+{
+    if (w->joined || w->next > mvcc_revision(server_store(w->conn->server)) + 1)
+        return;
+    w->joined = true;
+    send_progress(w, false);
+    for (; w->asks > 0; w->asks--)
+        send_progress(w, true);
+}
+
 static void watch_go_live(struct watch *w)
 {
     struct server *s = w->conn->server;
     list_remove(&w->queue);
     list_push_back(&s->live, &w->queue);
     w->live = true;
-    send_progress(w, false);
-    for (; w->asks > 0; w->asks--)
-        send_progress(w, true);
+    watch_join(w);
 }
 
 static void watch_catch_up(struct watch *w)
 {
     struct server *s = w->conn->server;
-    w->live = false;
+    w->live = w->joined = false;
     list_remove(&w->queue);
     list_push_back(&s->pumped_watches, &w->queue);
     loop_defer(&s->env->loop, &s->pump);
@@ -81,7 +92,7 @@ static void watch_catch_up(struct watch *w)
 
 void watch_answer(struct watch *w)
 {
-    if (w->live)
+    if (w->joined)
         send_progress(w, true);
     else
         w->asks++;
@@ -104,6 +115,19 @@ static struct watch *watch_new(struct connection *c, uint64_t id, const struct k
     return w;
 }
 
+static int watch_check(struct connection *c, uint64_t id, const struct kv_span *span, struct err *reterr)
+{
+    if (span->key.size == 0)
+        return store_err(reterr, STORE_EMPTY_KEY, "watch");
+    if (!conn_may(c, ROLE_READ, span))
+        return store_err(reterr, STORE_PERMISSION_DENIED, "this certificate may not read all of these keys");
+    if (find_watch(c, id) != NULL)
+        return err_set(reterr, ERR_INVALID, "watch: the id %llu is in use on this connection", (unsigned long long)id);
+    if (c->watch_count >= CONNECTION_WATCHES_MAX)
+        return store_err(reterr, STORE_TOO_MANY_REQUESTS, "%d watches on this connection, and no more are allowed", CONNECTION_WATCHES_MAX);
+    return 0;
+}
+
 void serve_watch(struct connection *c, struct unpack *u)
 {
     struct server *s = c->server;
@@ -111,22 +135,22 @@ void serve_watch(struct connection *c, struct unpack *u)
     struct kv_span span = span_decode(u);
     int64_t start = unpack_int(u), newest = mvcc_revision(server_store(s));
     bool prev_kv = unpack_bool(u);
-    uint64_t progress_ms = unpack_below(u, UINT32_MAX);
-    if (u->bad) {
+    uint64_t progress_ms = unpack_below(u, UINT32_MAX), filters = unpack_below(u, WATCH_FILTERS_END);
+    if (!unpack_done(u)) {
         conn_refuse(c, ERR_INVALID, "malformed watch");
         return;
     }
-    if (span.key.size == 0 || find_watch(c, id) != NULL || c->watch_count >= CONNECTION_WATCHES_MAX) {
-        bool twice = find_watch(c, id) != NULL;
-        send_closed(c, id, twice || span.key.size == 0 ? ERR_INVALID : ERR_BUSY,
-                    span.key.size == 0 ? "watch: key is not provided"
-                    : twice            ? "watch: its id is in use"
-                                       : "too many watches on this connection");
+    struct err err;
+    int status = watch_check(c, id, &span, &err);
+    if (status != 0) {
+        send_closed(c, id, status, err.message);
         return;
     }
     struct watch *w = watch_new(c, id, &span);
     w->next = start > 0 ? start : newest + 1;
     w->prev_kv = prev_kv;
+    w->no_put = filters & WATCH_NO_PUT;
+    w->no_delete = filters & WATCH_NO_DELETE;
     w->progress_ms = progress_ms;
     if (w->next > newest)
         watch_go_live(w);
@@ -176,12 +200,17 @@ static struct slice event_bytes(struct server *s, struct revision_events *r, siz
     return slice_of(s->event_bytes.data + e->at[kind], e->size[kind]);
 }
 
-/* From `*at` on, the events of one frame: those within the span up to a part's size. Returns their number. */
+static bool wants(const struct watch *w, const struct kv_event *e)
+{
+    return !(e->is_delete ? w->no_delete : w->no_put) && span_holds(&w->span, e->kv.key);
+}
+
+/* From `*at` on, the events of one frame: those that are wanted, up to a part's size. Returns their number. */
 static size_t frame_events(struct watch *w, struct revision_events *r, size_t *at, struct buf *ret_bytes)
 {
     size_t n = 0;
     for (; *at < r->count; (*at)++) {
-        if (!span_holds(&w->span, r->events[*at].kv.key))
+        if (!wants(w, &r->events[*at]))
             continue;
         struct slice bytes = event_bytes(w->conn->server, r, *at, w->prev_kv);
         if (n > 0 && ret_bytes->size + bytes.size > STORE_PART_BYTES)
@@ -217,7 +246,7 @@ static void send_revision(struct watch *w, struct revision_events *r)
             break;
         buf_reset(&s->scratch);
     }
-    if (n == 0 && sent > 0) /* what was left lies outside the span: only the end mark is missing */
+    if (n == 0 && sent > 0) /* what was left is not wanted: only the end mark is missing */
         send_events_frame(w, r->revision, true, 0, SLICE(""));
     if (sent > 0)
         w->quiet_since_ms = server_now_ms(s);
@@ -232,8 +261,11 @@ void server_events(struct server *s, int64_t revision, const struct kv_event *ev
     LIST_FOR_EACH(node, &s->live)
     {
         struct watch *w = container_of(node, struct watch, queue);
-        if (w->next <= revision && !w->conn->closing)
+        if (w->conn->closing)
+            continue;
+        if (w->next <= revision)
             send_revision(w, &r);
+        watch_join(w);
     }
     if (encoded != &one)
         mem_free(encoded);
@@ -250,6 +282,12 @@ static bool catch_up_turn(struct watch *w)
     size_t n;
     int64_t next, newest = mvcc_revision(m);
     struct err err;
+#ifndef PLANT_WATCH_SET_BACK
+    if (w->next > newest) { /* it begins in the future, and the state was replaced meanwhile */
+        watch_go_live(w);
+        return false;
+    }
+#endif
     int status = mvcc_events(m, &w->span, w->next, newest, CATCH_UP_TURN_BYTES, &s->arena, &events, &n, &next, &err);
     if (status != 0) {
         send_closed(w->conn, w->id, status, err.message);
@@ -289,16 +327,22 @@ void watches_tick(struct server *s)
     LIST_FOR_EACH(node, &s->live)
     {
         struct watch *w = container_of(node, struct watch, queue);
-        if (w->progress_ms > 0 && now - w->quiet_since_ms >= w->progress_ms && !w->conn->closing)
+        if (w->joined && w->progress_ms > 0 && now - w->quiet_since_ms >= w->progress_ms && !w->conn->closing)
             send_progress(w, false);
     }
 }
 
 void server_restored(struct server *s)
 {
+    reports_restored(s);
     reads_restored(s);
     writes_restored(s);
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s, 0);
     LIST_FOR_EACH(node, &s->live)
-        watch_catch_up(container_of(node, struct watch, queue));
+    {
+        struct watch *w = container_of(node, struct watch, queue);
+        w->next = MAX(w->next, s->revision_seen + 1); /* nothing of it may have been for this one: then `next` stood still */
+        watch_catch_up(w);
+    }
+    s->revision_seen = mvcc_revision(server_store(s));
 }

@@ -38,9 +38,67 @@ static void proposed(struct proposal *p, int status, uint64_t index)
     server_finish_close(s);
 }
 
+/* --- cluster time ---
+ *
+ * It goes on from the newest stamp by our own clock. The stamp of another's entry counts from when we apply it: that is late, and
+ * so never ahead of whoever made it. Our own need no such count, our clock goes on: else the time that each entry takes to commit
+ * would be lost, and under steady writes the cluster's clock would nearly stand.
+ * A new leader that has not applied all that others have stamped does not know how late they are. Its clock stands until then: it
+ * could be ahead of theirs, and end early what they have renewed. */
+
+static void clock_set(struct server *s, uint64_t cluster_ms)
+{
+    s->clock.cluster_ms = cluster_ms;
+    s->clock.own_ms = server_now_ms(s);
+}
+
+static uint64_t clock_now(struct server *s) { return s->clock.cluster_ms + (server_now_ms(s) - s->clock.own_ms); }
+
+void server_clock_changed(struct server *s)
+{
+    struct driver_status d;
+    s->options.consensus.status(s->options.consensus.impl, &d);
+#ifdef PLANT_LEASE_LONGER
+    clock_set(s, apply_cluster_time_ms(s->options.apply));
+#endif
+    if (d.role != ROLE_LEADER) {
+        s->clock.term = 0;
+    } else if (s->clock.term != d.term) {
+        s->clock.term = d.term;
+        s->clock.after = d.last_index;
+        s->clock.stood = false;
+    }
+}
+
+void server_clock_follow(struct server *s, uint64_t index)
+{
+    uint64_t applied = apply_cluster_time_ms(s->options.apply);
+    bool own = s->clock.term != 0 && index > s->clock.after;
+#ifdef PLANT_CLOCK_LOSES_COMMIT_TIME
+    own = false;
+#endif
+    if (!own || s->clock.stood || applied > clock_now(s))
+        clock_set(s, applied);
+    s->clock.stood &= !own;
+}
+
+static bool clock_stands(struct server *s)
+{
+    struct driver_status d;
+    s->options.consensus.status(s->options.consensus.impl, &d);
+    return d.role == ROLE_LEADER && (s->clock.term != d.term || d.applied_index < s->clock.after);
+}
+
 uint64_t server_cluster_time_ms(struct server *s)
 {
-    return apply_cluster_time_ms(s->options.apply) + (server_now_ms(s) - s->entry_seen_ms);
+    uint64_t applied = apply_cluster_time_ms(s->options.apply);
+    if (clock_stands(s))
+        return applied;
+    if (s->clock.stood) { /* it must not jump over the time for which it stood: what was stamped meanwhile would be older at once */
+        s->clock.stood = false;
+        clock_set(s, applied);
+    }
+    return clock_now(s);
 }
 
 /* The length of the commands that make the next entry: up to the target, and one in any case. */
@@ -66,6 +124,7 @@ static void propose_one(struct server *s)
     struct entry_proposal *e = NEW(struct entry_proposal);
     buf_reset(&s->scratch);
     entry_begin(&s->scratch, server_cluster_time_ms(s));
+    s->clock.stood |= clock_stands(s);
     buf_append(&s->scratch, s->batch.data, size);
     buf_consume(&s->batch, size);
     e->server = s;
@@ -122,13 +181,22 @@ static struct write *find_write(struct server *s, const uint8_t *client, uint64_
     return map_get(&s->writes_by_key, slice_of(key, sizeof key));
 }
 
+static void write_drop(struct server *s, struct write *w);
+
 static void link_bounced(struct forward_link *l, struct unpack *u)
 {
     struct slice client = unpack_bytes(u);
     uint64_t sequence = unpack_uint(u);
     struct write *w = u->bad || client.size != STORE_ID_BYTES ? NULL : find_write(l->server, (const uint8_t *)client.data, sequence);
-    if (w != NULL)
-        w->sent_ms = 0;
+    int64_t status = unpack_int(u);
+    if (w == NULL || u->bad)
+        return;
+    w->sent_ms = 0;
+    if (status != ERR_NO_SPACE || w->sends > 1)
+        return; /* sent before: it may have been taken then, and what became of it is still to come */
+    if (w->conn != NULL)
+        conn_store_error(w->conn, w->id, STORE_NO_SPACE, "the leader has no room, or too many members have none");
+    write_drop(l->server, w);
 }
 
 static void link_frame(struct forward_link *l, struct slice payload)
@@ -146,6 +214,7 @@ static void link_frame(struct forward_link *l, struct slice payload)
         break;
     case STORE_RESULT: member_link_result(l->server, &u); break;
     case STORE_BOUNCED: link_bounced(l, &u); break;
+    case STORE_VERDICT: report_verdict(l->server, &u); break;
     case STORE_REFUSED:
         (void)unpack_int(&u);
         struct slice why = unpack_bytes(&u);
@@ -237,10 +306,13 @@ static void write_send(struct server *s, struct write *w)
     if (status.role == ROLE_LEADER) {
         server_batch(s, w->command);
         w->sent_ms = server_now_ms(s);
+        w->sends++;
         return;
     }
-    if (link_request(s, STORE_FORWARD, w->command))
-        w->sent_ms = server_now_ms(s);
+    if (!link_request(s, STORE_FORWARD, w->command))
+        return;
+    w->sent_ms = server_now_ms(s);
+    w->sends++;
 }
 
 static void write_free(struct server *s, struct write *w)
@@ -294,13 +366,37 @@ static struct write *write_new(struct server *s, const struct store_command *com
     return w;
 }
 
+static bool leads(struct server *s)
+{
+    struct driver_status status;
+    s->options.consensus.status(s->options.consensus.impl, &status);
+    return status.role == ROLE_LEADER;
+}
+
 static int admit(struct server *s, const struct store_command *c, struct err *reterr)
 {
     if (s->writes_by_key.size >= WRITES_MAX || s->write_bytes + c->body.size > WRITES_BYTES_MAX)
-        return err_set(reterr, ERR_BUSY, "too many writes are waiting on this member");
+        return store_err(reterr, STORE_TOO_MANY_REQUESTS, "too many writes are waiting on this member");
     int status = apply_check(c, &s->arena, reterr);
     arena_clear(&s->arena);
-    return status;
+    return status == 0 && leads(s) ? space_admit(s, c, reterr) : status;
+}
+
+/* Leases are for whoever may write anything; a malformed transaction is refused as such later. */
+static bool may_write(struct connection *c, const struct store_command *command)
+{
+    struct server *s = c->server;
+    struct kv_txn txn;
+    struct unpack u = unpack_of(command->body);
+    if (s->options.roles == NULL || command->kind == COMMAND_SESSION_OPEN)
+        return true;
+    if (command->kind == COMMAND_COMPACT)
+        return conn_may(c, ROLE_MAINTENANCE, NULL);
+    if (command->kind != COMMAND_TXN)
+        return conn_may(c, ROLE_WRITE, NULL);
+    bool allowed = txn_decode(&u, &s->arena, &txn, NULL) != 0 || roles_allow_txn(s->options.roles, &c->net.peer, &txn);
+    arena_clear(&s->arena);
+    return allowed;
 }
 
 void serve_write(struct connection *c, uint64_t id, struct unpack *u)
@@ -310,6 +406,10 @@ void serve_write(struct connection *c, uint64_t id, struct unpack *u)
     struct err err;
     if (!command_decode(u, &command)) {
         conn_error(c, id, ERR_INVALID, "malformed write");
+        return;
+    }
+    if (!may_write(c, &command)) {
+        conn_store_error(c, id, STORE_PERMISSION_DENIED, "this certificate's roles do not allow the write");
         return;
     }
     struct write *w = find_write(s, command.client, command.sequence);
@@ -335,7 +435,6 @@ void serve_forward(struct connection *c, struct unpack *u)
 {
     struct server *s = c->server;
     struct store_command command;
-    struct driver_status status;
     struct slice bytes = u->in;
     if (!command_decode(u, &command) || apply_check(&command, &s->arena, NULL) != 0) {
         arena_clear(&s->arena);
@@ -343,15 +442,15 @@ void serve_forward(struct connection *c, struct unpack *u)
         return;
     }
     arena_clear(&s->arena);
-    s->options.consensus.status(s->options.consensus.impl, &status);
-    if (status.role == ROLE_LEADER && s->batch.size <= WRITES_BYTES_MAX) {
+    int status = !leads(s) ? ERR_NOT_LEADER : s->batch.size > WRITES_BYTES_MAX ? ERR_BUSY : space_admit(s, &command, NULL);
+    if (status == 0) {
         server_batch(s, slice_of(bytes.data, bytes.size - u->in.size));
         return;
     }
     size_t mark = conn_frame(c, STORE_BOUNCED);
     pack_bytes(&c->out, slice_of(command.client, STORE_ID_BYTES));
     pack_uint(&c->out, command.sequence);
-    pack_int(&c->out, status.role == ROLE_LEADER ? ERR_BUSY : ERR_NOT_LEADER);
+    pack_int(&c->out, status);
     conn_frame_end(c, mark);
 }
 
@@ -363,7 +462,7 @@ void writes_tick(struct server *s)
         struct write *w = container_of(node, struct write, link);
         if (w->deadline_ms < now) {
             if (w->conn != NULL)
-                conn_error(w->conn, w->id, ERR_UNAVAILABLE, "no leader took the write in time; it may still happen");
+                conn_store_error(w->conn, w->id, STORE_TIMED_OUT, "no leader took the write in time; it may still happen");
             write_drop(s, w);
         } else if (w->sent_ms == 0 || w->sent_ms + WRITE_RETRY_MS < now) {
             write_send(s, w);
@@ -406,8 +505,9 @@ void writes_restored(struct server *s)
 
 void server_entry(struct server *s, uint64_t index)
 {
-    (void)index;
-    s->entry_seen_ms = server_now_ms(s);
+    server_clock_follow(s, index);
+    s->revision_seen = mvcc_revision(server_store(s));
+    report_entry(s, index);
 }
 
 void server_changed(struct server *s)
@@ -416,6 +516,7 @@ void server_changed(struct server *s)
     if (s->closing)
         return;
     s->options.consensus.status(s->options.consensus.impl, &status);
+    server_clock_changed(s);
     if (status.role != ROLE_LEADER)
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */
     writes_unsend(s);

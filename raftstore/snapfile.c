@@ -80,31 +80,39 @@ static int parse_header(const char at[HEADER_BYTES], struct snapfile_info *ret, 
 
 /* Writing */
 
+void snapfile_maker_begin(struct snapfile_maker *m, struct env *env, struct machine machine, const struct snapfile_info *info)
+{
+    *m = (struct snapfile_maker){.machine = machine, .info = *info};
+    m->info.file_id = random_u64(&env->random);
+    m->info.hash = machine.ops->hash(machine.impl);
+    m->pin = machine.ops->pin(machine.impl);
+}
+
+void snapfile_maker_end(struct snapfile_maker *m)
+{
+    m->machine.ops->unpin(m->machine.impl, m->pin);
+    buf_release(&m->piece);
+    buf_release(&m->packed);
+}
+
 struct snapfile_writer {
     struct env *env;
-    struct machine machine;
-    struct snapfile_info info;
-    void *pin;
-    struct buf piece, packed, out;
-    uint64_t offset, pieces;
-    uint32_t crc; /* over the headers of the pieces */
-    bool last, canceled;
+    struct snapfile_maker maker;
+    struct buf out;
+    uint64_t offset;
+    bool canceled;
     char name[SNAPFILE_NAME_MAX];
     uint64_t unsynced;
     struct disk_job job;
     void (*done)(void *arg, int status, const struct snapfile_info *info, const struct err *why);
     void *arg;
-    int status;
-    struct err err;
 };
 
 static void writer_finish(struct snapfile_writer *w, int status, const struct err *why)
 {
-    w->machine.ops->unpin(w->machine.impl, w->pin);
-    buf_release(&w->piece);
-    buf_release(&w->packed);
+    snapfile_maker_end(&w->maker);
     buf_release(&w->out);
-    w->done(w->arg, status, &w->info, why);
+    w->done(w->arg, status, &w->maker.info, why);
     mem_free(w);
 }
 
@@ -133,65 +141,74 @@ static void written(struct disk_job *job, int status, const struct err *why)
     }
     w->offset += job->bytes.size;
     w->unsynced = job->sync ? 0 : w->unsynced + job->bytes.size;
-    if (!w->last) {
+    if (!w->maker.last) {
         write_next(w);
         return;
     }
-    w->info.file_bytes = w->offset;
-    snapfile_name(w->info.index, w->info.term, w->name);
+    w->maker.info.file_bytes = w->offset;
+    snapfile_name(w->maker.info.index, w->maker.info.term, w->name);
     writer_submit(w, (struct disk_job){.kind = DISK_RENAME, .name = SNAPFILE_PART, .to = w->name, .done = renamed});
 }
 
 /* Appends one piece, compressed where that helps. */
-static void put_piece(struct snapfile_writer *w)
+static void put_piece(struct snapfile_maker *m, struct buf *out)
 {
-    int bound = LZ4_compressBound((int)w->piece.size);
-    buf_reset(&w->packed);
-    buf_reserve(&w->packed, (size_t)bound);
-    int stored = LZ4_compress_default(w->piece.data, w->packed.data, (int)w->piece.size, bound);
-    bool packed = stored > 0 && (size_t)stored < w->piece.size;
-    struct slice bytes = packed ? slice_of(w->packed.data, (size_t)stored) : buf_slice(&w->piece);
-    size_t at = w->out.size;
-    buf_append_be32(&w->out, PIECE_MAGIC);
-    buf_append_be32(&w->out, (uint32_t)w->piece.size);
-    buf_append_be32(&w->out, (uint32_t)bytes.size);
-    buf_append_be32(&w->out, crc32c(0, bytes.data, bytes.size));
-    w->crc = crc32c(w->crc, w->out.data + at, PIECE_HEADER_BYTES);
-    buf_append_slice(&w->out, bytes);
-    w->info.state_bytes += w->piece.size;
-    w->pieces++;
+    int bound = LZ4_compressBound((int)m->piece.size);
+    buf_reset(&m->packed);
+    buf_reserve(&m->packed, (size_t)bound);
+    int stored = LZ4_compress_default(m->piece.data, m->packed.data, (int)m->piece.size, bound);
+    bool packed = stored > 0 && (size_t)stored < m->piece.size;
+    struct slice bytes = packed ? slice_of(m->packed.data, (size_t)stored) : buf_slice(&m->piece);
+    size_t at = out->size;
+    buf_append_be32(out, PIECE_MAGIC);
+    buf_append_be32(out, (uint32_t)m->piece.size);
+    buf_append_be32(out, (uint32_t)bytes.size);
+    buf_append_be32(out, crc32c(0, bytes.data, bytes.size));
+    m->crc = crc32c(m->crc, out->data + at, PIECE_HEADER_BYTES);
+    buf_append_slice(out, bytes);
+    m->info.state_bytes += m->piece.size;
+    m->pieces++;
 }
 
-static void put_footer(struct snapfile_writer *w)
+static void put_footer(const struct snapfile_maker *m, struct buf *out)
 {
-    size_t at = w->out.size;
-    buf_append_be32(&w->out, FOOTER_MAGIC);
-    buf_append_be32(&w->out, w->crc);
-    buf_append_be64(&w->out, w->pieces);
-    buf_append_be64(&w->out, w->info.state_bytes);
-    buf_append_be64(&w->out, w->info.hash);
-    buf_append_be32(&w->out, 0);
-    buf_append_be32(&w->out, crc32c(0, w->out.data + at, FOOTER_BYTES - 4));
+    size_t at = out->size;
+    buf_append_be32(out, FOOTER_MAGIC);
+    buf_append_be32(out, m->crc);
+    buf_append_be64(out, m->pieces);
+    buf_append_be64(out, m->info.state_bytes);
+    buf_append_be64(out, m->info.hash);
+    buf_append_be32(out, 0);
+    buf_append_be32(out, crc32c(0, out->data + at, FOOTER_BYTES - 4));
 }
 
-/* On the bulk thread: one piece, at most about a mebibyte, read from the pin and compressed. */
+int snapfile_make(struct snapfile_maker *m, struct buf *out, struct err *reterr)
+{
+    ASSERT(!m->last);
+    if (!m->begun)
+        put_header(out, &m->info);
+    m->begun = true;
+    buf_reset(&m->piece);
+    int rv = m->machine.ops->read(m->pin, &m->piece, &m->last, reterr);
+    if (rv != 0)
+        return rv;
+    ASSERT(m->piece.size <= SNAPFILE_PIECE_BYTES_MAX);
+    if (m->piece.size > 0)
+        put_piece(m, out);
+    if (m->last)
+        put_footer(m, out);
+    return 0;
+}
+
+/* On the bulk thread: one piece, read from the pin and compressed. */
 static int make_piece(struct disk_job *job)
 {
     struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
-    buf_reset(&w->piece);
-    if (w->offset > 0)
-        buf_reset(&w->out);
-    int rv = w->machine.ops->read(w->pin, &w->piece, &w->last, &job->err);
-    if (rv != 0)
-        return rv;
-    ASSERT(w->piece.size <= SNAPFILE_PIECE_BYTES_MAX);
-    if (w->piece.size > 0)
-        put_piece(w);
-    if (w->last)
-        put_footer(w);
+    buf_reset(&w->out);
+    int rv = snapfile_make(&w->maker, &w->out, &job->err);
     job->bytes = buf_slice(&w->out);
-    job->sync = w->last || w->unsynced >= SNAPFILE_SYNC_BYTES;
-    return 0;
+    job->sync = w->maker.last || w->unsynced >= SNAPFILE_SYNC_BYTES;
+    return rv;
 }
 
 static void write_next(struct snapfile_writer *w)
@@ -207,7 +224,6 @@ static void created(struct disk_job *job, int status, const struct err *why)
         writer_finish(w, status, why);
         return;
     }
-    put_header(&w->out, &w->info);
     write_next(w);
 }
 
@@ -218,11 +234,7 @@ struct snapfile_writer *snapfile_write(struct env *env, struct machine machine, 
 {
     struct snapfile_writer *w = NEW(struct snapfile_writer);
     w->env = env;
-    w->machine = machine;
-    w->info = *info;
-    w->info.file_id = random_u64(&env->random);
-    w->info.hash = machine.ops->hash(machine.impl);
-    w->pin = machine.ops->pin(machine.impl);
+    snapfile_maker_begin(&w->maker, env, machine, info);
     w->done = done;
     w->arg = arg;
     writer_submit(w, (struct disk_job){.kind = DISK_CREATE, .name = SNAPFILE_PART, .size = 0, .done = created});
@@ -235,7 +247,7 @@ void snapfile_cancel(struct snapfile_writer *w) { w->canceled = true; }
 
 struct snapfile_reader {
     struct env *env;
-    char name[SNAPFILE_NAME_MAX];
+    char name[SNAPFILE_PATH_MAX];
     struct snapfile_info info;
     uint64_t offset, pieces;
     uint32_t crc;
@@ -265,7 +277,7 @@ int snapfile_open(struct env *env, const char *name, const uint8_t cluster_id[16
         rv = read_exact(r, 0, header, sizeof header, reterr);
     if (rv == 0)
         rv = parse_header(header, &r->info, reterr);
-    if (rv == 0 && memcmp(r->info.cluster_id, cluster_id, 16) != 0)
+    if (rv == 0 && cluster_id != NULL && memcmp(r->info.cluster_id, cluster_id, 16) != 0)
         rv = err_set(reterr, ERR_IDENTITY, "it belongs to another cluster");
     if (rv != 0) {
         snapfile_close(r);
@@ -332,6 +344,28 @@ int snapfile_next(struct snapfile_reader *r, struct slice *ret_piece, struct err
         }
     }
     return rv == 0 ? 0 : err_wrap(reterr, rv, "snapshot %s", r->name);
+}
+
+int snapfile_check_state(const struct snapfile_reader *r, struct machine machine, struct err *reterr)
+{
+    if (machine.ops->hash(machine.impl) == r->info.hash)
+        return 0;
+    return err_set(reterr, ERR_CORRUPT, "snapshot %s: the state restored from it has another hash than the one saved; "
+                   "a member must rejoin with an empty data folder", r->name);
+}
+
+int snapfile_restore(struct snapfile_reader *r, struct machine machine, struct err *reterr)
+{
+    void *restore = machine.ops->restore_begin(machine.impl);
+    struct slice piece;
+    int rv;
+    while ((rv = snapfile_next(r, &piece, reterr)) == 1) {
+        rv = machine.ops->restore_piece(restore, piece, reterr);
+        if (rv != 0)
+            break;
+    }
+    int ended = machine.ops->restore_end(machine.impl, restore, rv == 0, reterr);
+    return rv != 0 ? rv : ended != 0 ? ended : snapfile_check_state(r, machine, reterr);
 }
 
 const struct snapfile_info *snapfile_info(const struct snapfile_reader *r) { return &r->info; }

@@ -13,6 +13,7 @@
 
 #define SNAPFILE_FORMAT 2
 #define SNAPFILE_NAME_MAX 48
+#define SNAPFILE_PATH_MAX 256 /* of a file that a user named; terminated */
 #define SNAPFILE_SYNC_BYTES (8u * 1024 * 1024)       /* written and not synced: more at once would hold up the log's own syncs */
 #define SNAPFILE_PIECE_BYTES_MAX (4u * 1024 * 1024)  /* of one machine piece */
 #define SNAPFILE_INCOMING "snapshot.incoming"       /* being received */
@@ -31,6 +32,22 @@ struct snapfile_info {
 void snapfile_name(uint64_t index, uint64_t term, char name[SNAPFILE_NAME_MAX]);
 bool snapfile_parse_name(const char *name, uint64_t *ret_index, uint64_t *ret_term);
 
+/* The bytes of a file, piece by piece, for whoever wants them: the writer below, and clients that save a snapshot. */
+struct snapfile_maker {
+    struct machine machine;
+    struct snapfile_info info; /* hash of the state as of the beginning; state_bytes grows */
+    void *pin;
+    struct buf piece, packed;
+    uint64_t pieces;
+    uint32_t crc; /* over the headers of the pieces */
+    bool begun, last;
+};
+void snapfile_maker_begin(struct snapfile_maker *m, struct env *env, struct machine machine, const struct snapfile_info *info); /* pins */
+/* Appends what comes next, about a mebibyte; sets m->last with the footer. On any thread, one call at a time; the errors of
+ * the machine's read. */
+int snapfile_make(struct snapfile_maker *m, struct buf *out, struct err *reterr);
+void snapfile_maker_end(struct snapfile_maker *m); /* unpins */
+
 /* Writes the machine's state as of now to SNAPFILE_PART and renames it. One at a time. `done` is never called inside the
  * call; on an error nothing is left under a final name. */
 struct snapfile_writer;
@@ -40,12 +57,17 @@ struct snapfile_writer *snapfile_write(struct env *env, struct machine machine, 
                                        void *arg);
 void snapfile_cancel(struct snapfile_writer *w); /* done follows with ERR_CANCELED */
 
-/* Reads and verifies. ERR_CORRUPT, ERR_FORMAT, ERR_IDENTITY (another cluster's), ERR_IO; the message names the file. */
+/* Reads and verifies; `cluster_id` NULL: any. ERR_CORRUPT, ERR_FORMAT, ERR_IDENTITY (another cluster's), ERR_IO; the message names the file. */
 struct snapfile_reader;
 int snapfile_open(struct env *env, const char *name, const uint8_t cluster_id[16], struct snapfile_reader **ret,
                   struct err *reterr);
 /* 1: the next piece, borrowed until the next call; 0: that was all, and the footer proved the whole. */
 int snapfile_next(struct snapfile_reader *r, struct slice *ret_piece, struct err *reterr);
+/* Reads all of it into a machine, which is untouched on an error. ERR_CORRUPT also when the state has another hash than the
+ * one it was written with; then the machine must not be used. */
+int snapfile_restore(struct snapfile_reader *r, struct machine machine, struct err *reterr);
+/* After the footer: the machine's state is what it was when the snapshot was made, or nobody may go on with it. ERR_CORRUPT. */
+int snapfile_check_state(const struct snapfile_reader *r, struct machine machine, struct err *reterr);
 const struct snapfile_info *snapfile_info(const struct snapfile_reader *r);
 void snapfile_close(struct snapfile_reader *r);
 

@@ -38,6 +38,19 @@
 #define SERVER_SILENCE_MS 30000              /* clients ping every second */
 #define CATCH_UP_TURN_BYTES (256u * 1024)    /* of events for one watch per turn of the loop */
 
+/* snapshots that clients read: each keeps the state as of its beginning in memory */
+#define SERVER_SNAPSHOTS_MAX 2
+#define SNAPSHOT_IDLE_MS 60000 /* without a request for the next part it ends */
+/* compaction by itself */
+#define COMPACT_INTERVAL_MS 500
+#define COMPACT_SAMPLES 64                   /* of (time, revision), over twice the age that is kept */
+
+/* room and reports */
+#define SPACE_FLOOR_BYTES (256ull * 1024 * 1024) /* or a hundredth of a larger disk, and never more than a quarter of one */
+#define SPACE_POLL_MS 1000
+#define REPORT_MS 1000
+#define CHECKPOINTS 4096                     /* entries whose state hash is kept for comparison */
+
 /* writes waiting for their result, on any member */
 #define WRITES_MAX 65536
 #define WRITES_BYTES_MAX (64u * 1024 * 1024)

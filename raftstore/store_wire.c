@@ -322,7 +322,7 @@ bool result_decode(struct unpack *u, struct store_result *ret)
     u->bad |= status != 0 && !known_error(status);
     ret->status = u->bad ? ERR_CORRUPT : (int)status;
     if (ret->status == 0)
-        ret->kind = (enum store_result_kind)unpack_below(u, RESULT_LEASES + 1);
+        ret->kind = (enum store_result_kind)unpack_below(u, RESULT_SNAPSHOT + 1);
     else
         ret->message = unpack_bytes(u);
     return !u->bad;

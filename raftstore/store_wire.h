@@ -23,12 +23,14 @@ enum store_frame {
     STORE_STATUS = 5,      /* request id */
     STORE_HASHKV = 6,      /* request id */
     STORE_MEMBERS = 7,     /* request id, as this member knows them? */
-    STORE_WATCH = 8,       /* watch id, span, start revision, prev_kv, progress ms */
+    STORE_WATCH = 8,       /* watch id, span, start revision, prev_kv, progress ms, filters (WATCH_NO_*) */
     STORE_WATCH_STOP = 9,  /* watch id */
     STORE_WATCH_ASK = 10,  /* watch id: progress now */
     STORE_FORWARD = 11,    /* command, from another member */
     STORE_LEASES = 12,     /* request id, lease id (0: list them), with keys? */
     STORE_MEMBER = 13,     /* request id, member request */
+    STORE_REPORT = 14,     /* disk low?, index, hash of the state there; from another member */
+    STORE_SNAPSHOT = 15,   /* request id, number: 0 begins to read a snapshot, then one part after the other */
 
     STORE_WELCOME = 64,    /* cluster id, member id, request bytes max */
     STORE_PONG = 65,       /* number */
@@ -38,8 +40,12 @@ enum store_frame {
     STORE_PROGRESS = 69,   /* watch id, revision, answer to STORE_WATCH_ASK? */
     STORE_CLOSED = 70,     /* watch id, status, oldest readable revision, message */
     STORE_REFUSED = 71,    /* status, message: of the connection; it is closed */
+    STORE_VERDICT = 73,    /* state differs?; to a member that reported */
     STORE_BOUNCED = 72,    /* client id, sequence, status: a forwarded write was not taken */
 };
+
+/* Filters of a watch: events it does not want. */
+enum { WATCH_NO_PUT = 1, WATCH_NO_DELETE = 2, WATCH_FILTERS_END = 4 };
 
 /* What a command asks for. Numbers stand in the log: never reused. */
 enum store_command_kind {
@@ -49,6 +55,7 @@ enum store_command_kind {
     COMMAND_LEASE_GRANT = 4,     /* lease id, chosen by who asks; seconds */
     COMMAND_LEASE_REVOKE = 5,    /* lease id */
     COMMAND_LEASE_KEEPALIVE = 6, /* count, lease ids */
+    COMMAND_COMPACT_OLD = 8,     /* revision: the leader's own; nothing when it is compacted already; no session */
     COMMAND_LEASE_EXPIRE = 7,    /* count, lease ids: the leader's own, judged again by the entry's time; no session */
 };
 
@@ -98,7 +105,8 @@ struct kv_span span_decode(struct unpack *u);
 /* Results: status and revision, then on success the body of the kind, else a message. */
 enum store_result_kind { RESULT_NONE = 0, RESULT_TXN = 1, RESULT_RANGE = 2, RESULT_SESSION = 3, RESULT_STATUS = 4,
                          RESULT_HASHKV = 5, RESULT_MEMBERS = 6,
-                         RESULT_LEASES = 7 }; /* count; id, granted s, remaining ms; count of keys, keys */
+                         RESULT_LEASES = 7, /* count; id, granted s, remaining ms; count of keys, keys */
+                         RESULT_SNAPSHOT = 8 }; /* bytes of the file, was that all? */
 void result_begin(struct buf *out, int64_t revision, enum store_result_kind kind);
 void result_error(struct buf *out, int64_t revision, int status, const char *message);
 void range_result_encode(struct buf *out, const struct kv_range_result *r);

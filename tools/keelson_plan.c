@@ -180,6 +180,8 @@ static void plan_raftstore(const struct cluster *c, const struct member *m, stru
     arg(p, "%s", m->name);
     arg(p, "--peer-name");
     arg(p, "keelson:store-members");
+    arg(p, "--roles"); /* clients: the apiservers, and rsctl of who keeps the cluster */
+    arg(p, "o:keelson:store-members=member,o:keelson:store-clients=readwrite,o:keelson:store-clients=maintenance");
     if (c->exists)
         arg(p, "--existing");
 }

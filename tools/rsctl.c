@@ -19,20 +19,40 @@ static int run_version(struct rsctl *r)
 
 static int run_shell(struct rsctl *r);
 
+static int run_completion(struct rsctl *r);
+
 static const struct rsctl_verb verbs[] = {
-    {"get", "KEY [END]", "keys and their values", rsctl_get},
-    {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put},
-    {"del", "KEY [END]", "removes keys", rsctl_del},
-    {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn},
-    {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch},
-    {"compact", "REVISION", "forgets history before a revision", rsctl_compact},
-    {"compaction", "REVISION", "the same", rsctl_compact},
-    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint},
-    {"member", "list|add NAME|promote ID|remove ID|update ID", "the members of the cluster, and changes of them", rsctl_member},
-    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader},
-    {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease},
-    {"shell", "", "commands from standard input, one a line, over one connection", run_shell},
-    {"version", "", "of this client and its protocol", run_version},
+    {"get", "KEY [END]", "keys and their values", rsctl_get,
+     "prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
+     "min-create-rev max-create-rev",
+     "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n"},
+    {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put,
+     "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n"},
+    {"del", "KEY [END]", "removes keys", rsctl_del, "prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n"},
+    {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn, "interactive",
+     "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n"},
+    {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "prefix from-key rev prev-kv progress-notify print-value-only",
+     "  rsctl watch --prefix /registry/pods/\n  rsctl watch greeting --rev 7 -w json\n"},
+    {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n"},
+    {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n"},
+    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n"},
+    {"member", "list|add NAME|promote ID|remove ID|update ID", "the members of the cluster, and changes of them", rsctl_member,
+     "consistency peer-urls client-urls learner force", "  rsctl member list\n  rsctl member add m4 --peer-urls 10.0.0.4:2380\n"},
+    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n"},
+    {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease, "keys once",
+     "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n"},
+    {"snapshot", "save FILE|status FILE|verify FILE|restore FILE", "the whole store as a file, and a new cluster from it", rsctl_snapshot,
+     "data-dir cluster-id member-id members clients bump-revision mark-compacted",
+     "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n"},
+    {"tree", "[PREFIX]", "keys below /registry, or another prefix, as a tree: how many, how large", rsctl_tree, "depth rev",
+     "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n"},
+    {"diff", "REVISION REVISION [PREFIX]", "what was added (+), removed (-) and changed (~) between two revisions", rsctl_diff, "",
+     "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n"},
+    {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "",
+     "  rsctl history /registry/pods/default/web-0\n"},
+    {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n"},
+    {"completion", "bash|zsh", "a script that completes commands and flags", run_completion, "", "  . <(rsctl completion bash)\n"},
+    {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n"},
 };
 
 static const struct rsctl_verb *find_verb(const char *name)
@@ -98,7 +118,7 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"limit", FLAG_INT, &f->limit, "get: at most so many", 0, NULL},
         {"order", FLAG_TEXT, &f->order, "get: ASCEND or DESCEND", 0, NULL},
         {"sort-by", FLAG_TEXT, &f->sort_by, "get: KEY, VERSION, CREATE, MODIFY or VALUE", 0, NULL},
-        {"rev", FLAG_INT, &f->rev, "get: as of this revision; watch: from it on", 0, NULL},
+        {"rev", FLAG_INT, &f->rev, "get, tree: as of this revision; watch: from it on", 0, NULL},
         {"consistency", FLAG_TEXT, &f->consistency, "get, member list: l (linearizable) or s (serializable)", 0, NULL},
         {"min-mod-rev", FLAG_INT, &f->min_mod, "get: least modification revision", 0, NULL},
         {"max-mod-rev", FLAG_INT, &f->max_mod, "get: greatest modification revision", 0, NULL},
@@ -116,6 +136,14 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"force", FLAG_BOOL, &f->force, "member remove: also when too few voters that answer are left", 0, NULL},
         {"range", FLAG_BOOL, &f->range, "del: END is the end of a range (the default)", 0, NULL},
         {"interactive", FLAG_BOOL, &f->interactive, "txn: ask on a terminal", 'i', NULL},
+        {"depth", FLAG_INT, &f->depth, "tree: so many levels; 0: all", 0, NULL},
+        {"data-dir", FLAG_TEXT, &f->data_dir, "snapshot restore: the folder to make", 0, NULL},
+        {"cluster-id", FLAG_TEXT, &f->cluster_id, "snapshot restore: of the new cluster; 32 hexadecimal digits", 0, NULL},
+        {"member-id", FLAG_TEXT, &f->member_id, "snapshot restore: whose folder it is; 16 hexadecimal digits", 0, NULL},
+        {"members", FLAG_TEXT, &f->members, "snapshot restore: of the new cluster: ID=HOST:PORT,…", 0, NULL},
+        {"clients", FLAG_TEXT, &f->clients, "snapshot restore: their client addresses: ID=HOST:PORT,…", 0, NULL},
+        {"bump-revision", FLAG_INT, &f->bump_revision, "snapshot restore: revisions go on so much later", 0, NULL},
+        {"mark-compacted", FLAG_BOOL, &f->mark_compacted, "snapshot restore: forget the revisions before", 0, NULL},
         {"progress-notify", FLAG_BOOL, &f->progress_notify, "watch: say how far it is when quiet", 0, NULL},
         {"physical", FLAG_BOOL, &f->physical, "compact: accepted; memory always goes in the background", 0, NULL},
         {0},
@@ -124,14 +152,94 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
     memcpy(out, table, sizeof table);
 }
 
-static void print_help(const struct flag *flags)
+/* Is `name` among the words? */
+static bool has_word(const char *words, const char *name)
 {
+    for (struct slice rest = slice_str(words); rest.size > 0;)
+        if (slice_is(slice_cut(&rest, ' '), name))
+            return true;
+    return false;
+}
+
+static bool flag_applies(const struct rsctl_verb *verb, const char *name)
+{
+    return has_word("endpoints cacert cert key command-timeout write-out hex", name) || strcmp(verb->flags, "*") == 0 ||
+           has_word(verb->flags, name);
+}
+
+/* The rows of `all` that the verb takes. */
+static void flags_of(const struct rsctl_verb *verb, const struct flag *all, struct flag out[FLAGS_MAX])
+{
+    size_t n = 0;
+    for (const struct flag *f = all; f->name != NULL; f++)
+        if (flag_applies(verb, f->name))
+            out[n++] = *f;
+    out[n] = (struct flag){0};
+}
+
+static void print_verb_help(const struct rsctl_verb *verb, const struct flag *all)
+{
+    struct flag flags[FLAGS_MAX];
     struct buf text = {0}, usage = {0};
-    buf_append_str(&usage, "Usage: rsctl [flags] COMMAND [arguments]\n\nCommands:\n");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        buf_printf(&usage, "  %-11s%-22s%s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+    flags_of(verb, all, flags);
+    buf_printf(&usage, "Usage: rsctl %s%s%s [flags]\n\n%s\n\nExamples:\n%s", verb->name, verb->arguments[0] != '\0' ? " " : "",
+               verb->arguments, verb->help, verb->examples);
     usage.data[--usage.size] = '\0';
     flags_help(flags, usage.data, &text);
+    fwrite(text.data, 1, text.size, stdout);
+    buf_release(&text);
+    buf_release(&usage);
+}
+
+static void print_words(struct buf *out, const struct rsctl_verb *verb, const struct flag *all)
+{
+    for (const struct flag *f = all; f->name != NULL; f++)
+        if (verb == NULL || flag_applies(verb, f->name))
+            buf_printf(out, " --%s", f->name);
+}
+
+/* One function for both shells: zsh runs it through its bash compatibility. */
+static int run_completion(struct rsctl *r)
+{
+    struct flag all[FLAGS_MAX];
+    const char *shell = r->argument_count == 1 ? r->arguments[0] : "";
+    bool zsh = strcmp(shell, "zsh") == 0;
+    if (!zsh && strcmp(shell, "bash") != 0)
+        return rsctl_usage("completion wants bash or zsh");
+    flag_table(&r->flags, all);
+    if (zsh)
+        buf_append_str(&r->out, "autoload -U +X bashcompinit && bashcompinit\n");
+    buf_append_str(&r->out, "_rsctl() {\n    local word verb= words i\n    word=${COMP_WORDS[COMP_CWORD]}\n"
+                            "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n        ");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        buf_printf(&r->out, "%s%s", i == 0 ? "" : "|", verbs[i].name);
+    buf_append_str(&r->out, ") verb=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n    case $verb in\n");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        buf_printf(&r->out, "    %s) words='", verbs[i].name);
+        for (const char *c = verbs[i].arguments; *c != '\0'; c++) /* small words are to be typed as they stand, large ones are names */
+            buf_append_char(&r->out, *c == '|' || *c == ' ' ? ' ' : (*c >= 'a' && *c <= 'z') || *c == '-' ? *c : ' ');
+        print_words(&r->out, &verbs[i], all);
+        buf_append_str(&r->out, "' ;;\n");
+    }
+    buf_append_str(&r->out, "    *) words='help");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        buf_printf(&r->out, " %s", verbs[i].name);
+    print_words(&r->out, NULL, all);
+    buf_append_str(&r->out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words --help\" -- \"$word\"))\n}\n"
+                            "complete -o default -F _rsctl rsctl\n");
+    return RSCTL_OK;
+}
+
+static void print_help(const struct flag *flags)
+{
+    struct flag common[FLAGS_MAX];
+    struct buf text = {0}, usage = {0};
+    flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, flags, common);
+    buf_append_str(&usage, "Usage: rsctl [flags] COMMAND [arguments]\n\nCommands; \"rsctl help COMMAND\" tells more:\n");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        buf_printf(&usage, "  %-13s%s\n", verbs[i].name, verbs[i].help);
+    usage.data[--usage.size] = '\0';
+    flags_help(common, usage.data, &text);
     fwrite(text.data, 1, text.size, stdout);
     buf_release(&text);
     buf_release(&usage);
@@ -310,27 +418,51 @@ int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char *
     return read_lease(f);
 }
 
+/* The command that the line names, or its help. Flags are parsed again with those that it takes alone. */
+static int run_command(struct rsctl *r, int argc, char **argv, const struct flag *all, const struct flags_result *parsed)
+{
+    bool help = strcmp(parsed->arguments[0], "help") == 0;
+    const char *name = parsed->arguments[help ? 1 : 0];
+    const struct rsctl_verb *verb = find_verb(name);
+    struct flag own[FLAGS_MAX];
+    struct flags_result again;
+    struct err err;
+    if (verb == NULL)
+        return rsctl_usage("unknown command \"%s\"; rsctl --help lists the known ones", name);
+    if (help || parsed->help) {
+        print_verb_help(verb, all);
+        return RSCTL_OK;
+    }
+    flags_of(verb, all, own);
+    if (flags_parse(own, argc, argv, getenv, &again, &err) != 0)
+        return rsctl_usage("%s: %.*s; \"rsctl help %s\" lists those that it takes", verb->name, (int)strcspn(err.message, ";"),
+                           err.message, verb->name);
+    flags_release(&again);
+    r->arguments = parsed->arguments + 1;
+    r->argument_count = parsed->argument_count - 1;
+    return run_verb(r, verb);
+}
+
 int main(int argc, char **argv)
 {
-    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l"}};
+    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l",
+                               .bump_revision = 1000000000, .mark_compacted = true}};
     struct flag flags[FLAGS_MAX];
     struct flags_result parsed;
     struct err err;
     flag_table(&r.flags, flags);
     if (flags_parse(flags, argc, argv, getenv, &parsed, &err) != 0)
         return rsctl_usage("%s", err.message);
-    if (parsed.help || parsed.argument_count == 0) {
+    bool help = parsed.argument_count > 0 && strcmp(parsed.arguments[0], "help") == 0;
+    if (parsed.argument_count == (help ? 1u : 0u)) {
+        bool asked = parsed.help;
         print_help(flags);
         flags_release(&parsed);
-        return parsed.help ? RSCTL_OK : RSCTL_USAGE;
+        return help || asked ? RSCTL_OK : RSCTL_USAGE;
     }
     if (read_lease(&r.flags) != RSCTL_OK)
         return RSCTL_USAGE;
-    const struct rsctl_verb *verb = find_verb(parsed.arguments[0]);
-    r.arguments = parsed.arguments + 1;
-    r.argument_count = parsed.argument_count - 1;
-    int code = verb != NULL ? run_verb(&r, verb)
-                            : rsctl_usage("unknown command \"%s\"; rsctl --help lists the known ones", parsed.arguments[0]);
+    int code = run_command(&r, argc, argv, flags, &parsed);
     flags_release(&parsed);
     return code;
 }

@@ -15,12 +15,12 @@ enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INP
 enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE };
 
 struct rsctl_flags {
-    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls;
+    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients;
     unsigned timeout_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical, keys, once, learner, force;
+        interactive, range, physical, keys, once, learner, force, mark_compacted;
     const char *lease_text; /* hexadecimal */
-    int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create;
+    int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create, bump_revision, depth;
 };
 
 struct rsctl {
@@ -38,12 +38,15 @@ struct rsctl {
     struct buf out;              /* written to standard output at the end, and by rsctl_flush */
     int exit_code;
     struct store_member_request member; /* of the verb at work */
+    void *verb_data;     /* of the verb at work */
     int64_t lease_ttl_s; /* of the lease kept alive; 0: it is gone */
 };
 
 struct rsctl_verb {
     const char *name, *arguments, *help;
     int (*run)(struct rsctl *r); /* an rsctl_exit */
+    const char *flags;           /* beside those of every verb: names between blanks; "*": all */
+    const char *examples;        /* lines */
 };
 
 int rsctl_get(struct rsctl *r);
@@ -56,6 +59,10 @@ int rsctl_endpoint(struct rsctl *r);
 int rsctl_member(struct rsctl *r);
 int rsctl_move_leader(struct rsctl *r);
 int rsctl_lease(struct rsctl *r);
+int rsctl_snapshot(struct rsctl *r);
+int rsctl_tree(struct rsctl *r);
+int rsctl_diff(struct rsctl *r);
+int rsctl_history(struct rsctl *r);
 bool rsctl_lease_id(const char *text, int64_t *ret); /* false: no positive hexadecimal number */
 
 /* A call and its wait. `print` runs in done, while the answer is there. */
@@ -84,6 +91,7 @@ int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char *
 /* rsctl_print.c */
 void print_header_json(struct buf *out, const struct kv_header *h);
 void print_header_fields(struct buf *out, const struct kv_header *h);
+const char *print_size(struct arena *a, uint64_t bytes); /* for people: 2.1 MB */
 void print_kv(struct rsctl *r, const struct kv *kv);
 void print_kv_json(struct buf *out, const struct kv *kv);
 void print_range(struct rsctl *r, const struct kv_header *h, const struct kv_range_result *range);

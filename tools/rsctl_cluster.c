@@ -82,16 +82,6 @@ static int print_failures(struct rsctl *r, const struct endpoint *all)
     return code;
 }
 
-static const char *size_text(struct arena *a, uint64_t bytes)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    double v = (double)bytes;
-    size_t unit = 0;
-    for (; v >= 1000 && unit + 1 < ARRAY_LEN(units); unit++)
-        v /= 1000;
-    return arena_printf(a, unit == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[unit]);
-}
-
 static void status_json(struct rsctl *r, const struct endpoint *e, bool first)
 {
     const struct store_status_result *s = &e->call.call.status;
@@ -120,7 +110,7 @@ static void status_row(struct print_table *t, const struct endpoint *e)
     const struct kv_header *h = &e->call.call.header;
     struct arena a = {0};
     const char *cells[] = {
-        e->address, arena_printf(&a, "%llx", (unsigned long long)h->member_id), RSCTL_VERSION, size_text(&a, s->state_bytes),
+        e->address, arena_printf(&a, "%llx", (unsigned long long)h->member_id), RSCTL_VERSION, print_size(&a, s->state_bytes),
         s->role == STORE_LEADER ? "true" : "false", s->learner ? "true" : "false", arena_printf(&a, "%llu", (unsigned long long)h->term),
         arena_printf(&a, "%llu", (unsigned long long)s->last_index), arena_printf(&a, "%llu", (unsigned long long)s->applied_index),
         arena_printf(&a, "%lld", (long long)h->revision), s->leader == 0 ? "no leader" : ""};

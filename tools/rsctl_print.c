@@ -53,6 +53,16 @@ static void print_quoted(struct buf *out, struct slice bytes)
 
 static uint64_t short_cluster_id(const struct kv_header *h) { return be64_at(h->cluster_id); }
 
+const char *print_size(struct arena *a, uint64_t bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double v = (double)bytes;
+    size_t unit = 0;
+    for (; v >= 1000 && unit + 1 < ARRAY_LEN(units); unit++)
+        v /= 1000;
+    return arena_printf(a, unit == 0 || v >= 100 ? "%.0f %s" : "%.1f %s", v, units[unit]);
+}
+
 void print_header_json(struct buf *out, const struct kv_header *h)
 {
     buf_printf(out, "{\"cluster_id\":%llu,\"member_id\":%llu,\"revision\":%lld,\"raft_term\":%llu}",

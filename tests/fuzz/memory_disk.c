@@ -51,7 +51,7 @@ static int carry_out(struct memory_disk *d, struct disk_job *job)
     int status = job->prepare != NULL ? job->prepare(job) : 0;
     if (status != 0)
         return status;
-    if (f == NULL && job->kind != DISK_CREATE)
+    if (f == NULL && job->kind != DISK_CREATE && job->kind != DISK_WORK)
         return err_set(&job->err, ERR_NOT_FOUND, "%s: no such file", job->name);
     switch (job->kind) {
     case DISK_CREATE:
@@ -70,6 +70,7 @@ static int carry_out(struct memory_disk *d, struct disk_job *job)
         break;
     case DISK_REMOVE: file_drop(d, job->name); break;
     case DISK_TRUNCATE: file_resize(f, (size_t)job->size); break;
+    case DISK_WORK: break; /* prepare was all */
     }
     return 0;
 }

@@ -48,10 +48,14 @@ static void check_complete(struct sim_node *n)
     struct wal *w = n->driver->wal;
     uint64_t term = consensus_term(n->driver->consensus);
     for (uint64_t i = wal_first_index(w); i <= t->count && i < t->capacity; i++)
-        if (t->entries[i].index != 0 && t->entries[i].commit_term < term && wal_term_of(w, i) != t->entries[i].term)
+        if (t->entries[i].index != 0 && t->entries[i].commit_term < term && wal_term_of(w, i) != t->entries[i].term) {
+            if (i <= t->acknowledged)
+                sim_violation(n->sim, "lost write: index %llu was acknowledged, and member %zu leads without it", (unsigned long long)i,
+                              n->index);
             sim_violation(n->sim, "leader completeness: member %zu leads with term %llu at index %llu, committed was %llu",
                           n->index, (unsigned long long)wal_term_of(w, i), (unsigned long long)i,
                           (unsigned long long)t->entries[i].term);
+        }
 }
 
 static void check_leader(struct sim_node *n)
@@ -138,7 +142,7 @@ void check_node(struct sim_node *n)
         sim_violation(n->sim, "member %zu applied %llu, committed is %llu", n->index, (unsigned long long)d->applied,
                       (unsigned long long)consensus_commit_index(d->consensus));
     if (d->applied != n->applied_seen && d->applied < n->sim->truth.capacity) {
-        uint64_t hash = register_machine(&n->machine).ops->hash(&n->machine);
+        uint64_t hash = sim_node_hash(n);
         if (n->sim->truth.entries[d->applied].index != 0 && n->sim->truth.entries[d->applied].hash != hash)
             sim_violation(n->sim, "hashes: member %zu differs at applied index %llu", n->index,
                           (unsigned long long)d->applied);
@@ -199,10 +203,10 @@ void check_converged(struct sim *s)
 {
     struct sim_node *leader = sim_leader(s);
     const struct configuration *c = consensus_configuration(leader->driver->consensus, NULL);
-    uint64_t hash = register_machine(&leader->machine).ops->hash(&leader->machine);
+    uint64_t hash = sim_node_hash(leader);
     for (size_t i = 0; i < c->count; i++) {
         struct sim_node *n = sim_node_of(s, c->members[i].id);
-        if (register_machine(&n->machine).ops->hash(&n->machine) != hash)
+        if (sim_node_hash(n) != hash)
             sim_violation(s, "hashes: member %zu differs at the end", n->index);
         for (uint64_t j = wal_first_index(n->driver->wal); j <= wal_last_index(n->driver->wal); j++) {
             uint64_t other = wal_term_of(leader->driver->wal, j);

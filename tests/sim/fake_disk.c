@@ -95,7 +95,7 @@ static int carry_out(struct fake_disk *d, struct disk_job *job)
     int status = job->prepare != NULL ? job->prepare(job) : 0;
     if (status != 0)
         return status;
-    if (f == NULL && job->kind != DISK_CREATE)
+    if (f == NULL && job->kind != DISK_CREATE && job->kind != DISK_WORK)
         return err_set(&job->err, ERR_NOT_FOUND, "%s: no such file", job->name);
     if (job->kind == DISK_WRITE && d->writes_until_full > 0 && --d->writes_until_full == 0)
         return err_set(&job->err, ERR_NO_SPACE, "%s: no space left", job->name);
@@ -118,6 +118,7 @@ static int carry_out(struct fake_disk *d, struct disk_job *job)
         f->live.size = MIN(f->live.size, (size_t)job->size);
         f->durable.size = MIN(f->durable.size, (size_t)job->size);
         break;
+    case DISK_WORK: break;
     }
     return 0;
 }

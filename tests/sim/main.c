@@ -1,4 +1,4 @@
-/* sim --seed N | --seeds A-B [--members 1|3|5] [--scenario name] [--fixed] [--verbose] */
+/* sim --seed N | --seeds A-B [--members 1|3|5] [--scenario name] [--store] [--fixed] [--verbose] */
 #include "common/base.h"
 
 #include "tests/sim/sim.h"
@@ -11,7 +11,7 @@
 
 static int usage(void)
 {
-    fputs("usage: sim --seed N | --seeds A-B [--members 1|3|5] [--scenario NAME] [--fixed] [--verbose]\n", stderr);
+    fputs("usage: sim --seed N | --seeds A-B [--members 1|3|5] [--scenario NAME] [--store] [--fixed] [--verbose]\n", stderr);
     return 2;
 }
 
@@ -63,6 +63,10 @@ int main(int argc, char **argv)
         char *end = NULL;
         if (strcmp(argv[i], "--verbose") == 0) {
             o.verbose = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--store") == 0) {
+            o.store = true;
             continue;
         }
         if (strcmp(argv[i], "--fixed") == 0) {

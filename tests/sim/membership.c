@@ -61,6 +61,8 @@ static void join_run(struct sim *s, struct sim_event *e)
     struct configuration c = *driver_newest(leader->driver, NULL);
     struct member m = {.id = j->node->id, .automatic = true, .replaces = j->replaces};
     snprintf(m.peer_address, sizeof m.peer_address, "sim:%llu", (unsigned long long)m.id);
+    if (s->options.store)
+        memcpy(m.client_address, m.peer_address, sizeof m.client_address);
     if (configuration_member(driver_configuration(leader->driver, NULL), m.id) != NULL) { /* asked and answered: it may be removed again */
         heap_remove(&s->events, &e->heap);
         join_drop(s, e);
@@ -181,9 +183,26 @@ static void transfer(struct sim *s, struct sim_node *leader)
     check_node(leader);
 }
 
+/* The process of a member that was removed stops; the others tell it, which is not simulated. */
+static void stop_removed(struct sim *s, struct sim_node *leader)
+{
+    const struct configuration *c = driver_configuration(leader->driver, NULL), *newest = driver_newest(leader->driver, NULL);
+    for (size_t i = 0; i < s->members; i++) {
+        struct sim_node *n = &s->nodes[i];
+        bool member = configuration_member(c, n->id) != NULL;
+        n->was_member |= member;
+        if (n->was_member && !member && configuration_member(newest, n->id) == NULL)
+            n->retired = true;
+        if (n->retired && n->up && n != leader)
+            sim_node_crash(n);
+    }
+}
+
 void membership_follow(struct sim *s)
 {
     struct sim_node *leader = leading(s);
+    if (leader != NULL && s->options.store)
+        stop_removed(s, leader);
     if (leader != NULL && s->lost != 0 && configuration_member(driver_configuration(leader->driver, NULL), s->lost) == NULL)
         s->lost = 0;
 }

@@ -4,6 +4,9 @@
  * deposed_leader       R2: a leader that was cut off with thousands of entries comes back; bounded in virtual time
  * stale_read           reads at a leader that was cut off while the others went on
  * paused_leader        requests that reach a leader while it sleeps and the others go on; it reads them before its timers fire
+ * power_loss           all members lose their power the moment a write is acknowledged (scenario_store.c)
+ * lease_handover       a lease while leadership moves on and on, over the whole store (scenario_store.c)
+ * lease_under_writes   a lease while others write without a pause
  * unsettled_change     R4: a new leader changes the membership while an older leader's change is about (Ongaro, July 2015) */
 #include "common/base.h"
 
@@ -17,7 +20,7 @@
 #define BACKLOG 3000
 #define BACKLOG_MS 1500 /* to converge: one round trip per entry would take many seconds */
 
-static void start(struct sim *s, uint64_t snapshot_log_bytes, uint64_t trailing_bytes)
+void scenario_start(struct sim *s, uint64_t snapshot_log_bytes, uint64_t trailing_bytes)
 {
     for (size_t i = 0; i < s->members; i++) {
         s->nodes[i].options.snapshot_log_bytes = snapshot_log_bytes;
@@ -27,7 +30,7 @@ static void start(struct sim *s, uint64_t snapshot_log_bytes, uint64_t trailing_
     }
 }
 
-static struct sim_node *elect(struct sim *s)
+struct sim_node *scenario_elect(struct sim *s)
 {
     uint64_t end = s->now_us + ELECT_MS * MS;
     while (s->violation[0] == '\0' && s->now_us < end) {
@@ -83,8 +86,8 @@ static void write_many(struct sim *s, struct sim_node *n, size_t count)
 
 static void compacted_follower(struct sim *s)
 {
-    start(s, 1ull << 40, 1);
-    struct sim_node *n = elect(s);
+    scenario_start(s, 1ull << 40, 1);
+    struct sim_node *n = scenario_elect(s);
     if (n == NULL)
         return;
     struct sim_node *old = n, *next = &s->nodes[(n->index + 1) % 3], *follower = &s->nodes[(n->index + 2) % 3];
@@ -116,8 +119,8 @@ static void compacted_follower(struct sim *s)
 
 static void deposed_leader(struct sim *s)
 {
-    start(s, 1ull << 40, 1);
-    struct sim_node *old = elect(s);
+    scenario_start(s, 1ull << 40, 1);
+    struct sim_node *old = scenario_elect(s);
     if (old == NULL)
         return;
     isolate(s, old->index, true);
@@ -144,15 +147,15 @@ static void deposed_leader(struct sim *s)
 
 static void stale_read(struct sim *s)
 {
-    start(s, 1ull << 40, 1);
-    struct sim_node *n = elect(s);
+    scenario_start(s, 1ull << 40, 1);
+    struct sim_node *n = scenario_elect(s);
     sim_clients_start(s, SIM_CLIENTS_MAX, 5 * MS);
     for (int i = 0; i < 12 && n != NULL && s->violation[0] == '\0'; i++) {
         isolate(s, n->index, true);
         sim_run_until(s, s->now_us + 1200 * MS);
         isolate(s, n->index, false);
         sim_run_until(s, s->now_us + 500 * MS);
-        n = elect(s);
+        n = scenario_elect(s);
     }
     s->clients_stopped = true;
     converge(s, 5000);
@@ -160,13 +163,13 @@ static void stale_read(struct sim *s)
 
 static void paused_leader(struct sim *s)
 {
-    start(s, 1ull << 40, 1);
-    struct sim_node *n = elect(s);
+    scenario_start(s, 1ull << 40, 1);
+    struct sim_node *n = scenario_elect(s);
     sim_clients_start(s, SIM_CLIENTS_MAX, 5 * MS);
     for (int i = 0; i < 12 && n != NULL && s->violation[0] == '\0'; i++) {
         n->paused_until_us = s->now_us + 1200 * MS;
         sim_run_until(s, s->now_us + 1700 * MS);
-        n = elect(s);
+        n = scenario_elect(s);
     }
     s->clients_stopped = true;
     converge(s, 5000);
@@ -192,7 +195,7 @@ static void propose(struct sim_node *n, const struct configuration *c)
 /* A further member, as a learner or a voter. */
 static struct sim_node *enlarge(struct sim *s, bool voter)
 {
-    struct sim_node *leader = elect(s), *n = sim_node_add(s);
+    struct sim_node *leader = scenario_elect(s), *n = sim_node_add(s);
     if (leader == NULL)
         return NULL;
     sim_node_start(n);
@@ -239,9 +242,9 @@ static struct sim_node *elect_unheard(struct sim *s, const struct sim_node *old,
 
 static void unsettled_change(struct sim *s)
 {
-    start(s, 1ull << 40, 1ull << 30);
+    scenario_start(s, 1ull << 40, 1ull << 30);
     struct sim_node *fourth_added = enlarge(s, true), *fifth = fourth_added == NULL ? NULL : enlarge(s, false);
-    struct sim_node *old = fifth == NULL ? NULL : elect(s);
+    struct sim_node *old = fifth == NULL ? NULL : scenario_elect(s);
     if (old == NULL)
         return;
     struct sim_node *fourth = old == fourth_added ? &s->nodes[0] : fourth_added;
@@ -280,6 +283,9 @@ bool scenario_run(struct sim *s, const char *name)
         {"stale_read", stale_read},
         {"paused_leader", paused_leader},
         {"unsettled_change", unsettled_change},
+        {"power_loss", scenario_power_loss},
+        {"lease_handover", scenario_lease_handover},
+        {"lease_under_writes", scenario_lease_under_writes},
     };
     for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
         if (strcmp(scenarios[i].name, name) == 0) {

@@ -98,9 +98,8 @@ static void log_write(void *impl, const char *line, size_t size)
         fprintf(stderr, "[%zu] %.*s", n->index, (int)size, line);
 }
 
-static void node_init(struct sim *s, size_t index)
+static void node_init(struct sim *s, struct sim_node *n, size_t index)
 {
-    struct sim_node *n = &s->nodes[index];
     n->sim = s;
     n->index = index;
     n->id = 1000 + index * 7;
@@ -115,6 +114,7 @@ static void node_init(struct sim *s, size_t index)
         .clock = {&clock_ops, n},
         .random = prng_random(&n->prng),
         .disk = fake_disk_disk(&n->disk),
+        .net = fake_stream_net(n),
         .log = &n->log,
     };
     n->options = (struct driver_options){.member_id = n->id, .heartbeat_ms = 50, .election_timeout_ms = 300};
@@ -128,12 +128,22 @@ struct sim_node *sim_node_add(struct sim *s)
     if (!sim_node_free(s))
         return NULL;
     struct sim_node *n = &s->nodes[s->members];
-    node_init(s, s->members++);
+    node_init(s, n, s->members);
+    s->members++;
     struct driver_options own = n->options;
     n->options = s->nodes[0].options; /* sizes and timers */
     n->options.member_id = own.member_id;
     n->options.bootstrap = (struct configuration){0};
     s->added++;
+    return n;
+}
+
+struct sim_node *sim_host_add(struct sim *s)
+{
+    ASSERT(s->host_count < SIM_CLIENTS_MAX);
+    struct sim_node *n = &s->hosts[s->host_count];
+    node_init(s, n, SIM_MEMBERS_MAX + s->host_count++);
+    n->up = true;
     return n;
 }
 
@@ -150,12 +160,18 @@ void sim_init(struct sim *s, const struct sim_options *o)
     *s = (struct sim){.options = *o, .trace = 0xcbf29ce484222325ull, .now_us = 1000 * MS};
     prng_seed(&s->prng, o->seed);
     heap_init(&s->events, earlier);
+    list_init(&s->streams);
+    s->kind = o->store ? &sim_kind_store : &sim_kind_registers;
     s->members = o->members != 0 ? o->members : sim_chance(s, 600) ? 3 : 5;
     for (size_t i = 0; i < s->members; i++)
-        node_init(s, i);
+        node_init(s, &s->nodes[i], i);
     struct configuration *c = &s->nodes[0].options.bootstrap;
-    for (size_t i = 0; i < s->members; i++)
-        c->members[c->count++] = (struct member){.id = s->nodes[i].id, .voter = true};
+    for (size_t i = 0; i < s->members; i++) {
+        struct member *m = &c->members[c->count++];
+        *m = (struct member){.id = s->nodes[i].id, .voter = true};
+        if (o->store)
+            (void)snprintf(m->client_address, sizeof m->client_address, "sim:%llu", (unsigned long long)m->id);
+    }
     for (size_t i = 1; i < s->members; i++)
         s->nodes[i].options.bootstrap = *c;
     s->net.delay_min_us = 200;
@@ -178,10 +194,24 @@ void sim_node_drain(struct sim_node *n)
     }
 }
 
+static struct machine registers_machine(struct sim_node *n)
+{
+    n->machine = (struct register_machine){.applied = check_applied, .arg = n};
+    return register_machine(&n->machine);
+}
+
+static uint64_t registers_hash(struct sim_node *n) { return register_machine(&n->machine).ops->hash(&n->machine); }
+
+const struct sim_kind sim_kind_registers = {.machine = registers_machine, .hash = registers_hash};
+
+uint64_t sim_node_hash(struct sim_node *n) { return n->sim->kind->hash(n); }
+
 static void node_failed(void *arg, const struct err *why)
 {
     struct sim_node *n = arg;
     n->failed = true;
+    if (n->disk_full && why->code == ERR_NO_SPACE)
+        return; /* it stops, and acknowledges nothing more: whoever filled the disk starts it again */
     sim_violation(n->sim, "member %zu failed: %s", n->index, why->message);
 }
 
@@ -189,20 +219,28 @@ void sim_node_start(struct sim_node *n)
 {
     struct err e;
     ASSERT(!n->up);
-    n->machine = (struct register_machine){.applied = check_applied, .arg = n};
+    const struct sim_kind *kind = n->sim->kind;
     n->options.failed = node_failed;
+    n->options.changed = kind->changed;
     n->options.arg = n;
     n->applied_seen = 0;
     n->failed = false;
+    if (n->disk_full)
+        n->disk.writes_until_full = 0;
+    n->disk_full = false;
     n->term_seen = n->version_seen = 0;
     fake_disk_restart(&n->disk);
     sim_trace(n->sim, 1, n->index, n->generation);
-    int rv = driver_new(&n->env, &n->options, register_machine(&n->machine), fake_net_transport(n), &n->driver, &e);
+    int rv = driver_new(&n->env, &n->options, kind->machine(n), fake_net_transport(n), &n->driver, &e);
+    if (rv == 0 && kind->front != NULL)
+        rv = kind->front(n, &e);
     if (rv != 0) {
         n->driver = NULL;
         fake_disk_crash(&n->disk); /* ends what opening had begun */
         n->generation++;
         sim_node_drain(n);
+        if (kind->release != NULL)
+            kind->release(n);
         if (!n->damaged || rv != ERR_CORRUPT)
             sim_violation(n->sim, "member %zu does not start: %s", n->index, e.message);
         return;
@@ -226,12 +264,17 @@ void sim_node_crash(struct sim_node *n)
     n->up = false;
     n->generation++;
     n->sim->crashes++;
+    const struct sim_kind *kind = n->sim->kind;
     fake_disk_crash(&n->disk);
+    if (kind->front_close != NULL)
+        kind->front_close(n);
     driver_close(n->driver, node_closed, n);
-    while (n->driver != NULL) {
+    while (n->driver != NULL || (kind->closed != NULL && !kind->closed(n))) {
         ASSERT(!list_empty(&n->loop.deferred));
         sim_node_drain(n);
     }
+    if (kind->release != NULL)
+        kind->release(n);
     ASSERT(heap_min(&n->loop.timers) == NULL);
 }
 
@@ -295,11 +338,12 @@ bool sim_step(struct sim *s, uint64_t limit_us)
     struct sim_event *e = h == NULL ? NULL : container_of(h, struct sim_event, heap);
     uint64_t at = e == NULL ? UINT64_MAX : e->at_us;
     struct sim_node *timer = NULL;
-    for (size_t i = 0; i < s->members; i++) {
-        uint64_t due = node_due_us(&s->nodes[i]);
+    for (size_t i = 0; i < s->members + s->host_count; i++) {
+        struct sim_node *n = i < s->members ? &s->nodes[i] : &s->hosts[i - s->members];
+        uint64_t due = node_due_us(n);
         if (due < at) {
             at = due;
-            timer = &s->nodes[i];
+            timer = n;
         }
     }
     if (at == UINT64_MAX || at > limit_us || s->violation[0] != '\0')
@@ -495,6 +539,8 @@ void sim_release(struct sim *s)
     for (size_t i = 0; i < s->members; i++)
         if (s->nodes[i].up)
             sim_node_crash(&s->nodes[i]);
+    if (s->store != NULL)
+        store_load_release(s);
     struct heap_node *h;
     while ((h = heap_min(&s->events)) != NULL) {
         struct sim_event *e = container_of(h, struct sim_event, heap);
@@ -508,6 +554,7 @@ void sim_release(struct sim *s)
         fake_disk_release(&s->nodes[i].disk);
         heap_release(&s->nodes[i].loop.timers);
     }
+    ASSERT(list_empty(&s->streams));
     heap_release(&s->events);
     check_release(s);
 }

@@ -12,10 +12,12 @@
 
 #define SIM_MEMBERS_MAX 16 /* that ever were; 5 at the beginning at most */
 #define SIM_CLIENTS_MAX 8
+#define SIM_HOSTS_MAX (SIM_MEMBERS_MAX + SIM_CLIENTS_MAX)
 #define MS 1000ull /* virtual time is in microseconds */
 
 struct sim;
 struct sim_node;
+struct store_sim;
 
 struct sim_event {
     struct heap_node heap;
@@ -46,11 +48,16 @@ struct buf *fake_disk_bytes(struct fake_disk *f, const char *name); /* for tests
 
 /* fake_net.c */
 struct fake_net {
-    bool blocked[SIM_MEMBERS_MAX][SIM_MEMBERS_MAX]; /* from, to */
+    bool blocked[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /* from, to */
     unsigned loss_permille, copy_permille;
     uint64_t delay_min_us, delay_max_us;
 };
 struct transport fake_net_transport(struct sim_node *n);
+
+/* fake_stream.c: connections of clients, and of members that forward. Addresses are "sim:ID". */
+struct net fake_stream_net(struct sim_node *n);
+void fake_stream_crash(struct sim_node *n); /* what the others see of it; its own ends close with its memory */
+void fake_stream_break(struct sim *s);      /* one connection, at both sides sooner or later */
 
 struct sim_loop {
     struct heap timers;
@@ -65,6 +72,7 @@ struct sim_node {
     bool up, failed;
     bool retired; /* its folder is gone: it comes back under another id, in another slot */
     bool was_voter; /* in some log */
+    bool was_member; /* of a committed configuration */
     bool damaged; /* its folder is: it must not start */
     uint32_t generation;
     uint64_t paused_until_us;
@@ -72,8 +80,13 @@ struct sim_node {
     struct sim_loop loop;
     struct prng prng;
     struct fake_disk disk;
-    struct driver *driver;
+    struct driver *driver; /* NULL: down, or a host of a client */
     struct register_machine machine;
+    struct apply *apply;   /* of the store's kind, as what follows */
+    struct server *server;
+    struct net_listener *listener;
+    struct deferred listener_closed;
+    bool disk_full;
     struct driver_options options;
     struct log log;
     /* seen by check.c after the last event */
@@ -105,6 +118,18 @@ struct sim_truth {
     struct map log;               /* (index, term) → what stands there, from appends on the wire */
 };
 
+/* What the members run. */
+struct sim_kind {
+    struct machine (*machine)(struct sim_node *n); /* fresh, before the driver */
+    int (*front)(struct sim_node *n, struct err *reterr); /* behind the driver. NULL: nothing; so the others */
+    void (*front_close)(struct sim_node *n); /* before the driver closes */
+    bool (*closed)(const struct sim_node *n);
+    void (*release)(struct sim_node *n);
+    void (*changed)(void *node);
+    uint64_t (*hash)(struct sim_node *n);
+};
+extern const struct sim_kind sim_kind_registers, sim_kind_store;
+
 struct sim_options {
     uint64_t seed;
     size_t members;   /* 0: by seed */
@@ -112,15 +137,22 @@ struct sim_options {
     const char *scenario; /* NULL: swarm */
     bool fixed;           /* no changes of membership: what seeds below 10000 were first found with */
     bool verbose;
+    bool store;           /* the real store behind the driver, and real clients */
 };
 
 struct sim {
     struct sim_options options;
+    const struct sim_kind *kind;
     struct prng prng;
     struct heap events;
     uint64_t now_us, sequence, trace;
     size_t members;
     struct sim_node nodes[SIM_MEMBERS_MAX];
+    struct sim_node hosts[SIM_CLIENTS_MAX]; /* of the store's clients: nodes without a driver */
+    size_t host_count;
+    struct list streams;
+    struct store_sim *store;
+    int64_t keep_revisions; /* the store compacts by itself to so many; 0: it does not */
     struct fake_net net;
     struct sim_client clients[SIM_CLIENTS_MAX];
     size_t client_count;
@@ -145,6 +177,8 @@ struct sim_node *sim_node_add(struct sim *s); /* one that joins, not started; NU
 bool sim_node_free(const struct sim *s);
 struct sim_node *sim_node_of(struct sim *s, uint64_t id);
 void sim_node_crash(struct sim_node *n);
+struct sim_node *sim_host_add(struct sim *s); /* a machine for a client, up */
+uint64_t sim_node_hash(struct sim_node *n);
 void sim_node_drain(struct sim_node *n); /* runs what was deferred */
 void sim_run_until(struct sim *s, uint64_t at_us); /* or a violation */
 bool sim_step(struct sim *s, uint64_t limit_us);
@@ -168,8 +202,23 @@ void check_read_done(struct sim *s, struct sim_client *c, uint64_t value, uint64
 void membership_fault(struct sim *s);
 void membership_follow(struct sim *s);
 
+/* store_load.c: clients of the store */
+void store_load_start(struct sim *s, size_t clients, uint64_t pause_us);
+void store_load_fault(struct sim *s);  /* those that only the store knows */
+void store_load_finish(struct sim *s); /* after the faults: everything is answered, seen and expired; then the clients close */
+void store_load_release(struct sim *s);
+void store_load_quiet(struct sim *s);  /* no operations of their own from now on */
+void store_load_loud(struct sim *s);   /* and again */
+int64_t store_load_lease(struct sim *s, int64_t ttl_s); /* granted and with a key; 0: it did not come about */
+bool store_load_lease_ended(struct sim *s, int64_t id); /* its key was deleted */
+
 /* swarm.c and scenarios: run a whole history */
 void swarm_run(struct sim *s);
+void scenario_start(struct sim *s, uint64_t snapshot_log_bytes, uint64_t trailing_bytes);
+struct sim_node *scenario_elect(struct sim *s); /* NULL: nobody, which is a violation */
+void scenario_power_loss(struct sim *s);
+void scenario_lease_handover(struct sim *s);
+void scenario_lease_under_writes(struct sim *s);
 bool scenario_run(struct sim *s, const char *name); /* false: no such scenario */
 
 #endif

@@ -78,6 +78,8 @@ static void fault(struct sim *s, const struct swarm *w)
         if (sim_chance(s, w->member_permille))
             membership_fault(s);
     }
+    if (s->options.store)
+        store_load_fault(s);
 }
 
 static void calm(struct sim *s)
@@ -89,9 +91,17 @@ static void calm(struct sim *s)
         struct sim_node *n = &s->nodes[i];
         n->disk.latency_max_us = 1500;
         n->paused_until_us = 0;
+        if (n->disk_full && !n->failed)
+            n->disk.writes_until_full = 0;
         if (!n->up && !n->retired)
             sim_node_start(n);
     }
+}
+
+static void calm_hosts(struct sim *s)
+{
+    for (size_t i = 0; i < s->host_count; i++)
+        s->hosts[i].paused_until_us = 0;
 }
 
 static void configure(struct sim *s, struct swarm *w)
@@ -125,9 +135,16 @@ void swarm_run(struct sim *s)
 {
     struct swarm w;
     configure(s, &w);
+    if (s->options.store && sim_chance(s, 300))
+        s->keep_revisions = 20 + (int64_t)sim_below(s, 200);
     for (size_t i = 0; i < s->members; i++)
         sim_node_start(&s->nodes[i]);
-    sim_clients_start(s, 1 + sim_below(s, SIM_CLIENTS_MAX), 1 + sim_below(s, 40 * MS));
+    uint64_t pause_us = 1 + sim_below(s, 40 * MS);
+    size_t clients = 1 + sim_below(s, SIM_CLIENTS_MAX);
+    if (s->options.store)
+        store_load_start(s, MIN(clients, (size_t)4), pause_us * 4);
+    else
+        sim_clients_start(s, clients, pause_us);
     uint64_t end = s->now_us + FAULTS_MS * MS;
     while (s->now_us < end && s->violation[0] == '\0') {
         sim_run_until(s, MIN(end, s->now_us + 1 + sim_below(s, 2 * w.every_us)));
@@ -137,10 +154,15 @@ void swarm_run(struct sim *s)
     if (s->violation[0] != '\0')
         return;
     calm(s);
+    calm_hosts(s);
     if (s->violation[0] != '\0')
         return;
     sim_run_until(s, s->now_us + 1500 * MS);
     s->clients_stopped = true;
+    if (s->options.store) {
+        membership_follow(s);
+        store_load_finish(s);
+    }
     for (end = s->now_us + HEAL_MS * MS; s->now_us < end && s->violation[0] == '\0' && !sim_converged(s);) {
         sim_run_until(s, s->now_us + 50 * MS);
         if (s->violation[0] == '\0')

@@ -10,9 +10,10 @@
 #include "raftstore/store_limits.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define NODES 3
-#define FIRST_PORT 22100
+#define FIRST_PORT (10000 + getpid() % 150 * 64) /* runs beside each other do not meet */
 
 struct cluster;
 struct node {
@@ -38,6 +39,8 @@ struct cluster {
     void *ready_arg;
     struct deferred look;
     bool timed_out, drop_answers;
+    uint64_t compact_age_ms, compact_bytes;
+    int64_t compact_revisions;
     int closed;
 };
 
@@ -60,6 +63,13 @@ static void on_entry(void *arg, uint64_t index)
     struct node *node = arg;
     if (node->server != NULL)
         server_entry(node->server, index);
+}
+
+static void on_restored(void *arg)
+{
+    struct node *node = arg;
+    if (node->server != NULL)
+        server_restored(node->server);
 }
 
 static void apply_up(struct node *node)
@@ -140,6 +150,9 @@ static void start_node(struct cluster *k, int at)
         *m = (struct member){.id = (uint64_t)i + 1, .voter = true};
         snprintf(m->client_address, sizeof m->client_address, "127.0.0.1:%d", FIRST_PORT + i);
     }
+    o.compact_age_ms = k->compact_age_ms;
+    o.compact_bytes = k->compact_bytes;
+    o.compact_revisions = k->compact_revisions;
     struct err err = {0};
     apply_up(node);
     if (server_new(k->env, &o, &node->server, &err) != 0)
@@ -165,7 +178,8 @@ static int setup(void **state)
     for (int i = 0; i < NODES; i++) {
         struct node *node = &k->nodes[i];
         node->cluster = k;
-        node->apply = apply_new(&(struct apply_options){.on_events = on_events, .on_result = on_result, .on_entry = on_entry, .arg = node});
+        node->apply = apply_new(&(struct apply_options){.on_events = on_events, .on_result = on_result, .on_entry = on_entry,
+                                                            .on_restored = on_restored, .arg = node});
         node->machine = apply_machine(node->apply);
         start_node(k, i);
     }
@@ -544,6 +558,228 @@ static void executed_once(void **state)
     close_client(k, c);
 }
 
+static void del(struct cluster *k, struct store_client *c, const char *key)
+{
+    struct kv_op op = {.kind = KV_OP_DELETE, .delete = {.span = {.key = slice_str(key)}}};
+    struct call call = {.call = {.done = finish_txn}};
+    store_txn(c, &call.call, &(struct kv_txn){.success = &op, .success_count = 1}, 0);
+    wait_for(k, is_set, &call.done);
+    assert_int_equal(call.status, 0);
+}
+
+/* Filters leave kinds of events out, live and of the past; every watch gets its own. */
+static void watch_filters(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 1, 1);
+    struct seen seen[4] = {0};
+    int64_t first = mvcc_revision(apply_mvcc(k->nodes[1].apply)) + 1;
+    for (int i = 0; i < 4; i++) {
+        if (i == 2) {
+            put(k, c, "w", "1");
+            del(k, c, "w");
+        }
+        seen[i].watch = (struct store_watch){.on_events = saw_events, .on_progress = saw_progress, .on_closed = saw_close};
+        store_watch_start(c, &seen[i].watch, &(struct store_watch_options){
+            .span = {.key = SLICE("w")}, .start_revision = i < 2 ? 0 : first, .no_put = i % 2 == 0, .no_delete = i % 2 == 1});
+        wait_for(k, is_set, &seen[i].synced);
+    }
+    put(k, c, "w", "2");
+    for (int i = 0; i < 4; i++) {
+        seen[i].synced = 1;
+        store_watch_progress(c, &seen[i].watch);
+        wait_for(k, progressed, &seen[i]);
+        assert_int_equal(seen[i].events, i % 2 == 0 ? 1 : 2);
+    }
+    close_client(k, c);
+}
+
+static void restore_from(struct cluster *k, int from, int to)
+{
+    struct node *source = &k->nodes[from], *target = &k->nodes[to];
+    void *pin = source->machine.ops->pin(source->machine.impl);
+    void *restore = target->machine.ops->restore_begin(target->machine.impl);
+    bool last = false;
+    while (!last) {
+        struct buf piece = {0};
+        assert_ok(source->machine.ops->read(pin, &piece, &last, NULL));
+        assert_ok(target->machine.ops->restore_piece(restore, buf_slice(&piece), NULL));
+        buf_release(&piece);
+    }
+    source->machine.ops->unpin(source->machine.impl, pin);
+    assert_ok(target->machine.ops->restore_end(target->machine.impl, restore, true, NULL));
+}
+
+/* A watch that begins in the future hears nothing, no progress either, before its time; not after a snapshot either. */
+static void watch_of_the_future(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 2, 1);
+    struct seen future, now;
+    int64_t newest = put(k, c, "w", "0");
+    watch(c, &future, "w", "", newest + 4);
+    store_watch_progress(c, &future.watch);
+    watch(c, &now, "w", "", newest + 1);
+    wait_for(k, is_set, &now.synced);
+    put(k, c, "w", "1");
+    assert_int_equal(future.synced + future.events, 0);
+    restore_from(k, 0, 2);
+    now.synced = 0;
+    wait_for(k, is_set, &now.synced); /* joined anew */
+    put(k, c, "w", "2");
+    assert_int_equal(future.synced + future.events, 0);
+    put(k, c, "w", "3"); /* everything before its beginning has happened: it joins, and the answer owed follows */
+    wait_for(k, progressed, &future);
+    assert_true(future.events == 0 && future.progress == newest + 3);
+    put(k, c, "w", "4");
+    wait_for(k, is_set, &future.events);
+    assert_true(future.last == newest + 4 && future.events == 1);
+    store_watch_progress(c, &now.watch);
+    now.synced = 1;
+    wait_for(k, progressed, &now);
+    assert_int_equal(now.events, 4);
+    close_client(k, c);
+}
+
+static int fake_space(void *impl, struct disk_space *ret, struct err *reterr UNUSED)
+{
+    *ret = *(struct disk_space *)impl;
+    return 0;
+}
+
+static bool no_space(void *arg)
+{
+    struct server_metrics m;
+    server_metrics(((struct node *)arg)->server, &m);
+    return m.space_low;
+}
+static bool has_space(void *arg) { return !no_space(arg); }
+
+static int write_status(struct cluster *k, struct store_client *c, const struct kv_op *op)
+{
+    struct call call = {.call = {.done = finish_txn}};
+    store_txn(c, &call.call, &(struct kv_txn){.success = op, .success_count = 1}, 0);
+    wait_for(k, is_set, &call.done);
+    if (call.status != 0)
+        assert_true(store_error_find(slice_str(call.message)) == store_error_row(STORE_NO_SPACE));
+    return call.status;
+}
+
+/* Below the floor what grows is refused, at the leader and through others; what shrinks passes; room ends it. */
+static void disk_floor(void **state)
+{
+    static const struct disk_ops ops = {.space = fake_space};
+    struct cluster *k = *state;
+    struct disk_space space = {100ull << 30, 10ull << 30};
+    struct store_client *clients[] = {client_of(k, 0, 1), client_of(k, 1, 1)};
+    struct kv_op write = {.kind = KV_OP_PUT, .put = {.key = SLICE("a")}}, erase = {.kind = KV_OP_DELETE, .delete = {.span = {.key = SLICE("a")}}};
+    struct kv_op nested = {.kind = KV_OP_TXN, .txn = {.failure = &write, .failure_count = 1}};
+    assert_int_equal(server_space_floor(space.total_bytes), (100ull << 30) / 100);
+    assert_int_equal(server_space_floor(1ull << 30), 256ull << 20);
+    assert_int_equal(server_space_floor(64ull << 20), 16ull << 20);
+    k->env->disk = (struct disk){&ops, &space};
+    for (int i = 0; i < 2; i++)
+        put(k, clients[i], "a", "1");
+    space.free_bytes = 1ull << 29;
+    wait_for(k, no_space, &k->nodes[0]);
+    for (int i = 0; i < 2; i++) {
+        struct call grant = {.call = {.done = finish}}, compact = {.call = {.done = finish}};
+        assert_int_equal(write_status(k, clients[i], &write), ERR_NO_SPACE);
+        assert_int_equal(write_status(k, clients[i], &nested), ERR_NO_SPACE);
+        assert_int_equal(write_status(k, clients[i], &erase), 0);
+        store_lease_grant(clients[i], &grant.call, 0, 60, 0);
+        store_compact(clients[i], &compact.call, 2 + i, 0);
+        wait_for(k, is_set, &grant.done);
+        wait_for(k, is_set, &compact.done);
+        assert_true(grant.status == ERR_NO_SPACE && compact.status == 0);
+    }
+    space.free_bytes = 10ull << 30;
+    wait_for(k, has_space, &k->nodes[0]);
+    for (int i = 0; i < 2; i++) {
+        put(k, clients[i], "a", "2");
+        close_client(k, clients[i]);
+    }
+    k->env->disk = (struct disk){0};
+}
+
+static bool is_quarantined(void *arg) { return server_quarantined(((struct node *)arg)->server); }
+
+/* Changes a member's state behind consensus, as a flipped bit or a bug would. */
+static void damage(struct node *node)
+{
+    struct kv_op op = {.kind = KV_OP_PUT, .put = {.key = SLICE("damage")}};
+    struct kv_txn_result result;
+    struct arena arena = {0};
+    const struct kv_event *events;
+    size_t n;
+    assert_ok(mvcc_apply(apply_mvcc(node->apply), &(struct kv_txn){.success = &op, .success_count = 1}, &arena, &result, &events, &n, NULL));
+    arena_clear(&arena);
+}
+
+/* The odd one out stops serving, be it a follower or the leader; clients go on with the others. */
+static void odd_one_out(void **state)
+{
+    struct cluster *k = *state;
+    for (int odd = 2; odd >= 0; odd -= 2) {
+        struct store_client *c = client_of(k, 0, NODES), *own = client_of(k, odd, 1);
+        struct call refused = {.call = {.done = finish_range}};
+        put(k, c, "a", "1");
+        for (int i = 0; i < NODES; i++)
+            assert_false(is_quarantined(&k->nodes[i]));
+        damage(&k->nodes[odd]);
+        put(k, c, "a", "2");
+        wait_for(k, is_quarantined, &k->nodes[odd]);
+        put(k, c, "a", "3");
+        store_range(own, &refused.call, &(struct kv_range){.span = {.key = SLICE("a")}}, 500);
+        wait_for(k, is_set, &refused.done);
+        assert_int_equal(refused.status, ERR_TIMEOUT);
+        assert_non_null(strstr(refused.message, store_error_row(STORE_STATE_CORRUPT)->text));
+        for (int i = 0; i < NODES; i++)
+            assert_int_equal(is_quarantined(&k->nodes[i]), i == odd);
+        close_client(k, c);
+        close_client(k, own);
+        if (odd == 0)
+            break;
+        stop_node(k, odd); /* comes back with the state of the others */
+        restore_from(k, 0, odd);
+        start_node(k, odd);
+    }
+}
+
+static struct mvcc *store_of(struct cluster *k, int at) { return apply_mvcc(k->nodes[at].apply); }
+struct compacted_to {
+    struct cluster *cluster;
+    int64_t revision;
+};
+static bool compacted(void *arg)
+{
+    struct compacted_to *to = arg;
+    return mvcc_compact_revision(store_of(to->cluster, 0)) >= to->revision;
+}
+
+/* By number, by age and by size; the same on every member. */
+static void compaction_by_itself(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 1, 2);
+    for (int i = 0; i < 120; i++)
+        put(k, c, "a", "1");
+    for (int by = 0; by < 3; by++) {
+        struct compacted_to to = {k, put(k, c, "a", "2")};
+        to.revision -= by == 0 ? 21 : 0; /* the others go up to the newest, without any write */
+        stop_node(k, 0);
+        k->compact_revisions = by == 0 ? 21 : 0;
+        k->compact_age_ms = by == 1 ? 300 : 0;
+        k->compact_bytes = by == 2 ? 1 : 0;
+        start_node(k, 0);
+        wait_for(k, compacted, &to);
+        assert_int_equal(mvcc_compact_revision(store_of(k, 0)), to.revision);
+        assert_int_equal(mvcc_compact_revision(store_of(k, 0)), mvcc_compact_revision(store_of(k, 1)));
+        assert_true(apply_hash(k->nodes[0].apply) == apply_hash(k->nodes[1].apply));
+    }
+    close_client(k, c);
+}
+
 /* Writes and watches go on over lost members and a time without a leader. */
 static void failover(void **state)
 {
@@ -585,7 +821,9 @@ static void time_outs(void **state)
     wait_for(k, is_set, &call.done);
     wait_for(k, is_set, &other.done);
     assert_true(call.status == ERR_TIMEOUT && other.status == ERR_TIMEOUT);
-    assert_non_null(strstr(other.message, "127.0.0.1:22150"));
+    char silent[32];
+    snprintf(silent, sizeof silent, "127.0.0.1:%d", FIRST_PORT + 50);
+    assert_non_null(strstr(other.message, silent));
     struct call stale = get(k, c, (struct kv_range){.span = {.key = SLICE("a")}, .serializable = true});
     assert_string_equal(stale.value, "1");
     call = (struct call){.call = {.done = finish_range}};
@@ -653,9 +891,11 @@ static void garbage(void **state)
     frame_end(&frame, mark);
     struct slice said[] = {SLICE("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), SLICE("\xff\xff\xff\xff\xff\xff\xff\xff"),
                            SLICE("\0\0\0\2\0\0\0\0ab"), buf_slice(&frame)};
+    char address[32];
+    snprintf(address, sizeof address, "127.0.0.1:%d", FIRST_PORT);
     for (size_t i = 0; i < ARRAY_LEN(said); i++) {
         struct stranger s = {.net = {.callbacks = &callbacks}, .cluster = k, .say = said[i]};
-        net_connect(&k->env->net, &s.net, &(struct net_connect_options){.address = "127.0.0.1:22100"});
+        net_connect(&k->env->net, &s.net, &(struct net_connect_options){.address = address});
         wait_for(k, is_set, &s.closed);
         assert_true(s.heard.size > 0); /* it is told why */
         buf_release(&s.heard);
@@ -669,6 +909,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
         STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),
+        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(compaction_by_itself),
     };
     return RUN_TESTS(tests);
 }
