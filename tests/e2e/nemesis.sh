@@ -85,12 +85,13 @@ nemesis partition start one-way --member "$lead"
 until_true 10 "one-way: writes" put "$(except "$lead")" 5s
 settled
 if full; then
-    for v in halves leader one bridge ring "one-way --member leader --direction in"; do
+    for v in halves leader one bridge "one-way --member leader --direction in"; do
         # shellcheck disable=SC2086 # words
         nemesis partition start $v --seed 5
         until_true 15 "$v: writes" put "$all" 5s
         settled
     done
+    out=$($n/partition start ring 2>&1); [ $? = 4 ] || fail "a ring of three: $out"
 fi
 
 step "process"
@@ -267,4 +268,16 @@ rsctl get k/ --prefix --keys-only | grep . | sort >"$work/there"
 for f in partition network process clock disk membership administration; do
     $n/$f status >/dev/null || fail "$f is active after heal"
 done
-echo "$(wc -l <"$work/wanted") acknowledged writes, all there; $(wc -l <"$CLUSTER_DIR/nemesis/timeline") lines of what was done"
+lines=$(wc -l <"$CLUSTER_DIR/nemesis/timeline")
+if full; then
+    step "five members"
+    keelson down >/dev/null || fail "down"
+    keelson up --masters 5 --nodes 0 >/dev/null || fail "the cluster of five does not start"
+    . "$CLUSTER_DIR/rsctl.env"
+    for v in ring bridge halves; do
+        nemesis partition start $v
+        until_true 20 "$v: writes" put "$RSCTL_ENDPOINTS" 5s
+        $n/heal >/dev/null || fail "heal"
+    done
+fi
+echo "$(wc -l <"$work/wanted") acknowledged writes, all there; $lines lines of what was done"
