@@ -25,6 +25,7 @@ LINK = $(CC) $(CFLAGS) -rdynamic -o $@ $(filter %.o,$^) -Wl,--start-group $(filt
 
 BINARIES := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/main.c),$(B)/bin/$(c)))
 TOOLS := $(foreach t,rsctl keelson bench walcat,$(if $(wildcard tools/$(t).c),$(B)/bin/$(t)))
+FAULTS := $(addprefix $(B)/faults/,disk.so clock.so powercut packets)
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 
 .PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images fuzz fuzz-build
@@ -42,7 +43,7 @@ all: ## build everything into build/bin
 	@$(MAKE) --no-print-directory build
 	@ln -sfn release/bin build/bin
 
-build: $(BINARIES) $(TOOLS) $(B)/run_cases
+build: $(BINARIES) $(TOOLS) $(B)/run_cases $(FAULTS)
 
 test: ## lint, units and simulation under sanitizers, end-to-end stories; T=name runs the cases that match
 	@tests/run $(if $(T),"$(T)")
@@ -124,6 +125,14 @@ $(B)/model: $(call objects,$(wildcard tests/model/*.c)) $(B)/libraftstore.a $(B)
 $(B)/run_cases: $(call objects,$(wildcard tests/cases/*.c)) $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
+
+# What the fault scripts put under a store (jepsen/README.md). Optimised, without sanitizers: they run inside release programs.
+$(B)/faults/%.so: jepsen/faults/%.c common/base.h
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@";) $(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O2 -g -fPIC -shared -o $@ $<
+$(B)/faults/%: jepsen/faults/%.c common/base.h
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@";) $(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O2 -g -o $@ $<
 
 # Under CONFIG=fuzz (clang) a fuzzer, else a program that replays seeds and what was found.
 FUZZERS := $(foreach t,frames log snapshot,$(B)/fuzz/$(t))

@@ -42,7 +42,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 /* What was made by this program; the folder itself only when nothing else is in it. */
 static void files_remove(const struct cluster *c)
 {
-    static const char *const names[] = {"pki", "data", "pids", "logs", "admin.kubeconfig", "rsctl.env", ".lock", "cluster.json"};
+    static const char *const names[] = {"pki", "data", "pids", "logs", "admin.kubeconfig", "rsctl.env", "nemesis", ".lock", "cluster.json"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char *path = mem_printf("%s/%s", c->folder, names[i]);
         (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT); /* absent is as good */

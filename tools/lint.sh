@@ -46,7 +46,7 @@ xargs -r grep -nE '(^|[^a-zA-Z_>."])(strcpy|strcat|sprintf|vsprintf|strtok|gets|
     complain "banned function"
 # The outside world is reached through the seams.
 xargs -r grep -nE '^#include <(sys/socket|netinet/in|sys/wait|sys/mount|sched|pthread)\.h>' <<<"$code" |
-    grep -vE '^(common/uv_|common/http_|nodeagent/host_linux|netproxy/conntrack\.c|tools/|tests/)' | complain "system header outside a seam"
+    grep -vE '^(common/uv_|common/http_|nodeagent/host_linux|netproxy/conntrack\.c|tools/|tests/|jepsen/)' | complain "system header outside a seam"
 xargs -r grep -nwE 'TODO|FIXME|XXX' <<<"$code" | complain "unfinished"
 sources | xargs -r grep -nIE '/(work|farm)/|deb[i]an\.org|npm[j]s\.' | grep -v '^LICENSE:' | complain "path of one machine or a registry's host"
 if command -v clang-format >/dev/null && [ "${LINT_FORMAT:-0}" = 1 ]; then
