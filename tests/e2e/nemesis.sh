@@ -69,7 +69,7 @@ nemesis partition start majority --member "$lead"
 until put "$(except "$lead")" 5s; do :; done
 took=$(elapsed "$begin")
 echo "  majority writes again after $took s (aim: 2 s)"
-[ "$(awk "BEGIN { print $took < 5 }")" = 1 ] || fail "the majority did not write for $took s"
+[ "$(awk "BEGIN { print ($took < 5) }")" = 1 ] || fail "the majority did not write for $took s"
 begin=$EPOCHREALTIME
 put "${at[$lead]}" 5s && fail "a minority accepts writes"
 echo "  minority refuses after $(elapsed "$begin") s"
@@ -80,16 +80,18 @@ nemesis partition start client --member master-1
 put "${at[master-1]}" 1s && fail "a client reaches master-1"
 serves master-1 >/dev/null || fail "master-1 has lost the others"
 settled
-nemesis partition start one-way --member "$(leader)"
-until_true 10 "one-way: writes" put "$all" 5s
+lead=$(leader)
+nemesis partition start one-way --member "$lead"
+until_true 10 "one-way: writes" put "$(except "$lead")" 5s
 settled
 if full; then
-    for v in halves leader one bridge ring "one-way --member leader --direction in"; do
+    for v in halves leader one bridge "one-way --member leader --direction in"; do
         # shellcheck disable=SC2086 # words
         nemesis partition start $v --seed 5
         until_true 15 "$v: writes" put "$all" 5s
         settled
     done
+    out=$($n/partition start ring 2>&1); [ $? = 4 ] || fail "a ring of three: $out"
 fi
 
 step "process"
@@ -131,7 +133,7 @@ fi
 step "network"
 nemesis network start delay --ms 60 --jitter-ms 10
 ms=$(ping_others master-1 master-2 | grep -oE '/[0-9.]+/' | tr -d /)
-[ "$(awk "BEGIN { print $ms > 40 }")" = 1 ] || fail "the round trip takes $ms ms"
+[ "$(awk "BEGIN { print ($ms > 40) }")" = 1 ] || fail "the round trip takes $ms ms"
 echo "  round trip $ms ms"
 until_true 20 "delay: writes" put "$all" 5s
 settled
@@ -150,7 +152,7 @@ if full; then
     nemesis network start bandwidth --kbit 500
     begin=$EPOCHREALTIME
     head -c 200000 /dev/zero | tr '\0' x | rsctl --command-timeout 20s put big >/dev/null 2>&1
-    [ "$(awk "BEGIN { print $(elapsed "$begin") > 1 }")" = 1 ] || fail "200 kB take $(elapsed "$begin") s at 500 kbit/s"
+    [ "$(awk "BEGIN { print ($(elapsed "$begin") > 1) }")" = 1 ] || fail "200 kB take $(elapsed "$begin") s at 500 kbit/s"
     settled
     nemesis network start flapping --member master-1 --every-ms 400
     refuse "flapping" " 0% packet loss" "$(ping_others master-1 master-2)"
@@ -266,4 +268,16 @@ rsctl get k/ --prefix --keys-only | grep . | sort >"$work/there"
 for f in partition network process clock disk membership administration; do
     $n/$f status >/dev/null || fail "$f is active after heal"
 done
-echo "$(wc -l <"$work/wanted") acknowledged writes, all there; $(wc -l <"$CLUSTER_DIR/nemesis/timeline") lines of what was done"
+lines=$(wc -l <"$CLUSTER_DIR/nemesis/timeline")
+if full; then
+    step "five members"
+    keelson down >/dev/null || fail "down"
+    keelson up --masters 5 --nodes 0 >/dev/null || fail "the cluster of five does not start"
+    . "$CLUSTER_DIR/rsctl.env"
+    for v in ring bridge halves; do
+        nemesis partition start $v
+        until_true 20 "$v: writes" put "$RSCTL_ENDPOINTS" 5s
+        $n/heal >/dev/null || fail "heal"
+    done
+fi
+echo "$(wc -l <"$work/wanted") acknowledged writes, all there; $lines lines of what was done"
