@@ -28,7 +28,8 @@ fail() { echo "FAILED: $*"; tail -n 8 "$dir"/*.log 2>/dev/null; exit 1; }
 pause() { read -rt "$1" <> <(:) || true; } # between two looks at a condition
 
 [ "$(id -u)" = 0 ] || fail "mounting file systems needs root"
-${CC:-cc} -O1 -Wall -Werror -o "$dir/power_off" tests/disk/power_off.c || fail "power_off does not build"
+powercut=${bin%/bin}/faults/powercut
+[ -x "$powercut" ] || fail "$powercut is missing: run make"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null &&
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=member -keyout "$dir/member.key" -out "$dir/member.csr" 2>/dev/null &&
     openssl x509 -req -in "$dir/member.csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -CAcreateserial -days 2 -out "$dir/member.crt" \
@@ -91,7 +92,7 @@ check_all() {
 
 kill_members() { for i in "$@"; do kill -9 "${pids[$i]}" 2>/dev/null; done; } # who lost its disk may have stopped by itself
 cut_power() {
-    "$dir/power_off" "${@/#/$dir/disk}" || fail "the power cannot be cut"
+    "$powercut" "${@/#/$dir/disk}" || fail "the power cannot be cut"
     kill_members "$@"
 }
 repair() { # as at a boot: the journal is replayed; then the file system must be sound without repair

@@ -94,6 +94,24 @@ if full; then
     out=$($n/partition start ring 2>&1); [ $? = 4 ] || fail "a ring of three: $out"
 fi
 
+step "an inventory, and members reached through a command"
+mkdir "$work/hosts"
+for m in master-1 master-2 master-3; do # sh -c takes one word with a command line in it, as ssh does
+    echo "name=$m address=${at[$m]%:*} netns=$kn-$m http=127.0.0.1:2381 via=sh+-c pid=$CLUSTER_DIR/pids/$m.raftstore" \
+        "data=$CLUSTER_DIR/data/$m/store start=$bin/keelson start $m --dir $CLUSTER_DIR"
+done >"$work/hosts/inventory"
+echo "tls=$RSCTL_CACERT,$RSCTL_CERT,$RSCTL_KEY" >>"$work/hosts/inventory"
+lead=$(leader)
+nemesis partition start leader --inventory "$work/hosts/inventory"
+expect "who is cut off" "\{$lead\}" "$said"
+until_true 10 "inventory: writes" put "$(except "$lead")" 5s
+nemesis process start kill --member "$lead" --inventory "$work/hosts/inventory"
+died "$lead" || fail "$lead runs on"
+$n/heal --inventory "$work/hosts/inventory" >/dev/null || fail "heal of an inventory"
+echo "address=nameless" >"$work/hosts/bad"
+out=$($n/partition start one --inventory "$work/hosts/bad" 2>&1); [ $? = 2 ] || fail "a bad inventory: $out"
+settled
+
 step "process"
 lead=$(leader) begin=$EPOCHREALTIME
 nemesis process start kill --member "$lead"
