@@ -32,7 +32,7 @@ static const struct rsctl_verb verbs[] = {
     {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn, "interactive",
      "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n"},
     {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "prefix from-key rev prev-kv progress-notify print-value-only",
-     "  rsctl watch --prefix /registry/pods/\n  rsctl watch greeting --rev 7 -w json\n"},
+     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch greeting --rev 7 -w json\n"},
     {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n"},
     {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n"},
     {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n"},
@@ -108,7 +108,7 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"cert", FLAG_TEXT, &f->cert, "own certificate", 0, "RSCTL_CERT"},
         {"key", FLAG_TEXT, &f->key, "its key", 0, "RSCTL_KEY"},
         {"command-timeout", FLAG_MS, &f->timeout_ms, "for one request, with fail-over", 0, NULL},
-        {"write-out", FLAG_TEXT, &f->write_out, "simple, json, fields or table", 'w', NULL},
+        {"write-out", FLAG_TEXT, &f->write_out, "simple, json, fields or table; watch: also lines", 'w', NULL},
         {"hex", FLAG_BOOL, &f->hex, "print bytes as \\x..", 0, NULL},
         {"prefix", FLAG_BOOL, &f->prefix, "all keys that begin with KEY", 0, NULL},
         {"from-key", FLAG_BOOL, &f->from_key, "all keys from KEY on", 0, NULL},
@@ -327,10 +327,11 @@ int rsctl_finish(struct rsctl_call *c)
     return c->status == 0 ? RSCTL_OK : rsctl_complain(c->status, c->why.message);
 }
 
-static int parse_format(struct rsctl *r)
+static int parse_format(struct rsctl *r, const struct rsctl_verb *verb)
 {
-    static const char *const names[] = {"simple", "json", "fields", "table"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+    static const char *const names[] = {"simple", "json", "fields", "table", "lines"};
+    size_t known = ARRAY_LEN(names) - (verb->run != rsctl_watch); /* lines are of events */
+    for (size_t i = 0; i < known; i++)
         if (strcmp(r->flags.write_out, names[i]) == 0) {
             r->format = (enum rsctl_format)i;
             return RSCTL_OK;
@@ -376,7 +377,7 @@ static void client_closed(void *arg)
 
 static int run_verb(struct rsctl *r, const struct rsctl_verb *verb)
 {
-    int code = parse_format(r);
+    int code = parse_format(r, verb);
     if (code == RSCTL_OK)
         code = parse_endpoints(r);
     if (code == RSCTL_OK)

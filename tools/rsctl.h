@@ -12,7 +12,7 @@
 
 /* As etcdctl's. */
 enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INPUT = 3, RSCTL_UNHEALTHY = 5, RSCTL_USAGE = 128 };
-enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE };
+enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE, RSCTL_LINES };
 
 struct rsctl_flags {
     const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients;

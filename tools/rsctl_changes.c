@@ -22,14 +22,18 @@ static void put_value(struct changes *c, const struct json *v)
         return;
     }
     json_print(v, &text);
-    buf_printf(c->out, "%.*s%s", (int)MIN(text.size, (size_t)TEXT_MAX), text.data, text.size > TEXT_MAX ? "…" : "");
+    size_t size = MIN(text.size, (size_t)TEXT_MAX);
+    while (size > 0 && size < text.size && ((uint8_t)text.data[size] & 0xc0) == 0x80)
+        size--; /* not in the middle of a character */
+    buf_printf(c->out, "%.*s%s", (int)size, text.data, size < text.size ? "…" : "");
     buf_release(&text);
 }
 
 static void put_change(struct changes *c, const struct json *old, const struct json *new)
 {
     if (!c->json) {
-        buf_printf(c->out, "    %.*s: ", SLICE_ARGS(buf_slice(&c->path)));
+        struct slice path = c->path.size > 0 ? buf_slice(&c->path) : SLICE("value");
+        buf_printf(c->out, "    %.*s: ", SLICE_ARGS(path));
         put_value(c, old);
         buf_append_str(c->out, " → ");
         put_value(c, new);
@@ -50,6 +54,9 @@ static void put_change(struct changes *c, const struct json *old, const struct j
 
 static void compare(struct changes *c, const struct json *old, const struct json *new);
 
+/* Who manages which field is longer than the object and of no interest to most: kubectl hides it too. */
+static bool hidden(const struct changes *c) { return !c->json && slice_is(buf_slice(&c->path), "metadata.managedFields"); }
+
 static void compare_at(struct changes *c, struct slice name, size_t index, const struct json *old, const struct json *new)
 {
     size_t before = c->path.size;
@@ -57,7 +64,8 @@ static void compare_at(struct changes *c, struct slice name, size_t index, const
         buf_printf(&c->path, "%s%.*s", before > 0 ? "." : "", SLICE_ARGS(name));
     else
         buf_printf(&c->path, "[%zu]", index);
-    compare(c, old, new);
+    if (!hidden(c))
+        compare(c, old, new);
     c->path.size = before;
 }
 

@@ -5,7 +5,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 
-/* Appends one line per field, "    spec.replicas: 1 → 3", each at most a few hundred bytes; with `json` elements of an array
+/* Appends one line per field, "    spec.replicas: 1 → 3", long values cut, managedFields left out; with `json` elements of an array
  * {"path","old","new"} without its brackets, whole, `old` or `new` missing where there was nothing. A value that is no JSON is told by its size
  * (json: path "", sizes). Returns how many changes. */
 size_t changes_print(struct buf *out, struct slice old, struct slice new, bool json);

@@ -161,6 +161,7 @@ static void print_range_json(struct buf *out, const struct kv_range_result *rang
 void print_range(struct rsctl *r, const struct kv_header *h, const struct kv_range_result *range)
 {
     switch (r->format) {
+    case RSCTL_LINES: /* watch's own */
     case RSCTL_SIMPLE:
         if (r->flags.count_only)
             buf_printf(&r->out, "%lld\n", (long long)range->count);
@@ -186,6 +187,7 @@ void print_range(struct rsctl *r, const struct kv_header *h, const struct kv_ran
 void print_put(struct rsctl *r, const struct kv_header *h, const struct kv_op_result *result)
 {
     switch (r->format) {
+    case RSCTL_LINES: /* watch's own */
     case RSCTL_SIMPLE:
     case RSCTL_TABLE:
         buf_append_str(&r->out, "OK\n");
@@ -212,6 +214,7 @@ void print_put(struct rsctl *r, const struct kv_header *h, const struct kv_op_re
 void print_del(struct rsctl *r, const struct kv_header *h, const struct kv_op_result *result)
 {
     switch (r->format) {
+    case RSCTL_LINES: /* watch's own */
     case RSCTL_SIMPLE:
     case RSCTL_TABLE:
         buf_printf(&r->out, "%lld\n", (long long)result->delete.deleted);

@@ -178,6 +178,7 @@ static void print_status(struct rsctl *r, const struct raftstore_backup *b)
                            arena_printf(&a, "%lld", (long long)b->keys), arena_printf(&a, "%llu B", (unsigned long long)b->file_bytes)};
     struct print_table t = {.columns = ARRAY_LEN(names), .names = names};
     switch (r->format) {
+    case RSCTL_LINES: /* watch's own */
     case RSCTL_SIMPLE: buf_printf(&r->out, "%s, %s, %s, %s\n", cells[0], cells[1], cells[2], cells[3]); break;
     case RSCTL_JSON:
         buf_printf(&r->out, "{\"hash\":\"%s\",\"revision\":%lld,\"totalKey\":%lld,\"totalSize\":%llu,\"compactRevision\":%lld}\n",

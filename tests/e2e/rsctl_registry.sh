@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rsctl tree, diff and history on a member of their own, plain on loopback: what they say before and after a compaction, and to bad
+# rsctl tree, diff, history and watch -w lines on a member of their own, plain on loopback: what they say before and after a compaction, and to bad
 # arguments. Ports 25101-25109.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -49,8 +49,8 @@ refused 128 'must be 0 (all) to' tree --depth 99
 refused 128 'at most a PREFIX' tree a b
 
 rs diff "$first" "$last" >"$dir/out" || fail diff
-printf '%s\n' '- /registry/nodes/n1' '+ /registry/nodes/n2' "~ $pod" '    metadata.managedFields: (none) → [{"time":"2026-01-02T00:00:00Z"}]' \
-    '    spec.replicas: 1 → 3' '    spec.ports[1]: (none) → 443' '~ /registry/pods/other/api' '    : 12345 → 1234567' >"$dir/wanted"
+printf '%s\n' '- /registry/nodes/n1' '+ /registry/nodes/n2' "~ $pod" \
+    '    spec.replicas: 1 → 3' '    spec.ports[1]: (none) → 443' '~ /registry/pods/other/api' '    value: 12345 → 1234567' >"$dir/wanted"
 cmp -s "$dir/out" "$dir/wanted" || fail "diff says $(cat "$dir/out")"
 [ "$(rs diff "$first" "$last" /registry/nodes -w json | jq -c '[.[] | [.type, .key]]')" = '[["removed","/registry/nodes/n1"],["added","/registry/nodes/n2"]]' ] || fail "diff as json"
 [ "$(rs diff "$first" "$last" $pod -w json | jq -c '[.[].changes[] | .path]')" = '["metadata.managedFields","spec.replicas","spec.ports[1]"]' ] || fail "fields of diff as json"
@@ -66,8 +66,16 @@ rs history $pod -w json >"$dir/out" || fail "history as json"
 [ "$(jq -c '[.[] | [.type, .version, .time]]' "$dir/out")" = '[["ADDED",1,"2026-01-01T00:00:00Z"],["MODIFIED",2,"2026-01-02T00:00:00Z"]]' ] || fail "history says $(cat "$dir/out")"
 [ "$(jq -c '.[1].changes[1]' "$dir/out")" = '{"path":"spec.replicas","old":1,"new":3}' ] || fail "history says $(cat "$dir/out")"
 [ "$(rs history /nothing -w json)" = '[]' ] || fail "history of nothing"
+(exec "$bin/rsctl" --endpoints 127.0.0.1:25102 watch /registry/ --prefix --rev 2 -w lines >"$dir/lines") & watcher=$!
+for _ in $(seq 100); do [ "$(grep -c '^20' "$dir/lines")" = 7 ] && break; read -rt 0.05 <> <(:) || true; done
+kill $watcher && wait $watcher || fail "watch does not end cleanly"
+sed -E 's/^20[-0-9T:.]+Z  [0-9]+  //' "$dir/lines" >"$dir/out"
+printf '%s\n' 'ADDED     pods default/web' 'ADDED     pods other/api' 'ADDED     nodes n1' 'MODIFIED  pods default/web' '    spec.replicas: 1 → 3' \
+    '    spec.ports[1]: (none) → 443' 'MODIFIED  pods other/api' '    value: 12345 → 1234567' 'DELETED   nodes n1' 'ADDED     nodes n2' >"$dir/wanted"
+cmp -s "$dir/out" "$dir/wanted" || fail "watch -w lines says $(cat "$dir/lines")"
+refused 128 'must be simple, json, fields or table' get a -w lines
 rs compact "$last" >/dev/null || fail compact
 [ "$(rs history $pod -w json | jq -c '[.[] | [.type, .version, (.changes | length)]]')" = '[["MODIFIED",2,0]]' ] || fail "history after compaction: $(rs history $pod)"
 refused 1 'has been compacted' diff "$first" "$last"
 refused 128 'history wants a KEY' history
-ok "tree, diff, history"
+ok "tree, diff, history, watch -w lines"

@@ -855,6 +855,92 @@ static void about_members(void **state)
     close_client(k, c);
 }
 
+/* --- snapshots --- */
+
+#define BULK_KEYS 6
+#define BULK_BYTES (1024 * 1024)
+
+struct reader {
+    struct store_call call;
+    int done, status;
+    uint64_t bytes;
+    bool last;
+};
+
+static void part_read(struct store_call *call, int rv, const struct err *why UNUSED)
+{
+    struct reader *r = container_of(call, struct reader, call);
+    r->done++;
+    r->status = rv;
+    if (rv != 0)
+        return;
+    r->bytes += call->snapshot.bytes.size;
+    r->last = call->snapshot.last;
+}
+
+static void start_read(struct store_client *c, struct reader *r, uint64_t number, unsigned timeout_ms)
+{
+    r->call = (struct store_call){.done = part_read};
+    r->done = 0;
+    store_snapshot(c, &r->call, number, timeout_ms);
+}
+
+static int read_part(struct cluster *k, struct store_client *c, struct reader *r, uint64_t number, unsigned timeout_ms)
+{
+    start_read(c, r, number, timeout_ms);
+    wait_for(k, is_set, &r->done);
+    return r->status;
+}
+
+/* Several parts, of bytes that do not compress. */
+static void fill(struct cluster *k, struct store_client *c)
+{
+    char *value = mem_alloc(BULK_BYTES + 1), key[32];
+    for (int i = 0; i < BULK_KEYS; i++) {
+        random_fill(&k->env->random, value, BULK_BYTES);
+        for (size_t at = 0; at < BULK_BYTES; at++)
+            value[at] = (char)('0' + (uint8_t)value[at] % 64);
+        value[BULK_BYTES] = '\0';
+        snprintf(key, sizeof key, "bulk/%d", i);
+        put(k, c, key, value);
+    }
+    mem_free(value);
+}
+
+static void snapshots(void **state)
+{
+    struct cluster *k = *state;
+    struct reader r = {0}, other = {0}, third = {0};
+    struct err err;
+    assert_int_equal(uv_env_add_files(k->uv, ".", &err), 0); /* for its threads: nothing is written */
+    struct store_client *a = client_of(k, 1, 1), *b = client_of(k, 1, 1), *c = client_of(k, 1, 1);
+    uint64_t number = 0;
+    fill(k, a);
+    for (; !r.last; number++) { /* what is put meanwhile is no part of it */
+        assert_int_equal(read_part(k, a, &r, number, 5000), 0);
+        put(k, a, "meanwhile", "written");
+    }
+    assert_true(number >= BULK_KEYS && r.bytes > BULK_KEYS * BULK_BYTES);
+    assert_int_equal(read_part(k, a, &r, number, 5000), ERR_NOT_FOUND); /* there is nothing behind the last */
+
+    assert_int_equal(read_part(k, a, &r, 0, 5000), 0);
+    assert_int_equal(read_part(k, a, &r, 2, 5000), ERR_NOT_FOUND); /* part 1 is the next */
+    assert_int_equal(read_part(k, b, &other, 0, 5000), 0);
+    assert_int_equal(read_part(k, c, &third, 0, 300), ERR_TIMEOUT); /* one more than is allowed: busy until its time is over */
+    close_client(k, b);                                             /* who goes lets go */
+    assert_int_equal(read_part(k, c, &third, 0, 5000), 0);
+    assert_int_equal(read_part(k, a, &r, 0, 5000), 0); /* begun again: its first one makes room for itself */
+
+    start_read(c, &third, 1, 5000); /* the member goes while a part is made */
+    stop_node(k, 1);
+    close_client(k, c);
+    assert_int_equal(third.done, 1);
+    start_node(k, 1);
+    assert_int_equal(read_part(k, a, &r, 1, 5000), ERR_NOT_FOUND); /* nothing of before is gone on with */
+    assert_int_equal(read_part(k, a, &r, 0, 5000), 0);
+    close_client(k, a);
+}
+
 /* --- what is not a client --- */
 
 struct stranger {
@@ -908,7 +994,7 @@ int main(void)
 #define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
-        STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),
+        STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),       STORY(snapshots),
         STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(compaction_by_itself),
     };
     return RUN_TESTS(tests);
