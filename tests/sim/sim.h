@@ -72,8 +72,8 @@ struct sim_node {
     bool up, failed;
     bool retired; /* its folder is gone: it comes back under another id, in another slot */
     bool was_voter; /* in some log */
-    bool was_member; /* of a committed configuration */
     bool damaged; /* its folder is: it must not start */
+    uint64_t member_index; /* the latest committed configuration that held it, by index, and one; 0: none yet */
     uint32_t generation;
     uint64_t paused_until_us;
     struct env env;
