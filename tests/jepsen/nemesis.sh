@@ -230,11 +230,13 @@ nemesis membership start learner
 nemesis membership start promote
 voters 4 || fail "four voters"
 settled
-nemesis membership start remove --member leader
+gone=$(leader)
+nemesis membership start remove --member "$gone"
 until_true 10 "leader removed: writes" put "$all" 5s
 voters 2 || fail "two voters"
 settled
 nemesis membership start transfer
+nemesis membership start replace --member "$gone" # its folder was emptied once already: its command line names an id that is gone
 nemesis membership start replace
 if full; then
     nemesis membership start rolling
