@@ -354,6 +354,7 @@ static void run_tick(struct timer *t)
     close_silent(s);
     space_tick(s);
     reports_tick(s);
+    scrub_tick(s);
     writes_tick(s);
     members_tick(s);
     leases_tick(s);

@@ -143,6 +143,10 @@ struct server {
     struct member_report reports[2 * CONSENSUS_MEMBERS_MAX];
     size_t report_count;
     uint64_t reported_ms;
+    struct {
+        bool running;
+        uint64_t began_ms; /* 0: never */
+    } scrub;
     bool quarantined;
     bool closing, listener_closed;
     void (*closed)(void *arg);
@@ -198,6 +202,7 @@ void reports_tick(struct server *s);
 size_t reports_low(struct server *s, size_t *ret_voters); /* leader: voters whose disk is low */
 void serve_report(struct connection *c, struct unpack *u);
 void report_verdict(struct server *s, struct unpack *u);
+void scrub_tick(struct server *s);
 void server_quarantine(struct server *s, const char *why);
 void quarantine_refuse(struct connection *c);
 

@@ -41,6 +41,7 @@ struct cluster {
     bool timed_out, drop_answers;
     uint64_t compact_age_ms, compact_bytes;
     int64_t compact_revisions;
+    uint64_t scrub_every_ms;
     int closed;
 };
 
@@ -153,6 +154,7 @@ static void start_node(struct cluster *k, int at)
     o.compact_age_ms = k->compact_age_ms;
     o.compact_bytes = k->compact_bytes;
     o.compact_revisions = k->compact_revisions;
+    o.scrub_every_ms = k->scrub_every_ms;
     struct err err = {0};
     apply_up(node);
     if (server_new(k->env, &o, &node->server, &err) != 0)
@@ -746,6 +748,29 @@ static void odd_one_out(void **state)
     }
 }
 
+/* A bit flips in a follower's memory: no entry tells, and no other member could; it finds that by itself, and serves nobody. */
+static void flipped_bit(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 0, NODES);
+    struct arena arena = {0};
+    struct kv_range_result result;
+    k->scrub_every_ms = 50;
+    stop_node(k, 2);
+    start_node(k, 2);
+    put(k, c, "a", "value");
+    assert_ok(mvcc_range(apply_mvcc(k->nodes[2].apply), &(struct kv_range){.span = {.key = SLICE("a")}}, &arena, &result, NULL));
+    ((char *)(uintptr_t)result.kvs[0].value.data)[3] ^= 32;
+    arena_clear(&arena);
+    wait_for(k, is_quarantined, &k->nodes[2]);
+    struct server_metrics m;
+    server_metrics(k->nodes[2].server, &m);
+    assert_true(m.scrub_failures == 1 && m.quarantined);
+    put(k, c, "a", "2");
+    assert_false(is_quarantined(&k->nodes[0]) || is_quarantined(&k->nodes[1]));
+    close_client(k, c);
+}
+
 static struct mvcc *store_of(struct cluster *k, int at) { return apply_mvcc(k->nodes[at].apply); }
 struct compacted_to {
     struct cluster *cluster;
@@ -995,7 +1020,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
         STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),       STORY(snapshots),
-        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(compaction_by_itself),
+        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(flipped_bit), STORY(compaction_by_itself),
     };
     return RUN_TESTS(tests);
 }
