@@ -45,7 +45,27 @@ void conn_frame_end(struct connection *c, size_t mark)
 }
 
 static size_t conn_unsent(const struct connection *c) { return c->out.size + c->net.write_bytes_pending; }
-bool conn_full(const struct connection *c) { return conn_unsent(c) > CONNECTION_PART_WINDOW; }
+bool conn_full(const struct connection *c)
+{
+    return conn_unsent(c) > MIN((size_t)CONNECTION_PART_WINDOW, c->server->options.pending_bytes_max / 2);
+}
+
+/* A connection takes more again: whoever waits for that goes on. */
+static void pump_again(struct server *s)
+{
+    if (!list_empty(&s->pumped) || !list_empty(&s->pumped_watches))
+        loop_defer(&s->env->loop, &s->pump);
+}
+
+/* Judged by what the client has not taken of earlier turns. What one turn has for it may be more than the bound by itself: the
+ * events of a revision are never parted, and would be sent again and again to a client that is cut off for their size. */
+static bool too_slow(struct connection *c)
+{
+    size_t bound = c->server->options.pending_bytes_max;
+    if (c->net.write_bytes_pending <= bound / 2)
+        c->unsent_max = MAX(bound, conn_unsent(c) + bound / 2);
+    return conn_unsent(c) > c->unsent_max;
+}
 
 static void conn_flush(struct connection *c)
 {
@@ -53,7 +73,7 @@ static void conn_flush(struct connection *c)
     list_remove(&c->dirty);
     if (c->closing)
         return;
-    if (conn_unsent(c) > CONNECTION_PENDING_BYTES_MAX) {
+    if (too_slow(c)) {
         s->metrics.slow_closed++;
         log_warn(s->env->log, "closed a client that does not read", "address=%s unsent_bytes=%zu", c->net.peer.address,
                  conn_unsent(c));
@@ -66,6 +86,8 @@ static void conn_flush(struct connection *c)
     buf_reset(&c->out);
     if (c->out.capacity > STORE_PART_BYTES)
         buf_release(&c->out);
+    if (c->net.write_bytes_pending == 0) /* then nothing will drain; and what stood in `out` may have made it full */
+        pump_again(s);
 }
 
 /* All that somebody waits for, which stands first, and a part of the rest: an event for thousands of watchers is spread over
@@ -273,12 +295,7 @@ static void on_open(struct net_conn *net)
     c->heard_ms = server_now_ms(c->server);
 }
 
-static void on_drain(struct net_conn *net)
-{
-    struct server *s = container_of(net, struct connection, net)->server;
-    if (!list_empty(&s->pumped) || !list_empty(&s->pumped_watches))
-        loop_defer(&s->env->loop, &s->pump);
-}
+static void on_drain(struct net_conn *net) { pump_again(container_of(net, struct connection, net)->server); }
 
 static void on_close(struct net_conn *net, const struct err *why)
 {
@@ -381,6 +398,8 @@ int server_new(struct env *env, const struct server_options *o, struct server **
         list_init(lists[i]);
     s->env = env;
     s->options = *o;
+    if (o->pending_bytes_max == 0)
+        s->options.pending_bytes_max = CONNECTION_PENDING_BYTES_MAX;
     s->listener = (struct net_listener){.on_accept = on_accept, .on_close = on_listener_close};
     server_clock_follow(s, 0);
     server_clock_changed(s);

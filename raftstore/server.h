@@ -45,6 +45,7 @@ struct server_options {
     int64_t compact_revisions;
     uint64_t compact_bytes;
     uint64_t quota_bytes;       /* of the state in memory, likewise; 0: none */
+    size_t pending_bytes_max;   /* unsent on one connection, above which its client counts as too slow; 0: CONNECTION_PENDING_BYTES_MAX */
     uint64_t scrub_every_ms;    /* the state is compared with its hashes so often; 0: SCRUB_EVERY_MS */
     size_t scrub_step_bytes;    /* of it per tick; 0: SCRUB_STEP_BYTES */
 };

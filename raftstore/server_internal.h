@@ -22,6 +22,7 @@ struct connection {
     struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
     struct list reads, writes, watches, member_calls;
     size_t call_count, watch_count;
+    size_t unsent_max;      /* above it the client counts as too slow; see too_slow */
     struct snapshot_stream *snapshot; /* being read; NULL: none */
     uint64_t heard_ms, member_id; /* member_id 0: a client */
     bool open, welcomed, closing;

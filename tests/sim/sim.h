@@ -153,6 +153,7 @@ struct sim {
     struct list streams;
     struct store_sim *store;
     int64_t keep_revisions; /* the store compacts by itself to so many; 0: it does not */
+    size_t pending_bytes;   /* for a client that does not read, before it is cut off; 0: as in the real store */
     struct fake_net net;
     struct sim_client clients[SIM_CLIENTS_MAX];
     size_t client_count;
@@ -161,7 +162,7 @@ struct sim {
     uint64_t lost; /* the id whose folder is gone, until the configuration no longer holds it */
     struct sim_truth truth;
     uint64_t events_run, acknowledged_writes, reads, installs, snapshots, crashes, elections;
-    uint64_t added, removed, transfers, wiped, damaged, promoted;
+    uint64_t added, removed, transfers, wiped, damaged, promoted, cut_off;
     char violation[512];
 };
 

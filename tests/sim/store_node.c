@@ -83,6 +83,7 @@ static int store_front(struct sim_node *n, struct err *reterr)
     char address[STORE_TEXT_MAX];
     struct server_options o = {
         .member_id = n->id, .address = address, .apply = n->apply, .compact_revisions = n->sim->keep_revisions,
+        .pending_bytes_max = n->sim->pending_bytes,
         .scrub_every_ms = 200, .scrub_step_bytes = 400, /* several passes, most of them while writing goes on */
         .consensus = {.propose = propose, .read_index = read_round, .status = get_status, .configuration = configuration,
                       .propose_configuration = propose_configuration, .in_sync = in_sync, .can_lose = can_lose, .live = live,
@@ -96,6 +97,9 @@ static void server_closed(void *arg) { ((struct sim_node *)arg)->server = NULL; 
 
 static void store_front_close(struct sim_node *n)
 {
+    struct server_metrics m;
+    server_metrics(n->server, &m);
+    n->sim->cut_off += m.slow_closed;
     fake_stream_crash(n);
     server_close(n->server, server_closed, n);
 }
