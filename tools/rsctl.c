@@ -41,6 +41,10 @@ static const struct rsctl_verb verbs[] = {
     {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n"},
     {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease, "keys once",
      "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n"},
+    {"lock", "NAME [-- CMD…]", "holds a lock: while CMD runs, or until interrupted", rsctl_lock, "ttl",
+     "  rsctl lock jobs/nightly -- ./nightly.sh --all\n  rsctl lock jobs/nightly --ttl 30\n"},
+    {"elect", "NAME PROPOSAL", "stands for election and leads until interrupted, or listens who leads", rsctl_elect, "ttl listen",
+     "  rsctl elect region/eu host-7\n  rsctl elect region/eu --listen\n"},
     {"snapshot", "save FILE|status FILE|verify FILE|restore FILE", "the whole store as a file, and a new cluster from it", rsctl_snapshot,
      "data-dir cluster-id member-id members clients bump-revision mark-compacted",
      "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n"},
@@ -98,7 +102,7 @@ static int run_shell(struct rsctl *r)
     return code;
 }
 
-#define FLAGS_MAX 48
+#define FLAGS_MAX 64
 
 static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
 {
@@ -130,6 +134,8 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"lease", FLAG_TEXT, &f->lease_text, "put: attach to this lease (hexadecimal)", 0, NULL},
         {"keys", FLAG_BOOL, &f->keys, "lease timetolive: show the attached keys", 0, NULL},
         {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end", 0, NULL},
+        {"ttl", FLAG_INT, &f->ttl, "lock, elect: seconds after which it ends when this process does not say that it lives", 0, NULL},
+        {"listen", FLAG_BOOL, &f->listen, "elect: print who leads, whenever that changes", 'l', NULL},
         {"peer-urls", FLAG_TEXT, &f->peer_urls, "member add, update: HOST:PORT for other members", 0, NULL},
         {"client-urls", FLAG_TEXT, &f->client_urls, "member add, update: HOST:PORT for clients", 0, NULL},
         {"learner", FLAG_BOOL, &f->learner, "member add: it stays a learner until it is promoted by hand", 0, NULL},
@@ -447,7 +453,7 @@ static int run_command(struct rsctl *r, int argc, char **argv, const struct flag
 int main(int argc, char **argv)
 {
     struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l",
-                               .bump_revision = 1000000000, .mark_compacted = true}};
+                               .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10}};
     struct flag flags[FLAGS_MAX];
     struct flags_result parsed;
     struct err err;

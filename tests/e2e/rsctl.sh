@@ -51,5 +51,5 @@ expect --limit rsctl get --lim
 expect "" rsctl put --lim
 expect --lease rsctl -w json put --l
 expect promote rsctl member p
-rs completion zsh | grep -q bashcompinit || fail "zsh"
+grep -q bashcompinit <<<"$(rs completion zsh)" || fail "zsh"
 ok "completion"
