@@ -25,38 +25,40 @@ static const struct rsctl_verb verbs[] = {
     {"get", "KEY [END]", "keys and their values", rsctl_get,
      "prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
      "min-create-rev max-create-rev",
-     "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n"},
+     "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n", 0},
     {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put,
-     "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n"},
-    {"del", "KEY [END]", "removes keys", rsctl_del, "prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n"},
+     "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n", 0},
+    {"del", "KEY [END]", "removes keys", rsctl_del, "prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n", 0},
     {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn, "interactive",
-     "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n"},
+     "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n", 0},
     {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "prefix from-key rev prev-kv progress-notify print-value-only",
-     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch greeting --rev 7 -w json\n"},
-    {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n"},
-    {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n"},
-    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n"},
+     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch greeting --rev 7 -w json\n", 0},
+    {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n", 0},
+    {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n", 0},
+    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n", 0},
     {"member", "list|add NAME|promote ID|remove ID|update ID", "the members of the cluster, and changes of them", rsctl_member,
-     "consistency peer-urls client-urls learner force", "  rsctl member list\n  rsctl member add m4 --peer-urls 10.0.0.4:2380\n"},
-    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n"},
+     "consistency peer-urls client-urls learner force", "  rsctl member list\n  rsctl member add m4 --peer-urls 10.0.0.4:2380\n", 0},
+    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n", 0},
     {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease, "keys once",
-     "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n"},
-    {"lock", "NAME [-- CMD…]", "holds a lock: while CMD runs, or until interrupted", rsctl_lock, "ttl",
-     "  rsctl lock jobs/nightly -- ./nightly.sh --all\n  rsctl lock jobs/nightly --ttl 30\n"},
+     "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n", 0},
+    {"lock", "NAME [CMD…]", "holds a lock: while CMD runs, or until interrupted", rsctl_lock, "ttl",
+     "  rsctl lock jobs/nightly ./nightly.sh --all\n  rsctl lock jobs/nightly --ttl 30\n", 2},
     {"elect", "NAME PROPOSAL", "stands for election and leads until interrupted, or listens who leads", rsctl_elect, "ttl listen",
-     "  rsctl elect region/eu host-7\n  rsctl elect region/eu --listen\n"},
+     "  rsctl elect region/eu host-7\n  rsctl elect region/eu --listen\n", 0},
+    {"check", "perf", "puts for a minute as a small, medium or large cluster's clients would, and judges the answers", rsctl_check,
+     "load check:prefix duration auto-compact", "  rsctl check perf\n  rsctl check perf --load m --duration 30s --auto-compact\n", 0},
     {"snapshot", "save FILE|status FILE|verify FILE|restore FILE", "the whole store as a file, and a new cluster from it", rsctl_snapshot,
      "data-dir cluster-id member-id members clients bump-revision mark-compacted",
-     "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n"},
+     "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n", 0},
     {"tree", "[PREFIX]", "keys below /registry, or another prefix, as a tree: how many, how large", rsctl_tree, "depth rev",
-     "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n"},
+     "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n", 0},
     {"diff", "REVISION REVISION [PREFIX]", "what was added (+), removed (-) and changed (~) between two revisions", rsctl_diff, "",
-     "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n"},
+     "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n", 0},
     {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "",
-     "  rsctl history /registry/pods/default/web-0\n"},
-    {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n"},
-    {"completion", "bash|zsh", "a script that completes commands and flags", run_completion, "", "  . <(rsctl completion bash)\n"},
-    {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n"},
+     "  rsctl history /registry/pods/default/web-0\n", 0},
+    {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n", 0},
+    {"completion", "bash|zsh", "a script that completes commands and flags", run_completion, "", "  . <(rsctl completion bash)\n", 0},
+    {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n", 0},
 };
 
 static const struct rsctl_verb *find_verb(const char *name)
@@ -136,6 +138,10 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end", 0, NULL},
         {"ttl", FLAG_INT, &f->ttl, "lock, elect: seconds after which it ends when this process does not say that it lives", 0, NULL},
         {"listen", FLAG_BOOL, &f->listen, "elect: print who leads, whenever that changes", 'l', NULL},
+        {"load", FLAG_TEXT, &f->load, "check perf: s, m, l or xl: 50, 200, 500 or 1000 clients, 150, 1000, 8000 or 15000 puts a second", 0, NULL},
+        {"check:prefix", FLAG_TEXT, &f->check_prefix, "check perf: where its keys stand; nothing else may stand there", 0, NULL},
+        {"duration", FLAG_MS, &f->duration_ms, "check perf: 1s to 10m", 0, NULL},
+        {"auto-compact", FLAG_BOOL, &f->auto_compact, "check perf: forget the history of its keys in the end", 0, NULL},
         {"peer-urls", FLAG_TEXT, &f->peer_urls, "member add, update: HOST:PORT for other members", 0, NULL},
         {"client-urls", FLAG_TEXT, &f->client_urls, "member add, update: HOST:PORT for clients", 0, NULL},
         {"learner", FLAG_BOOL, &f->learner, "member add: it stays a learner until it is promoted by hand", 0, NULL},
@@ -173,13 +179,23 @@ static bool flag_applies(const struct rsctl_verb *verb, const char *name)
            has_word(verb->flags, name);
 }
 
+/* "check:prefix" in the table is check's own --prefix. */
+static const char *flag_name(const struct flag *f)
+{
+    const char *colon = strchr(f->name, ':');
+    return colon == NULL ? f->name : colon + 1;
+}
+
 /* The rows of `all` that the verb takes. */
 static void flags_of(const struct rsctl_verb *verb, const struct flag *all, struct flag out[FLAGS_MAX])
 {
     size_t n = 0;
-    for (const struct flag *f = all; f->name != NULL; f++)
-        if (flag_applies(verb, f->name))
-            out[n++] = *f;
+    for (const struct flag *f = all; f->name != NULL; f++) {
+        if (!flag_applies(verb, f->name))
+            continue;
+        out[n] = *f;
+        out[n++].name = flag_name(f);
+    }
     out[n] = (struct flag){0};
 }
 
@@ -200,8 +216,8 @@ static void print_verb_help(const struct rsctl_verb *verb, const struct flag *al
 static void print_words(struct buf *out, const struct rsctl_verb *verb, const struct flag *all)
 {
     for (const struct flag *f = all; f->name != NULL; f++)
-        if (verb == NULL || flag_applies(verb, f->name))
-            buf_printf(out, " --%s", f->name);
+        if (verb == NULL ? flag_name(f) == f->name : flag_applies(verb, f->name))
+            buf_printf(out, " --%s", flag_name(f));
 }
 
 /* One function for both shells: zsh runs it through its bash compatibility. */
@@ -425,51 +441,103 @@ int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char *
     return read_lease(f);
 }
 
-/* The command that the line names, or its help. Flags are parsed again with those that it takes alone. */
-static int run_command(struct rsctl *r, int argc, char **argv, const struct flag *all, const struct flags_result *parsed)
+/* Does the value of this flag stand in the next word? */
+static bool takes_next(const struct flag *all, const char *word)
 {
-    bool help = strcmp(parsed->arguments[0], "help") == 0;
-    const char *name = parsed->arguments[help ? 1 : 0];
-    const struct rsctl_verb *verb = find_verb(name);
+    if (strchr(word, '=') != NULL)
+        return false;
+    for (const struct flag *f = all; f->name != NULL; f++)
+        if (word[1] == '-' ? strcmp(word + 2, flag_name(f)) == 0 : f->letter != '\0' && word[1] == f->letter && word[2] == '\0')
+            return f->type != FLAG_BOOL;
+    return false;
+}
+
+/* Where the `nth` (from 0) word that is no flag stands, by the flags of a table; argc: there is none. */
+static int find_word(const struct flag *all, int argc, char **argv, size_t nth)
+{
+    bool flags = true;
+    for (int i = 1; i < argc; i++) {
+        if (flags && strcmp(argv[i], "--") == 0)
+            flags = false;
+        else if (flags && argv[i][0] == '-' && argv[i][1] != '\0')
+            i += takes_next(all, argv[i]);
+        else if (nth-- == 0)
+            return i;
+    }
+    return argc;
+}
+
+/* Flags are those of the verb alone. What follows its own words is not looked into: "--" is put before it. */
+static int parse_command(const struct rsctl_verb *verb, const struct flag *all, int argc, char **argv, struct flags_result *ret)
+{
     struct flag own[FLAGS_MAX];
-    struct flags_result again;
     struct err err;
+    char end[] = "--", **words = mem_zalloc((size_t)(argc + 2) * sizeof words[0]);
+    flags_of(verb, all, own);
+    int cut = verb->own_words > 0 ? find_word(own, argc, argv, verb->own_words) : argc, n = 0;
+    bool ended = false;
+    for (int i = 0; i < argc; i++) {
+        if (i == cut && !ended)
+            words[n++] = end;
+        words[n++] = argv[i];
+        ended |= strcmp(argv[i], end) == 0;
+    }
+    int code = flags_parse(own, n, words, getenv, ret, &err);
+    mem_free(words);
+    if (code == 0)
+        return RSCTL_OK;
+    return rsctl_usage("%s: %.*s; \"rsctl help %s\" lists those that it takes", verb->name, (int)strcspn(err.message, ";"), err.message, verb->name);
+}
+
+/* The command that the line names, or its help. */
+static int run_command(struct rsctl *r, int argc, char **argv, const struct flag *all, const char *name, bool help)
+{
+    const struct rsctl_verb *verb = find_verb(name);
+    struct flags_result parsed;
     if (verb == NULL)
         return rsctl_usage("unknown command \"%s\"; rsctl --help lists the known ones", name);
-    if (help || parsed->help) {
+    int code = help ? RSCTL_OK : parse_command(verb, all, argc, argv, &parsed);
+    if (code != RSCTL_OK)
+        return code;
+    if (help || parsed.help) {
         print_verb_help(verb, all);
-        return RSCTL_OK;
+    } else {
+        r->arguments = parsed.arguments + 1;
+        r->argument_count = parsed.argument_count - 1;
+        code = read_lease(&r->flags);
+        if (code == RSCTL_OK)
+            code = run_verb(r, verb);
     }
-    flags_of(verb, all, own);
-    if (flags_parse(own, argc, argv, getenv, &again, &err) != 0)
-        return rsctl_usage("%s: %.*s; \"rsctl help %s\" lists those that it takes", verb->name, (int)strcspn(err.message, ";"),
-                           err.message, verb->name);
-    flags_release(&again);
-    r->arguments = parsed->arguments + 1;
-    r->argument_count = parsed->argument_count - 1;
-    return run_verb(r, verb);
+    if (!help)
+        flags_release(&parsed);
+    return code;
+}
+
+/* A line without a command. */
+static int run_bare(const struct flag *all, int argc, char **argv, bool asked)
+{
+    struct flag common[FLAGS_MAX];
+    struct flags_result parsed;
+    struct err err;
+    flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, all, common);
+    if (flags_parse(common, argc, argv, getenv, &parsed, &err) != 0)
+        return rsctl_usage("%s", err.message);
+    asked |= parsed.help;
+    flags_release(&parsed);
+    print_help(all);
+    return asked ? RSCTL_OK : RSCTL_USAGE;
 }
 
 int main(int argc, char **argv)
 {
     struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l",
-                               .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10}};
-    struct flag flags[FLAGS_MAX];
-    struct flags_result parsed;
-    struct err err;
-    flag_table(&r.flags, flags);
-    if (flags_parse(flags, argc, argv, getenv, &parsed, &err) != 0)
-        return rsctl_usage("%s", err.message);
-    bool help = parsed.argument_count > 0 && strcmp(parsed.arguments[0], "help") == 0;
-    if (parsed.argument_count == (help ? 1u : 0u)) {
-        bool asked = parsed.help;
-        print_help(flags);
-        flags_release(&parsed);
-        return help || asked ? RSCTL_OK : RSCTL_USAGE;
-    }
-    if (read_lease(&r.flags) != RSCTL_OK)
-        return RSCTL_USAGE;
-    int code = run_command(&r, argc, argv, flags, &parsed);
-    flags_release(&parsed);
-    return code;
+                               .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10, .load = "s",
+                               .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000}};
+    struct flag all[FLAGS_MAX];
+    flag_table(&r.flags, all);
+    int at = find_word(all, argc, argv, 0);
+    bool help = at < argc && strcmp(argv[at], "help") == 0;
+    if (help)
+        at = find_word(all, argc, argv, 1);
+    return at == argc ? run_bare(all, argc, argv, help) : run_command(&r, argc, argv, all, argv[at], help);
 }

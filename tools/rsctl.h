@@ -15,10 +15,10 @@ enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INP
 enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE, RSCTL_LINES };
 
 struct rsctl_flags {
-    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients;
-    unsigned timeout_ms;
+    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients, *load, *check_prefix;
+    unsigned timeout_ms, duration_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical, keys, once, learner, force, mark_compacted, listen;
+        interactive, range, physical, keys, once, learner, force, mark_compacted, listen, auto_compact;
     const char *lease_text; /* hexadecimal */
     int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create, bump_revision, depth, ttl;
 };
@@ -47,6 +47,7 @@ struct rsctl_verb {
     int (*run)(struct rsctl *r); /* an rsctl_exit */
     const char *flags;           /* beside those of every verb: names between blanks; "*": all */
     const char *examples;        /* lines */
+    size_t own_words;            /* after so many words, itself counted, the rest is not ours to read; 0: all is */
 };
 
 int rsctl_get(struct rsctl *r);
@@ -61,6 +62,7 @@ int rsctl_move_leader(struct rsctl *r);
 int rsctl_lease(struct rsctl *r);
 int rsctl_lock(struct rsctl *r);
 int rsctl_elect(struct rsctl *r);
+int rsctl_check(struct rsctl *r);
 int rsctl_snapshot(struct rsctl *r);
 int rsctl_tree(struct rsctl *r);
 int rsctl_diff(struct rsctl *r);
