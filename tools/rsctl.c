@@ -47,6 +47,8 @@ static const struct rsctl_verb verbs[] = {
      "  rsctl elect region/eu host-7\n  rsctl elect region/eu --listen\n", 0},
     {"check", "perf", "puts for a minute as a small, medium or large cluster's clients would, and judges the answers", rsctl_check,
      "load check:prefix duration auto-compact", "  rsctl check perf\n  rsctl check perf --load m --duration 30s --auto-compact\n", 0},
+    {"top", "", "members, their roles, lag and latency, as they change", rsctl_top, "interval once",
+     "  rsctl top\n  rsctl top --once -w json\n", 0},
     {"snapshot", "save FILE|status FILE|verify FILE|restore FILE", "the whole store as a file, and a new cluster from it", rsctl_snapshot,
      "data-dir cluster-id member-id members clients bump-revision mark-compacted",
      "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n", 0},
@@ -135,13 +137,14 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"ignore-lease", FLAG_BOOL, &f->ignore_lease, "put: keep the lease", 0, NULL},
         {"lease", FLAG_TEXT, &f->lease_text, "put: attach to this lease (hexadecimal)", 0, NULL},
         {"keys", FLAG_BOOL, &f->keys, "lease timetolive: show the attached keys", 0, NULL},
-        {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end", 0, NULL},
+        {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end; top: print one view and end", 0, NULL},
         {"ttl", FLAG_INT, &f->ttl, "lock, elect: seconds after which it ends when this process does not say that it lives", 0, NULL},
         {"listen", FLAG_BOOL, &f->listen, "elect: print who leads, whenever that changes", 'l', NULL},
         {"load", FLAG_TEXT, &f->load, "check perf: s, m, l or xl: 50, 200, 500 or 1000 clients, 150, 1000, 8000 or 15000 puts a second", 0, NULL},
         {"check:prefix", FLAG_TEXT, &f->check_prefix, "check perf: where its keys stand; nothing else may stand there", 0, NULL},
         {"duration", FLAG_MS, &f->duration_ms, "check perf: 1s to 10m", 0, NULL},
         {"auto-compact", FLAG_BOOL, &f->auto_compact, "check perf: forget the history of its keys in the end", 0, NULL},
+        {"interval", FLAG_MS, &f->interval_ms, "top: between two views", 0, NULL},
         {"peer-urls", FLAG_TEXT, &f->peer_urls, "member add, update: HOST:PORT for other members", 0, NULL},
         {"client-urls", FLAG_TEXT, &f->client_urls, "member add, update: HOST:PORT for clients", 0, NULL},
         {"learner", FLAG_BOOL, &f->learner, "member add: it stays a learner until it is promoted by hand", 0, NULL},
@@ -532,7 +535,7 @@ int main(int argc, char **argv)
 {
     struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l",
                                .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10, .load = "s",
-                               .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000}};
+                               .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000, .interval_ms = 1000}};
     struct flag all[FLAGS_MAX];
     flag_table(&r.flags, all);
     int at = find_word(all, argc, argv, 0);

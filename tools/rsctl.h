@@ -16,7 +16,7 @@ enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE, RSCTL_L
 
 struct rsctl_flags {
     const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients, *load, *check_prefix;
-    unsigned timeout_ms, duration_ms;
+    unsigned timeout_ms, duration_ms, interval_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
         interactive, range, physical, keys, once, learner, force, mark_compacted, listen, auto_compact;
     const char *lease_text; /* hexadecimal */
@@ -63,6 +63,7 @@ int rsctl_lease(struct rsctl *r);
 int rsctl_lock(struct rsctl *r);
 int rsctl_elect(struct rsctl *r);
 int rsctl_check(struct rsctl *r);
+int rsctl_top(struct rsctl *r);
 int rsctl_snapshot(struct rsctl *r);
 int rsctl_tree(struct rsctl *r);
 int rsctl_diff(struct rsctl *r);
