@@ -23,16 +23,17 @@ static int run_completion(struct rsctl *r);
 
 static const struct rsctl_verb verbs[] = {
     {"get", "KEY [END]", "keys and their values", rsctl_get,
-     "prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
+     "kind namespace all-namespaces pretty prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
      "min-create-rev max-create-rev",
-     "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n", 0},
+     "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n"
+     "  rsctl get -k pods -n default web-0\n  rsctl get -k deployments --all-namespaces --keys-only\n", 0},
     {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put,
      "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n", 0},
-    {"del", "KEY [END]", "removes keys", rsctl_del, "prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n", 0},
+    {"del", "KEY [END]", "removes keys", rsctl_del, "kind namespace prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n  rsctl del -k leases -n kube-node-lease n1\n", 0},
     {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn, "interactive",
      "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n", 0},
-    {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "prefix from-key rev prev-kv progress-notify print-value-only",
-     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch greeting --rev 7 -w json\n", 0},
+    {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "kind namespace all-namespaces pretty prefix from-key rev prev-kv progress-notify print-value-only",
+     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch -k pods --all-namespaces\n  rsctl watch greeting --rev 7 -w json\n", 0},
     {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n", 0},
     {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n", 0},
     {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n", 0},
@@ -56,8 +57,8 @@ static const struct rsctl_verb verbs[] = {
      "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n", 0},
     {"diff", "REVISION REVISION [PREFIX]", "what was added (+), removed (-) and changed (~) between two revisions", rsctl_diff, "",
      "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n", 0},
-    {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "",
-     "  rsctl history /registry/pods/default/web-0\n", 0},
+    {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "kind namespace",
+     "  rsctl history /registry/pods/default/web-0\n  rsctl history -k deploy web\n", 0},
     {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n", 0},
     {"completion", "bash|zsh", "a script that completes commands and flags", run_completion, "", "  . <(rsctl completion bash)\n", 0},
     {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n", 0},
@@ -116,8 +117,12 @@ static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
         {"cert", FLAG_TEXT, &f->cert, "own certificate", 0, "RSCTL_CERT"},
         {"key", FLAG_TEXT, &f->key, "its key", 0, "RSCTL_KEY"},
         {"command-timeout", FLAG_MS, &f->timeout_ms, "for one request, with fail-over", 0, NULL},
-        {"write-out", FLAG_TEXT, &f->write_out, "simple, json, fields or table; watch: also lines", 'w', NULL},
+        {"write-out", FLAG_TEXT, &f->write_out, "simple (the default), json, fields or table; watch: also lines, the default on a terminal", 'w', NULL},
         {"hex", FLAG_BOOL, &f->hex, "print bytes as \\x..", 0, NULL},
+        {"kind", FLAG_TEXT, &f->kind, "instead of a KEY: the Kubernetes object NAME of this kind (plural, singular or short), or all of them", 'k', NULL},
+        {"namespace", FLAG_TEXT, &f->object_namespace, "with --kind: where it is (default)", 'n', NULL},
+        {"all-namespaces", FLAG_BOOL, &f->all_namespaces, "with --kind: those of all namespaces", 'A', NULL},
+        {"pretty", FLAG_BOOL, &f->pretty, "JSON values on several lines; on a terminal that is the default", 0, NULL},
         {"prefix", FLAG_BOOL, &f->prefix, "all keys that begin with KEY", 0, NULL},
         {"from-key", FLAG_BOOL, &f->from_key, "all keys from KEY on", 0, NULL},
         {"keys-only", FLAG_BOOL, &f->keys_only, "get: no values", 0, NULL},
@@ -352,9 +357,20 @@ int rsctl_finish(struct rsctl_call *c)
     return c->status == 0 ? RSCTL_OK : rsctl_complain(c->status, c->why.message);
 }
 
+/* A person who watches gets lines, unless the flags ask for what only the simple form has. */
+static enum rsctl_format default_format(const struct rsctl *r, const struct rsctl_verb *verb)
+{
+    bool lines = verb->run == rsctl_watch && isatty(STDOUT_FILENO) && !r->flags.value_only && !r->flags.hex && !r->flags.prev_kv;
+    return lines ? RSCTL_LINES : RSCTL_SIMPLE;
+}
+
 static int parse_format(struct rsctl *r, const struct rsctl_verb *verb)
 {
     static const char *const names[] = {"simple", "json", "fields", "table", "lines"};
+    if (r->flags.write_out == NULL) {
+        r->format = default_format(r, verb);
+        return RSCTL_OK;
+    }
     size_t known = ARRAY_LEN(names) - (verb->run != rsctl_watch); /* lines are of events */
     for (size_t i = 0; i < known; i++)
         if (strcmp(r->flags.write_out, names[i]) == 0) {
@@ -533,9 +549,10 @@ static int run_bare(const struct flag *all, int argc, char **argv, bool asked)
 
 int main(int argc, char **argv)
 {
-    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l",
+    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .consistency = "l",
                                .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10, .load = "s",
-                               .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000, .interval_ms = 1000}};
+                               .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000, .interval_ms = 1000,
+                               .pretty = isatty(STDOUT_FILENO) == 1}};
     struct flag all[FLAGS_MAX];
     flag_table(&r.flags, all);
     int at = find_word(all, argc, argv, 0);

@@ -15,10 +15,10 @@ enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INP
 enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE, RSCTL_LINES };
 
 struct rsctl_flags {
-    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients, *load, *check_prefix;
+    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients, *load, *check_prefix, *kind, *object_namespace;
     unsigned timeout_ms, duration_ms, interval_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical, keys, once, learner, force, mark_compacted, listen, auto_compact;
+        interactive, range, physical, keys, once, learner, force, mark_compacted, listen, auto_compact, all_namespaces, pretty;
     const char *lease_text; /* hexadecimal */
     int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create, bump_revision, depth, ttl;
 };
@@ -97,6 +97,8 @@ int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char *
 void print_header_json(struct buf *out, const struct kv_header *h);
 void print_header_fields(struct buf *out, const struct kv_header *h);
 const char *print_size(struct arena *a, uint64_t bytes); /* for people: 2.1 MB */
+void print_key(struct rsctl *r, struct slice key);     /* with --kind as a name */
+void print_value(struct rsctl *r, struct slice value); /* with --pretty JSON as people read it */
 void print_kv(struct rsctl *r, const struct kv *kv);
 void print_kv_json(struct buf *out, const struct kv *kv);
 void print_range(struct rsctl *r, const struct kv_header *h, const struct kv_range_result *range);

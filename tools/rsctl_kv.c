@@ -1,7 +1,7 @@
 /* rsctl get, put, del, compact. */
 #include "common/base.h"
 
-#include "tools/rsctl.h"
+#include "tools/rsctl_kinds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,19 +83,18 @@ static void print_get(struct rsctl *r, struct store_call *call) { print_range(r,
 
 int rsctl_get(struct rsctl *r)
 {
-    struct buf scratch = {0};
-    struct kv_span span;
+    struct rsctl_target target = {0};
     struct kv_range range;
     struct rsctl_call call;
-    int code = rsctl_span(&r->flags, r->arguments, r->argument_count, &scratch, &span);
+    int code = rsctl_target(&r->flags, r->arguments, r->argument_count, &target);
     if (code == RSCTL_OK)
-        code = rsctl_range(&r->flags, span, &range);
+        code = rsctl_range(&r->flags, target.span, &range);
     if (code == RSCTL_OK) {
         rsctl_call_init(&call, r, print_get);
         store_range(rsctl_client(r), &call.call, &range, r->flags.timeout_ms);
         code = rsctl_finish(&call);
     }
-    buf_release(&scratch);
+    rsctl_target_release(&target);
     return code;
 }
 
@@ -130,12 +129,14 @@ static void print_del_call(struct rsctl *r, struct store_call *call) { print_del
 
 int rsctl_del(struct rsctl *r)
 {
-    struct buf scratch = {0};
-    struct kv_op op = {.kind = KV_OP_DELETE, .delete = {.prev_kv = r->flags.prev_kv}};
-    int code = rsctl_span(&r->flags, r->arguments, r->argument_count, &scratch, &op.delete.span);
+    struct rsctl_target target = {0};
+    if (r->flags.kind != NULL && r->argument_count == 0)
+        return rsctl_usage("del --kind wants a NAME: all of a kind go with del --prefix and their keys");
+    int code = rsctl_target(&r->flags, r->arguments, r->argument_count, &target);
+    const struct kv_op op = {.kind = KV_OP_DELETE, .delete = {.span = target.span, .prev_kv = r->flags.prev_kv}};
     if (code == RSCTL_OK)
         code = run_op(r, &op, print_del_call);
-    buf_release(&scratch);
+    rsctl_target_release(&target);
     return code;
 }
 
