@@ -215,6 +215,9 @@ void uv_env_run(struct uv_env *uv, void (*handler)(void *arg), void *arg)
     if (handler != NULL) {
         uv_signal_start(&uv->terminate, on_signal, SIGTERM);
         uv_signal_start(&uv->interrupt, on_signal, SIGINT);
+    } else {
+        uv_signal_stop(&uv->terminate);
+        uv_signal_stop(&uv->interrupt);
     }
     uv_run(&uv->loop, UV_RUN_DEFAULT);
 }

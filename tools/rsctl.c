@@ -3,7 +3,6 @@
 
 #include "tools/rsctl.h"
 
-#include "common/flags.h"
 #include "common/tls.h"
 #include "common/uv_env.h"
 
@@ -19,9 +18,7 @@ static int run_version(struct rsctl *r)
 
 static int run_shell(struct rsctl *r);
 
-static int run_completion(struct rsctl *r);
-
-static const struct rsctl_verb verbs[] = {
+const struct rsctl_verb rsctl_verbs[] = {
     {"get", "KEY [END]", "keys and their values", rsctl_get,
      "kind namespace all-namespaces pretty prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
      "min-create-rev max-create-rev",
@@ -60,15 +57,16 @@ static const struct rsctl_verb verbs[] = {
     {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "kind namespace",
      "  rsctl history /registry/pods/default/web-0\n  rsctl history -k deploy web\n", 0},
     {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n", 0},
-    {"completion", "bash|zsh", "a script that completes commands and flags", run_completion, "", "  . <(rsctl completion bash)\n", 0},
+    {"completion", "bash|zsh", "a script that completes commands and flags", rsctl_completion, "", "  . <(rsctl completion bash)\n", 0},
     {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n", 0},
+    {0},
 };
 
 static const struct rsctl_verb *find_verb(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            return &verbs[i];
+    for (const struct rsctl_verb *v = rsctl_verbs; v->name != NULL; v++)
+        if (strcmp(v->name, name) == 0)
+            return v;
     return NULL;
 }
 
@@ -107,111 +105,11 @@ static int run_shell(struct rsctl *r)
     return code;
 }
 
-#define FLAGS_MAX 64
-
-static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
-{
-    const struct flag table[] = {
-        {"endpoints", FLAG_TEXT, &f->endpoints, "members' client addresses: HOST:PORT,…", 0, "RSCTL_ENDPOINTS"},
-        {"cacert", FLAG_TEXT, &f->ca, "certificate authority of the members", 0, "RSCTL_CACERT"},
-        {"cert", FLAG_TEXT, &f->cert, "own certificate", 0, "RSCTL_CERT"},
-        {"key", FLAG_TEXT, &f->key, "its key", 0, "RSCTL_KEY"},
-        {"command-timeout", FLAG_MS, &f->timeout_ms, "for one request, with fail-over", 0, NULL},
-        {"write-out", FLAG_TEXT, &f->write_out, "simple (the default), json, fields or table; watch: also lines, the default on a terminal", 'w', NULL},
-        {"hex", FLAG_BOOL, &f->hex, "print bytes as \\x..", 0, NULL},
-        {"kind", FLAG_TEXT, &f->kind, "instead of a KEY: the Kubernetes object NAME of this kind (plural, singular or short), or all of them", 'k', NULL},
-        {"namespace", FLAG_TEXT, &f->object_namespace, "with --kind: where it is (default)", 'n', NULL},
-        {"all-namespaces", FLAG_BOOL, &f->all_namespaces, "with --kind: those of all namespaces", 'A', NULL},
-        {"pretty", FLAG_BOOL, &f->pretty, "JSON values on several lines; on a terminal that is the default", 0, NULL},
-        {"prefix", FLAG_BOOL, &f->prefix, "all keys that begin with KEY", 0, NULL},
-        {"from-key", FLAG_BOOL, &f->from_key, "all keys from KEY on", 0, NULL},
-        {"keys-only", FLAG_BOOL, &f->keys_only, "get: no values", 0, NULL},
-        {"count-only", FLAG_BOOL, &f->count_only, "get: only how many", 0, NULL},
-        {"print-value-only", FLAG_BOOL, &f->value_only, "get: only values", 0, NULL},
-        {"limit", FLAG_INT, &f->limit, "get: at most so many", 0, NULL},
-        {"order", FLAG_TEXT, &f->order, "get: ASCEND or DESCEND", 0, NULL},
-        {"sort-by", FLAG_TEXT, &f->sort_by, "get: KEY, VERSION, CREATE, MODIFY or VALUE", 0, NULL},
-        {"rev", FLAG_INT, &f->rev, "get, tree: as of this revision; watch: from it on", 0, NULL},
-        {"consistency", FLAG_TEXT, &f->consistency, "get, member list: l (linearizable) or s (serializable)", 0, NULL},
-        {"min-mod-rev", FLAG_INT, &f->min_mod, "get: least modification revision", 0, NULL},
-        {"max-mod-rev", FLAG_INT, &f->max_mod, "get: greatest modification revision", 0, NULL},
-        {"min-create-rev", FLAG_INT, &f->min_create, "get: least creation revision", 0, NULL},
-        {"max-create-rev", FLAG_INT, &f->max_create, "get: greatest creation revision", 0, NULL},
-        {"prev-kv", FLAG_BOOL, &f->prev_kv, "put, del, watch: what was there before", 0, NULL},
-        {"ignore-value", FLAG_BOOL, &f->ignore_value, "put: keep the value", 0, NULL},
-        {"ignore-lease", FLAG_BOOL, &f->ignore_lease, "put: keep the lease", 0, NULL},
-        {"lease", FLAG_TEXT, &f->lease_text, "put: attach to this lease (hexadecimal)", 0, NULL},
-        {"keys", FLAG_BOOL, &f->keys, "lease timetolive: show the attached keys", 0, NULL},
-        {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end; top: print one view and end", 0, NULL},
-        {"ttl", FLAG_INT, &f->ttl, "lock, elect: seconds after which it ends when this process does not say that it lives", 0, NULL},
-        {"listen", FLAG_BOOL, &f->listen, "elect: print who leads, whenever that changes", 'l', NULL},
-        {"load", FLAG_TEXT, &f->load, "check perf: s, m, l or xl: 50, 200, 500 or 1000 clients, 150, 1000, 8000 or 15000 puts a second", 0, NULL},
-        {"check:prefix", FLAG_TEXT, &f->check_prefix, "check perf: where its keys stand; nothing else may stand there", 0, NULL},
-        {"duration", FLAG_MS, &f->duration_ms, "check perf: 1s to 10m", 0, NULL},
-        {"auto-compact", FLAG_BOOL, &f->auto_compact, "check perf: forget the history of its keys in the end", 0, NULL},
-        {"interval", FLAG_MS, &f->interval_ms, "top: between two views", 0, NULL},
-        {"peer-urls", FLAG_TEXT, &f->peer_urls, "member add, update: HOST:PORT for other members", 0, NULL},
-        {"client-urls", FLAG_TEXT, &f->client_urls, "member add, update: HOST:PORT for clients", 0, NULL},
-        {"learner", FLAG_BOOL, &f->learner, "member add: it stays a learner until it is promoted by hand", 0, NULL},
-        {"force", FLAG_BOOL, &f->force, "member remove: also when too few voters that answer are left", 0, NULL},
-        {"range", FLAG_BOOL, &f->range, "del: END is the end of a range (the default)", 0, NULL},
-        {"interactive", FLAG_BOOL, &f->interactive, "txn: ask on a terminal", 'i', NULL},
-        {"depth", FLAG_INT, &f->depth, "tree: so many levels; 0: all", 0, NULL},
-        {"data-dir", FLAG_TEXT, &f->data_dir, "snapshot restore: the folder to make", 0, NULL},
-        {"cluster-id", FLAG_TEXT, &f->cluster_id, "snapshot restore: of the new cluster; 32 hexadecimal digits", 0, NULL},
-        {"member-id", FLAG_TEXT, &f->member_id, "snapshot restore: whose folder it is; 16 hexadecimal digits", 0, NULL},
-        {"members", FLAG_TEXT, &f->members, "snapshot restore: of the new cluster: ID=HOST:PORT,…", 0, NULL},
-        {"clients", FLAG_TEXT, &f->clients, "snapshot restore: their client addresses: ID=HOST:PORT,…", 0, NULL},
-        {"bump-revision", FLAG_INT, &f->bump_revision, "snapshot restore: revisions go on so much later", 0, NULL},
-        {"mark-compacted", FLAG_BOOL, &f->mark_compacted, "snapshot restore: forget the revisions before", 0, NULL},
-        {"progress-notify", FLAG_BOOL, &f->progress_notify, "watch: say how far it is when quiet", 0, NULL},
-        {"physical", FLAG_BOOL, &f->physical, "compact: accepted; memory always goes in the background", 0, NULL},
-        {0},
-    };
-    _Static_assert(ARRAY_LEN(table) <= FLAGS_MAX, "the table fits");
-    memcpy(out, table, sizeof table);
-}
-
-/* Is `name` among the words? */
-static bool has_word(const char *words, const char *name)
-{
-    for (struct slice rest = slice_str(words); rest.size > 0;)
-        if (slice_is(slice_cut(&rest, ' '), name))
-            return true;
-    return false;
-}
-
-static bool flag_applies(const struct rsctl_verb *verb, const char *name)
-{
-    return has_word("endpoints cacert cert key command-timeout write-out hex", name) || strcmp(verb->flags, "*") == 0 ||
-           has_word(verb->flags, name);
-}
-
-/* "check:prefix" in the table is check's own --prefix. */
-static const char *flag_name(const struct flag *f)
-{
-    const char *colon = strchr(f->name, ':');
-    return colon == NULL ? f->name : colon + 1;
-}
-
-/* The rows of `all` that the verb takes. */
-static void flags_of(const struct rsctl_verb *verb, const struct flag *all, struct flag out[FLAGS_MAX])
-{
-    size_t n = 0;
-    for (const struct flag *f = all; f->name != NULL; f++) {
-        if (!flag_applies(verb, f->name))
-            continue;
-        out[n] = *f;
-        out[n++].name = flag_name(f);
-    }
-    out[n] = (struct flag){0};
-}
-
 static void print_verb_help(const struct rsctl_verb *verb, const struct flag *all)
 {
-    struct flag flags[FLAGS_MAX];
+    struct flag flags[RSCTL_FLAGS_MAX];
     struct buf text = {0}, usage = {0};
-    flags_of(verb, all, flags);
+    rsctl_flags_of(verb, all, flags);
     buf_printf(&usage, "Usage: rsctl %s%s%s [flags]\n\n%s\n\nExamples:\n%s", verb->name, verb->arguments[0] != '\0' ? " " : "",
                verb->arguments, verb->help, verb->examples);
     usage.data[--usage.size] = '\0';
@@ -221,53 +119,14 @@ static void print_verb_help(const struct rsctl_verb *verb, const struct flag *al
     buf_release(&usage);
 }
 
-static void print_words(struct buf *out, const struct rsctl_verb *verb, const struct flag *all)
-{
-    for (const struct flag *f = all; f->name != NULL; f++)
-        if (verb == NULL ? flag_name(f) == f->name : flag_applies(verb, f->name))
-            buf_printf(out, " --%s", flag_name(f));
-}
-
-/* One function for both shells: zsh runs it through its bash compatibility. */
-static int run_completion(struct rsctl *r)
-{
-    struct flag all[FLAGS_MAX];
-    const char *shell = r->argument_count == 1 ? r->arguments[0] : "";
-    bool zsh = strcmp(shell, "zsh") == 0;
-    if (!zsh && strcmp(shell, "bash") != 0)
-        return rsctl_usage("completion wants bash or zsh");
-    flag_table(&r->flags, all);
-    if (zsh)
-        buf_append_str(&r->out, "autoload -U +X bashcompinit && bashcompinit\n");
-    buf_append_str(&r->out, "_rsctl() {\n    local word verb= words i\n    word=${COMP_WORDS[COMP_CWORD]}\n"
-                            "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n        ");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        buf_printf(&r->out, "%s%s", i == 0 ? "" : "|", verbs[i].name);
-    buf_append_str(&r->out, ") verb=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n    case $verb in\n");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        buf_printf(&r->out, "    %s) words='", verbs[i].name);
-        for (const char *c = verbs[i].arguments; *c != '\0'; c++) /* small words are to be typed as they stand, large ones are names */
-            buf_append_char(&r->out, *c == '|' || *c == ' ' ? ' ' : (*c >= 'a' && *c <= 'z') || *c == '-' ? *c : ' ');
-        print_words(&r->out, &verbs[i], all);
-        buf_append_str(&r->out, "' ;;\n");
-    }
-    buf_append_str(&r->out, "    *) words='help");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        buf_printf(&r->out, " %s", verbs[i].name);
-    print_words(&r->out, NULL, all);
-    buf_append_str(&r->out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words --help\" -- \"$word\"))\n}\n"
-                            "complete -o default -F _rsctl rsctl\n");
-    return RSCTL_OK;
-}
-
 static void print_help(const struct flag *flags)
 {
-    struct flag common[FLAGS_MAX];
+    struct flag common[RSCTL_FLAGS_MAX];
     struct buf text = {0}, usage = {0};
-    flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, flags, common);
+    rsctl_flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, flags, common);
     buf_append_str(&usage, "Usage: rsctl [flags] COMMAND [arguments]\n\nCommands; \"rsctl help COMMAND\" tells more:\n");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        buf_printf(&usage, "  %-13s%s\n", verbs[i].name, verbs[i].help);
+    for (const struct rsctl_verb *v = rsctl_verbs; v->name != NULL; v++)
+        buf_printf(&usage, "  %-13s%s\n", v->name, v->help);
     usage.data[--usage.size] = '\0';
     flags_help(common, usage.data, &text);
     fwrite(text.data, 1, text.size, stdout);
@@ -440,74 +299,6 @@ static int run_verb(struct rsctl *r, const struct rsctl_verb *verb)
     return code != RSCTL_OK ? code : r->exit_code;
 }
 
-static int read_lease(struct rsctl_flags *f)
-{
-    if (f->lease_text == NULL || rsctl_lease_id(f->lease_text, &f->lease))
-        return RSCTL_OK;
-    return rsctl_usage("--lease is \"%s\", but must be a lease's id: hexadecimal digits", f->lease_text);
-}
-
-int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count)
-{
-    struct flag flags[FLAGS_MAX];
-    struct flags_result parsed;
-    struct err err;
-    flag_table(f, flags);
-    if (flags_parse(flags, argc, argv, NULL, &parsed, &err) != 0)
-        return rsctl_usage("%s", err.message);
-    *ret_arguments = parsed.arguments;
-    *ret_count = parsed.argument_count;
-    return read_lease(f);
-}
-
-/* Does the value of this flag stand in the next word? */
-static bool takes_next(const struct flag *all, const char *word)
-{
-    if (strchr(word, '=') != NULL)
-        return false;
-    for (const struct flag *f = all; f->name != NULL; f++)
-        if (word[1] == '-' ? strcmp(word + 2, flag_name(f)) == 0 : f->letter != '\0' && word[1] == f->letter && word[2] == '\0')
-            return f->type != FLAG_BOOL;
-    return false;
-}
-
-/* Where the `nth` (from 0) word that is no flag stands, by the flags of a table; argc: there is none. */
-static int find_word(const struct flag *all, int argc, char **argv, size_t nth)
-{
-    bool flags = true;
-    for (int i = 1; i < argc; i++) {
-        if (flags && strcmp(argv[i], "--") == 0)
-            flags = false;
-        else if (flags && argv[i][0] == '-' && argv[i][1] != '\0')
-            i += takes_next(all, argv[i]);
-        else if (nth-- == 0)
-            return i;
-    }
-    return argc;
-}
-
-/* Flags are those of the verb alone. What follows its own words is not looked into: "--" is put before it. */
-static int parse_command(const struct rsctl_verb *verb, const struct flag *all, int argc, char **argv, struct flags_result *ret)
-{
-    struct flag own[FLAGS_MAX];
-    struct err err;
-    char end[] = "--", **words = mem_zalloc((size_t)(argc + 2) * sizeof words[0]);
-    flags_of(verb, all, own);
-    int cut = verb->own_words > 0 ? find_word(own, argc, argv, verb->own_words) : argc, n = 0;
-    bool ended = false;
-    for (int i = 0; i < argc; i++) {
-        if (i == cut && !ended)
-            words[n++] = end;
-        words[n++] = argv[i];
-        ended |= strcmp(argv[i], end) == 0;
-    }
-    int code = flags_parse(own, n, words, getenv, ret, &err);
-    mem_free(words);
-    if (code == 0)
-        return RSCTL_OK;
-    return rsctl_usage("%s: %.*s; \"rsctl help %s\" lists those that it takes", verb->name, (int)strcspn(err.message, ";"), err.message, verb->name);
-}
-
 /* The command that the line names, or its help. */
 static int run_command(struct rsctl *r, int argc, char **argv, const struct flag *all, const char *name, bool help)
 {
@@ -515,7 +306,7 @@ static int run_command(struct rsctl *r, int argc, char **argv, const struct flag
     struct flags_result parsed;
     if (verb == NULL)
         return rsctl_usage("unknown command \"%s\"; rsctl --help lists the known ones", name);
-    int code = help ? RSCTL_OK : parse_command(verb, all, argc, argv, &parsed);
+    int code = help ? RSCTL_OK : rsctl_parse_command(verb, all, argc, argv, &parsed);
     if (code != RSCTL_OK)
         return code;
     if (help || parsed.help) {
@@ -523,7 +314,7 @@ static int run_command(struct rsctl *r, int argc, char **argv, const struct flag
     } else {
         r->arguments = parsed.arguments + 1;
         r->argument_count = parsed.argument_count - 1;
-        code = read_lease(&r->flags);
+        code = rsctl_read_lease(&r->flags);
         if (code == RSCTL_OK)
             code = run_verb(r, verb);
     }
@@ -535,10 +326,10 @@ static int run_command(struct rsctl *r, int argc, char **argv, const struct flag
 /* A line without a command. */
 static int run_bare(const struct flag *all, int argc, char **argv, bool asked)
 {
-    struct flag common[FLAGS_MAX];
+    struct flag common[RSCTL_FLAGS_MAX];
     struct flags_result parsed;
     struct err err;
-    flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, all, common);
+    rsctl_flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, all, common);
     if (flags_parse(common, argc, argv, getenv, &parsed, &err) != 0)
         return rsctl_usage("%s", err.message);
     asked |= parsed.help;
@@ -553,11 +344,11 @@ int main(int argc, char **argv)
                                .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10, .load = "s",
                                .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000, .interval_ms = 1000,
                                .pretty = isatty(STDOUT_FILENO) == 1}};
-    struct flag all[FLAGS_MAX];
-    flag_table(&r.flags, all);
-    int at = find_word(all, argc, argv, 0);
+    struct flag all[RSCTL_FLAGS_MAX];
+    rsctl_flag_table(&r.flags, all);
+    int at = rsctl_find_word(all, argc, argv, 0);
     bool help = at < argc && strcmp(argv[at], "help") == 0;
     if (help)
-        at = find_word(all, argc, argv, 1);
+        at = rsctl_find_word(all, argc, argv, 1);
     return at == argc ? run_bare(all, argc, argv, help) : run_command(&r, argc, argv, all, argv[at], help);
 }

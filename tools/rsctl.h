@@ -5,6 +5,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/env.h"
+#include "common/flags.h"
 #include "raftstore/client.h"
 
 #define RSCTL_VERSION "0.1.0"
@@ -50,6 +51,8 @@ struct rsctl_verb {
     size_t own_words;            /* after so many words, itself counted, the rest is not ours to read; 0: all is */
 };
 
+extern const struct rsctl_verb rsctl_verbs[]; /* ends with a NULL name */
+
 int rsctl_get(struct rsctl *r);
 int rsctl_put(struct rsctl *r);
 int rsctl_del(struct rsctl *r);
@@ -65,6 +68,7 @@ int rsctl_elect(struct rsctl *r);
 int rsctl_check(struct rsctl *r);
 int rsctl_top(struct rsctl *r);
 int rsctl_snapshot(struct rsctl *r);
+int rsctl_completion(struct rsctl *r);
 int rsctl_tree(struct rsctl *r);
 int rsctl_diff(struct rsctl *r);
 int rsctl_history(struct rsctl *r);
@@ -88,10 +92,23 @@ int rsctl_usage(const char *format, ...) PRINTF_ARGS(1, 2);     /* complains; RS
 int rsctl_complain(int status, const char *message);            /* an exit code */
 void rsctl_flush(struct rsctl *r);
 bool rsctl_read_input(struct buf *out, size_t bytes_max);       /* standard input; false: more than that, or an error */
+
+/* rsctl_flags.c */
+#define RSCTL_FLAGS_MAX 64
+
+void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX]); /* of all verbs; a name VERB:NAME is that verb's own NAME */
+const char *rsctl_flag_name(const struct flag *f);
+bool rsctl_flag_applies(const struct rsctl_verb *verb, const char *name);
+void rsctl_flags_of(const struct rsctl_verb *verb, const struct flag *all, struct flag out[RSCTL_FLAGS_MAX]); /* the rows that the verb takes */
+/* Where the `nth` (from 0) word that is no flag stands, by the flags of a table; argc: there is none. */
+int rsctl_find_word(const struct flag *all, int argc, char **argv, size_t nth);
+/* An rsctl_exit. Flags are those of the verb alone; what follows its own words is left as it is. */
+int rsctl_parse_command(const struct rsctl_verb *verb, const struct flag *all, int argc, char **argv, struct flags_result *ret);
+int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count);
+int rsctl_read_lease(struct rsctl_flags *f);
 /* Key and optional end of the arguments, with --prefix and --from-key; `scratch` keeps the computed end. */
 int rsctl_span(const struct rsctl_flags *f, const char *const *arguments, size_t n, struct buf *scratch, struct kv_span *ret);
 int rsctl_range(const struct rsctl_flags *f, struct kv_span span, struct kv_range *ret);
-int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count);
 
 /* rsctl_print.c */
 void print_header_json(struct buf *out, const struct kv_header *h);

@@ -100,7 +100,8 @@ static int run_command(struct session *s, const char *const *words, size_t n)
     struct rsctl *r = s->r;
     const char **argv = mem_zalloc((n + 1) * sizeof argv[0]);
     memcpy(argv, words, n * sizeof argv[0]);
-    uv_env_add_proc(r->uv);
+    if (r->env->proc.ops == NULL) /* in a shell it may be there */
+        uv_env_add_proc(r->uv);
     int rv = command_start(&c, argv);
     mem_free(argv);
     if (rv != 0) {
