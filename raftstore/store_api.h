@@ -28,6 +28,8 @@ struct member_status {
     uint64_t state_bytes;
     int64_t compact_revision;
     bool learner;
+    uint64_t connections, watches, requests_total;
+    uint64_t disk_free_bytes; /* as last polled; 0: not known */
 };
 
 /* Of its state as it is. */
