@@ -164,8 +164,6 @@ int server_new(struct env *env, const struct server_options *o, struct server **
         list_init(lists[i]);
     s->env = env;
     s->options = *o;
-    if (o->pending_bytes_max == 0)
-        s->options.pending_bytes_max = CONNECTION_PENDING_BYTES_MAX;
     server_clock_follow(s, 0);
     server_clock_changed(s);
     server_note_leader(s);

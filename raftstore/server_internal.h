@@ -184,9 +184,10 @@ void compact_tick(struct server *s);
 void report_entry(struct server *s, uint64_t index);
 void reports_restored(struct server *s);
 void reports_tick(struct server *s);
-size_t reports_low(struct server *s, size_t *ret_voters); /* leader: voters whose disk is low */
-void scrub_tick(struct server *s);
+/* Leader: voters whose disk is low; *ret_silent: others that are not there to take anything. */
+size_t reports_low(struct server *s, size_t *ret_silent, size_t *ret_voters);
 void server_quarantine(struct server *s, const char *why);
+void scrub_tick(struct server *s);
 
 /* server_member.c */
 struct member_call;
