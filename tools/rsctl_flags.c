@@ -6,6 +6,7 @@
 #include "common/flags.h"
 #include "common/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX])
@@ -71,8 +72,7 @@ void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX])
     memcpy(out, table, sizeof table);
 }
 
-/* Is `name` among the words? */
-static bool has_word(const char *words, const char *name)
+bool rsctl_has_word(const char *words, const char *name)
 {
     for (struct slice rest = slice_str(words); rest.size > 0;)
         if (slice_is(slice_cut(&rest, ' '), name))
@@ -82,8 +82,8 @@ static bool has_word(const char *words, const char *name)
 
 bool rsctl_flag_applies(const struct rsctl_verb *verb, const char *name)
 {
-    return has_word("endpoints cacert cert key command-timeout write-out hex", name) || (strcmp(verb->flags, "*") == 0 && strchr(name, ':') == NULL) ||
-           has_word(verb->flags, name);
+    return rsctl_has_word("endpoints cacert cert key command-timeout write-out hex", name) || (strcmp(verb->flags, "*") == 0 && strchr(name, ':') == NULL) ||
+           rsctl_has_word(verb->flags, name);
 }
 
 /* "check:prefix" in the table is check's own --prefix. */
@@ -247,4 +247,26 @@ int rsctl_range(const struct rsctl_flags *f, struct kv_span span, struct kv_rang
     if (f->keys_only && f->count_only)
         return rsctl_usage("--keys-only and --count-only exclude each other");
     return parse_order(f, ret);
+}
+
+bool rsctl_number(const char *text, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (errno != 0 || *text == '\0' || *end != '\0' || *text == ' ' || *text == '+')
+        return false;
+    *ret = v;
+    return true;
+}
+
+bool rsctl_lease_id(const char *text, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long long id = strtoull(text, &end, 16);
+    if (errno != 0 || strspn(text, "0123456789abcdefABCDEF") != strlen(text) || *text == '\0' || id == 0 || id > INT64_MAX)
+        return false;
+    *ret = (int64_t)id;
+    return true;
 }

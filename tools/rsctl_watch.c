@@ -52,6 +52,13 @@ static void on_events(struct store_watch *w, int64_t revision, const struct kv_e
     struct rsctl *r = container_of(w, struct watcher, watch)->r;
     if (r->format == RSCTL_JSON) {
         print_events_json(r, revision, events, n);
+    } else if (r->format == RSCTL_FIELDS) {
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(&r->out, "\"Type\" : \"%s\"\n", events[i].is_delete ? "DELETE" : "PUT");
+            if (events[i].has_prev)
+                print_kv_fields(&r->out, "Prev", &events[i].prev);
+            print_kv_fields(&r->out, "", &events[i].kv);
+        }
     } else if (r->format == RSCTL_LINES) {
         print_lines(r, revision, events, n);
     } else {
@@ -97,8 +104,6 @@ int rsctl_watch(struct rsctl *r)
     struct store_watch_options o = {.start_revision = r->flags.rev, .prev_kv = r->flags.prev_kv || r->format == RSCTL_LINES,
                                     .progress_ms = r->flags.progress_notify ? PROGRESS_MS : 0};
     struct rsctl_target target = {0};
-    if (r->format == RSCTL_FIELDS || r->format == RSCTL_TABLE)
-        return rsctl_usage("watch writes simple, json or lines");
     int code = rsctl_target(&r->flags, r->arguments, r->argument_count, &target);
     o.span = target.span;
     if (code == RSCTL_OK)
