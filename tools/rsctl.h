@@ -20,7 +20,7 @@ struct rsctl_flags {
     const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients, *load, *check_prefix, *kind, *object_namespace;
     unsigned timeout_ms, duration_ms, interval_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical, keys, once, learner, force, mark_compacted, listen, auto_compact, all_namespaces, pretty;
+        interactive, range, physical, keys, once, learner, force, mark_compacted, listen, auto_compact, all_namespaces, pretty, dry_run;
     const char *lease_text; /* hexadecimal */
     int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create, bump_revision, depth, ttl;
 };
@@ -71,6 +71,7 @@ int rsctl_check(struct rsctl *r);
 int rsctl_top(struct rsctl *r);
 int rsctl_snapshot(struct rsctl *r);
 int rsctl_completion(struct rsctl *r);
+int rsctl_recover(struct rsctl *r);
 int rsctl_tree(struct rsctl *r);
 int rsctl_diff(struct rsctl *r);
 int rsctl_history(struct rsctl *r);
