@@ -12,6 +12,8 @@
 
 static int run_version(struct rsctl *r)
 {
+    if (r->argument_count > 0)
+        return rsctl_usage("version takes no arguments, got \"%s\"", r->arguments[0]);
     if (r->format == RSCTL_JSON)
         buf_printf(&r->out, "{\"rsctlVersion\":\"%s\",\"apiVersion\":\"%s\"}\n", RSCTL_VERSION, RSCTL_API_VERSION);
     else
@@ -103,6 +105,8 @@ static int run_shell(struct rsctl *r)
     char *line = NULL;
     size_t capacity = 0;
     int code = RSCTL_OK;
+    if (r->argument_count > 0)
+        return rsctl_usage("shell takes no arguments, got \"%s\"", r->arguments[0]);
     while (getline(&line, &capacity, stdin) > 0) {
         int one = run_line(r, line);
         code = one != RSCTL_OK ? one : code;
@@ -227,6 +231,20 @@ int rsctl_finish(struct rsctl_call *c)
     return c->status == 0 ? RSCTL_OK : rsctl_complain(c->status, c->why.message);
 }
 
+static void reached(struct rsctl *r, struct store_call *call)
+{
+    (void)r;
+    (void)call;
+}
+
+int rsctl_reach(struct rsctl *r)
+{
+    struct rsctl_call c;
+    rsctl_call_init(&c, r, reached);
+    store_member_list(rsctl_client(r), &c.call, true, r->flags.timeout_ms); /* serializable: a watch needs no leader either */
+    return rsctl_finish(&c);
+}
+
 /* A person who watches gets lines, unless the flags ask for what only the simple form has. */
 static enum rsctl_format default_format(const struct rsctl *r, const struct rsctl_verb *verb)
 {
@@ -249,12 +267,16 @@ static int parse_format(struct rsctl *r, const struct rsctl_verb *verb)
     return rsctl_usage("--write-out is \"%s\", but %s writes %s", r->flags.write_out, verb->name, verb->formats);
 }
 
+/* An empty variable of the environment is as good as none. */
+static bool given(const char *text) { return text != NULL && text[0] != '\0'; }
+
 static int load_tls(struct rsctl *r)
 {
     struct err err;
-    if (r->flags.ca == NULL && r->flags.cert == NULL && r->flags.key == NULL)
+    bool ca = given(r->flags.ca), cert = given(r->flags.cert), key = given(r->flags.key);
+    if (!ca && !cert && !key)
         return RSCTL_OK;
-    if (r->flags.ca == NULL || r->flags.cert == NULL || r->flags.key == NULL)
+    if (!ca || !cert || !key)
         return rsctl_usage("--cacert, --cert and --key (or RSCTL_CACERT, RSCTL_CERT and RSCTL_KEY) are wanted together");
     const struct tls_options o = {.certificate_file = r->flags.cert, .key_file = r->flags.key, .ca_file = r->flags.ca};
     return tls_new(&o, &r->tls, &err) == 0 ? RSCTL_OK : rsctl_complain(err.code, err.message);

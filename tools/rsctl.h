@@ -93,6 +93,8 @@ void rsctl_call_init(struct rsctl_call *c, struct rsctl *r, void (*print)(struct
 void rsctl_wait(struct rsctl_call *c);
 int rsctl_finish(struct rsctl_call *c); /* waits; complains when it failed; an exit code */
 
+int rsctl_reach(struct rsctl *r); /* does any endpoint answer in time? for what waits without bound after; complains; an exit code */
+
 int rsctl_usage(const char *format, ...) PRINTF_ARGS(1, 2);     /* complains; RSCTL_USAGE */
 int rsctl_exit_of(int status);                                 /* an ERR_* */
 int rsctl_complain(int status, const char *message);            /* an exit code */
@@ -115,6 +117,7 @@ int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char *
 int rsctl_read_lease(struct rsctl_flags *f);
 /* Key and optional end of the arguments, with --prefix and --from-key; `scratch` keeps the computed end. */
 int rsctl_span(const struct rsctl_flags *f, const char *const *arguments, size_t n, struct buf *scratch, struct kv_span *ret);
+int rsctl_serializable(const struct rsctl_flags *f, bool *ret); /* --consistency */
 int rsctl_range(const struct rsctl_flags *f, struct kv_span span, struct kv_range *ret);
 
 /* rsctl_print.c */

@@ -373,8 +373,11 @@ static int change(struct rsctl *r, void (*print)(struct rsctl *r, struct store_c
 static int run_list(struct rsctl *r)
 {
     struct rsctl_call call;
+    bool serializable;
+    int code = rsctl_serializable(&r->flags, &serializable);
+    if (code != RSCTL_OK)
+        return code;
     rsctl_call_init(&call, r, print_members);
-    bool serializable = r->flags.consistency != NULL && strcmp(r->flags.consistency, "s") == 0;
     store_member_list(rsctl_client(r), &call.call, serializable, r->flags.timeout_ms);
     return rsctl_finish(&call);
 }

@@ -235,16 +235,25 @@ static int parse_order(const struct rsctl_flags *f, struct kv_range *ret)
     return rsctl_usage("--sort-by is \"%s\", but must be KEY, VERSION, CREATE, MODIFY or VALUE", f->sort_by);
 }
 
+int rsctl_serializable(const struct rsctl_flags *f, bool *ret)
+{
+    const char *text = f->consistency != NULL ? f->consistency : "l"; /* lines of a transaction have none */
+    *ret = strcmp(text, "s") == 0;
+    if (!*ret && strcmp(text, "l") != 0)
+        return rsctl_usage("--consistency is \"%s\", but must be l or s", text);
+    return RSCTL_OK;
+}
+
 int rsctl_range(const struct rsctl_flags *f, struct kv_span span, struct kv_range *ret)
 {
     *ret = (struct kv_range){
         .span = span, .limit = f->limit, .revision = f->rev, .keys_only = f->keys_only, .count_only = f->count_only,
         .min_mod_revision = f->min_mod, .max_mod_revision = f->max_mod,
         .min_create_revision = f->min_create, .max_create_revision = f->max_create,
-        .serializable = f->consistency != NULL && strcmp(f->consistency, "s") == 0,
     };
-    if (f->consistency != NULL && strcmp(f->consistency, "s") != 0 && strcmp(f->consistency, "l") != 0)
-        return rsctl_usage("--consistency is \"%s\", but must be l or s", f->consistency);
+    int code = rsctl_serializable(f, &ret->serializable);
+    if (code != RSCTL_OK)
+        return code;
     if (f->keys_only && f->count_only)
         return rsctl_usage("--keys-only and --count-only exclude each other");
     return parse_order(f, ret);

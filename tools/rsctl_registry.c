@@ -302,6 +302,8 @@ int rsctl_history(struct rsctl *r)
         return rsctl_usage("history wants a KEY, or --kind and a NAME");
     int code = rsctl_target(&r->flags, r->arguments, 1, &target);
     struct slice key = target.span.key;
+    if (code == RSCTL_OK)
+        code = rsctl_reach(r);
     if (code != RSCTL_OK) {
         rsctl_target_release(&target);
         return code;

@@ -107,6 +107,8 @@ int rsctl_watch(struct rsctl *r)
     int code = rsctl_target(&r->flags, r->arguments, r->argument_count, &target);
     o.span = target.span;
     if (code == RSCTL_OK)
+        code = rsctl_reach(r);
+    if (code == RSCTL_OK)
         store_watch_start(rsctl_client(r), &w.watch, &o);
     while (code == RSCTL_OK && !w.closed)
         uv_env_run(r->uv, on_signal, &w);
