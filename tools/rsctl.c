@@ -354,7 +354,7 @@ static int run_bare(const struct flag *all, int argc, char **argv, bool asked)
 
 int main(int argc, char **argv)
 {
-    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .consistency = "l",
+    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = RSCTL_TIMEOUT_MS, .consistency = "l",
                                .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10, .load = "s",
                                .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000, .interval_ms = 1000,
                                .pretty = isatty(STDOUT_FILENO) == 1}};

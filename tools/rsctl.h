@@ -12,6 +12,8 @@
 #define RSCTL_VERSION "0.1.0"
 #define RSCTL_API_VERSION "1 (semantics of etcd v3)"
 
+#define RSCTL_TIMEOUT_MS 5000 /* of a request, unless --command-timeout says another */
+
 /* As etcdctl's. */
 enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INPUT = 3, RSCTL_UNHEALTHY = 5, RSCTL_USAGE = 128 };
 enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE, RSCTL_LINES };

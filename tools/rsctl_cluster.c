@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CHANGE_TIMEOUT_MS 10000 /* a change waits for the one before and for a round of the new members */
+
 /* One endpoint and what it answered. */
 struct endpoint {
     const char *address;
@@ -366,7 +368,8 @@ static int change(struct rsctl *r, void (*print)(struct rsctl *r, struct store_c
 {
     struct rsctl_call call;
     rsctl_call_init(&call, r, print);
-    store_member_change(rsctl_client(r), &call.call, &r->member, MAX(r->flags.timeout_ms, 10000u));
+    unsigned timeout_ms = r->flags.timeout_ms == RSCTL_TIMEOUT_MS ? CHANGE_TIMEOUT_MS : r->flags.timeout_ms; /* unless asked for another */
+    store_member_change(rsctl_client(r), &call.call, &r->member, timeout_ms);
     return rsctl_finish(&call);
 }
 

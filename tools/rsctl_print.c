@@ -24,7 +24,7 @@ static void print_bytes(struct rsctl *r, struct slice bytes)
 void print_key(struct rsctl *r, struct slice key)
 {
     if (r->flags.kind != NULL && !r->flags.hex)
-        kinds_key_name(&r->out, key);
+        rsctl_key_name(&r->out, key);
     else
         print_bytes(r, key);
 }
@@ -159,7 +159,7 @@ static void print_range_table(struct rsctl *r, const struct kv_range_result *ran
         struct arena a = {0};
         struct buf name = {0};
         if (r->flags.kind != NULL)
-            kinds_key_name(&name, kv->key);
+            rsctl_key_name(&name, kv->key);
         const char *cells[] = {
             arena_strdup(&a, r->flags.kind != NULL ? buf_slice(&name) : kv->key), arena_printf(&a, "%lld", (long long)kv->create_revision),
             arena_printf(&a, "%lld", (long long)kv->mod_revision), arena_printf(&a, "%lld", (long long)kv->version),

@@ -40,7 +40,7 @@ static void print_lines(struct rsctl *r, int64_t revision, const struct kv_event
     for (size_t i = 0; i < n; i++) {
         const struct kv_event *e = &events[i];
         buf_printf(&r->out, "%s  %lld  %-8s  ", now, (long long)revision, e->is_delete ? "DELETED" : e->kv.version == 1 ? "ADDED" : "MODIFIED");
-        kinds_key_name(&r->out, e->kv.key);
+        rsctl_key_name(&r->out, e->kv.key);
         buf_append_char(&r->out, '\n');
         if (!e->is_delete && e->has_prev)
             (void)changes_print(&r->out, e->prev.value, e->kv.value, false);

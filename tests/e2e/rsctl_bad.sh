@@ -28,7 +28,7 @@ rs put pub/a 1 >/dev/null && rs put b 2 >/dev/null && rs put b 3 >/dev/null || f
 # Commands that ask the store, each with arguments that are right.
 asks=("get pub/a" "put pub/a 1" "del pub/a" "txn" "watch pub/a" "compact 2" "member list"
     "member add m4 --peer-urls 127.0.0.1:24104" "member promote 77" "member remove 77" "member update 77 --peer-urls 127.0.0.1:24104" "move-leader 77"
-    "lease grant 60" "lease revoke 77" "lease timetolive 77" "lease keep-alive 77 --once" "lease list" "lock x true" "elect x y" "elect x -l"
+    "lease grant 60" "lease revoke 77" "lease timetolive 77" "lease keep-alive 77 --once" "lease list" "lock x" "elect x y" "elect x -l"
     "check perf --duration 1s" "top --once --interval 100ms" "snapshot save $dir/backup" "tree" "diff 2 3" "history pub/a")
 each_refused() { # code, words: of every command; those that are no command's alone
     local ask
@@ -45,7 +45,7 @@ unhealthy() { # pattern
 }
 (
     use stranger
-    asks=("get pub/a" "put pub/a 1" "watch pub/a" "lock x true" "top --once --interval 100ms" "member list")
+    asks=("get pub/a" "put pub/a 1" "watch pub/a" "lock x" "top --once --interval 100ms" "member list" "snapshot save $dir/backup")
     each_refused 2 "unknown ca"
     use late
     each_refused 2 "certificate expired"
@@ -175,7 +175,7 @@ rs endpoint health --command-timeout 1s >"$dir/out" 2>"$dir/err"
 is "health" "5 2 1" "$? $(grep -c "is healthy" "$dir/out") $(grep -c "24112 is unhealthy" "$dir/err")"
 stop 3
 (
-    asks=("get b" "put b 5" "del b" "member list" "lease grant 60" "lock x true" "check perf --duration 1s")
+    asks=("get b" "put b 5" "del b" "member list" "lease grant 60" "lock x" "check perf --duration 1s")
     each_refused 2 ""
 ) || exit 1
 is "without a majority the rest can be read" 4 "$(rs get b --consistency s --print-value-only --endpoints 127.0.0.1:24111)"
