@@ -82,7 +82,7 @@ struct caller_front {
 struct caller {
     const struct caller_front *front;
     struct server *server;
-    const struct net_peer *peer; /* borrowed */
+    const struct net_peer *peer; /* borrowed; NULL: this process itself, which may do everything */
     uint64_t member_id;          /* a member that passes on what others ask; 0: a client */
     bool closing;                /* the front sends no more */
     struct list link;            /* in server->callers */

@@ -59,14 +59,14 @@ until_true 10 "watch on a terminal writes lines" grep -q "ADDED     nodes n1" "$
 kill "${pids[w]}"
 wait "${pids[w]}" 2>/dev/null
 unset "pids[w]"
-(exec script -qefc "$bin/rsctl watch --prefix /registry/ --rev 2 -w simple" /dev/null </dev/null >"$dir/watched" 2>&1) & pids[w]=$!
-until_true 10 "-w simple on a terminal" grep -q "^DELETE" "$dir/watched"
-grep -q "ADDED" "$dir/watched" && fail "lines with -w simple"
+(exec script -qefc "$bin/rsctl watch --prefix /registry/ --rev 2 -w simple" /dev/null </dev/null >"$dir/simple" 2>&1) & pids[w]=$!
+until_true 10 "-w simple on a terminal" grep -q "^DELETE" "$dir/simple"
+grep -q "ADDED" "$dir/simple" && fail "lines with -w simple"
 kill "${pids[w]}"
 wait "${pids[w]}" 2>/dev/null
 unset "pids[w]"
-(exec "$bin/rsctl" watch --prefix /registry/ --rev 2 >"$dir/watched") & pids[w]=$!
-until_true 10 "watch in a pipe" grep -q "^DELETE" "$dir/watched"
+(exec "$bin/rsctl" watch --prefix /registry/ --rev 2 >"$dir/piped") & pids[w]=$!
+until_true 10 "watch in a pipe" grep -q "^DELETE" "$dir/piped"
 kill "${pids[w]}" && wait "${pids[w]}" || fail "the end of watch"
 unset "pids[w]"
 ok "terminals and pipes"
