@@ -39,6 +39,10 @@ struct snapshot_send {
     struct snapfile_info info;
     char name[SNAPFILE_NAME_MAX];
     uint64_t acked, sent, progress_ms;
+    struct driver *driver;
+    struct disk_job job; /* reads the next piece */
+    char *piece;
+    bool reading, ended; /* ended while reading: the job's end frees it */
 };
 
 /* A snapshot coming in.
@@ -56,7 +60,8 @@ struct incoming {
     unsigned jobs;
     struct snapfile_reader *reader;
     void *restore;
-    struct deferred turn;
+    struct disk_job work; /* reads on, on the bulk thread: `reader` and `restore` are its while it is under way */
+    bool work_over;       /* it has read all */
     struct wal_append reset;
     char name[SNAPFILE_NAME_MAX];
 };
@@ -112,6 +117,7 @@ struct driver {
 
     struct snapfile_info snapshot; /* newest one; index 0: none */
     struct snapfile_writer *writer;
+    uint64_t writer_began_ms;
     uint64_t bytes_since_snapshot, snapshot_retry_bytes;
     struct list sends;
     struct incoming incoming;
