@@ -235,20 +235,23 @@ static void piece_read(struct disk_job *job, int status, const struct err *why)
 {
     struct snapshot_send *s = container_of(job, struct snapshot_send, job);
     struct driver *d = s->driver;
+    const bool ended = s->ended;
     d->jobs--;
     s->reading = false;
-    if (s->ended)
+    if (ended)
         send_free(s);
-    if (d->closing || d->failed)
+    if (d->closing || d->failed) {
         driver_settle(d);
-    else if (status != 0)
-        log_warn(d->env->log, "cannot read a snapshot file", "file=%s why=\"%s\"", job->name, why->message);
-    else if (!s->ended && job->offset != s->sent) /* the follower has begun anew meanwhile */
+    } else if (ended) {
+        return;
+    } else if (status != 0) { /* the pulse tries again, until it gives up */
+        log_warn(d->env->log, "cannot read a snapshot file", "file=%s why=\"%s\"", s->name, why->message);
+    } else if (job->offset != s->sent) { /* the follower has begun anew meanwhile */
         send_more(d, s);
-    else if (!s->ended && send_piece(d, s, slice_of(s->piece, (size_t)job->size))) {
+    } else if (send_piece(d, s, slice_of(s->piece, (size_t)job->size))) { /* else no room: the pulse or the next answer goes on */
         s->sent += job->size;
         send_more(d, s);
-    } /* else no room: the pulse or the next answer goes on */
+    }
 }
 
 static void send_more(struct driver *d, struct snapshot_send *s)

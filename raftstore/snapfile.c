@@ -208,10 +208,11 @@ int snapfile_make(struct snapfile_maker *m, struct buf *out, struct err *reterr)
 static int make_blocks(struct disk_job *job)
 {
     struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
+    size_t enough = (size_t)MAX(MIN(w->offset, (uint64_t)WRITE_BYTES), (uint64_t)BLOCK_BYTES); /* small files in steps, too */
     int rv = 0;
     buf_consume(&w->out, w->written);
     w->written = 0;
-    while (rv == 0 && !w->maker.last && w->out.size < WRITE_BYTES)
+    while (rv == 0 && !w->maker.last && w->out.size < enough)
         rv = snapfile_make(&w->maker, &w->out, &job->err);
     size_t whole = w->out.size - w->out.size % BLOCK_BYTES;
     job->bytes = slice_of(w->out.data, w->maker.last ? w->out.size : whole);
