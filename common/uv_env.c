@@ -294,7 +294,8 @@ void uv_env_free(struct uv_env *uv)
     uv_close((uv_handle_t *)&uv->idle, NULL);
     uv_close((uv_handle_t *)&uv->terminate, NULL);
     uv_close((uv_handle_t *)&uv->interrupt, NULL);
-    uv_run(&uv->loop, UV_RUN_DEFAULT);
+    if (uv_run(&uv->loop, UV_RUN_DEFAULT) != 0) /* stopped before it ran */
+        uv_run(&uv->loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&uv->loop) != 0)
         PANIC("the loop of %s still has open handles", uv->log.component);
     uv_net_free(uv->net);

@@ -18,7 +18,7 @@ struct rsctl_flags {
     const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients;
     unsigned timeout_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical, keys, once, learner, force, mark_compacted;
+        interactive, range, physical, keys, once, learner, force, mark_compacted, dry_run;
     const char *lease_text; /* hexadecimal */
     int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create, bump_revision, depth;
 };
@@ -60,6 +60,7 @@ int rsctl_member(struct rsctl *r);
 int rsctl_move_leader(struct rsctl *r);
 int rsctl_lease(struct rsctl *r);
 int rsctl_snapshot(struct rsctl *r);
+int rsctl_recover(struct rsctl *r);
 int rsctl_tree(struct rsctl *r);
 int rsctl_diff(struct rsctl *r);
 int rsctl_history(struct rsctl *r);
