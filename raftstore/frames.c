@@ -26,6 +26,7 @@ struct connection {
     struct list link;       /* in frames->connections */
     struct list dirty;      /* in frames->dirty while `out` holds something; awaited ones first */
     uint64_t heard_ms;
+    size_t unsent_max;      /* above it the client counts as too slow; see too_slow */
     bool open, welcomed;
     bool awaited;           /* `out` holds more than events: an answer */
 };
@@ -72,13 +73,23 @@ static void conn_frame_end(struct connection *c, size_t mark)
 
 static size_t conn_unsent(const struct connection *c) { return c->out.size + c->net.write_bytes_pending; }
 
+/* Judged by what the client has not taken of earlier turns. What one turn has for it may be more than the bound by itself: the
+ * events of a revision are never parted, and would be sent again and again to a client that is cut off for their size. */
+static bool too_slow(struct connection *c)
+{
+    size_t bound = c->frames->options.pending_bytes_max;
+    if (c->net.write_bytes_pending <= bound / 2)
+        c->unsent_max = MAX(bound, conn_unsent(c) + bound / 2);
+    return conn_unsent(c) > c->unsent_max;
+}
+
 static void conn_flush(struct connection *c)
 {
     struct frames *f = c->frames;
     list_remove(&c->dirty);
     if (c->caller.closing)
         return;
-    if (conn_unsent(c) > CONNECTION_PENDING_BYTES_MAX) {
+    if (too_slow(c)) {
         f->metrics.slow_closed++;
         log_warn(f->options.env->log, "closed a client that does not read", "address=%s unsent_bytes=%zu", c->net.peer.address,
                  conn_unsent(c));
@@ -91,6 +102,8 @@ static void conn_flush(struct connection *c)
     buf_reset(&c->out);
     if (c->out.capacity > STORE_PART_BYTES)
         buf_release(&c->out);
+    if (c->net.write_bytes_pending == 0) /* then nothing will drain; and what stood in `out` may have made it full */
+        caller_drained(&c->caller);
 }
 
 /* All that somebody waits for, which stands first, and a part of the rest: an event for thousands of watchers is spread over
@@ -251,7 +264,8 @@ static void put_closed(struct caller *caller, uint64_t watch, int status, int64_
 
 static bool is_full(const struct caller *caller)
 {
-    return conn_unsent(container_of(caller, struct connection, caller)) > CONNECTION_PART_WINDOW;
+    const struct connection *c = container_of(caller, struct connection, caller);
+    return conn_unsent(c) > MIN((size_t)CONNECTION_PART_WINDOW, c->frames->options.pending_bytes_max / 2);
 }
 
 static void refuse(struct caller *caller, int status, const char *message)

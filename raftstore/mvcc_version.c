@@ -103,6 +103,7 @@ const struct version *version_at(const struct version *newest, int64_t revision)
 void version_put(struct mvcc *m, struct version *v)
 {
     const struct version *older = version_older(v);
+    const uint64_t sum_before = m->live_sum;
     if (older != NULL && version_live(older)) {
         struct kv old = version_kv(older);
         m->live_sum -= hash_kv(&old);
@@ -112,6 +113,7 @@ void version_put(struct mvcc *m, struct version *v)
     uint64_t hash = hash_kv(&now);
     if (version_live(v))
         m->live_sum += hash;
+    scrub_follow(m, version_key(v), m->live_sum - sum_before);
     m->event_chain = hash_chain(m->event_chain, hash);
     history_push(&m->history, v);
 }

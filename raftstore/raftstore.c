@@ -625,6 +625,8 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
         {"raftstore_disk_low", "gauge", m.space_low},
         {"raftstore_no_space_refusals_total", "counter", m.no_space_total},
         {"raftstore_hash_mismatches_total", "counter", m.hash_mismatches_total},
+        {"raftstore_scrubs_total", "counter", m.scrubs},
+        {"raftstore_scrub_failures_total", "counter", m.scrub_failures},
         {"raftstore_quarantined", "gauge", m.quarantined},
         {"raftstore_loop_longest_turn_milliseconds", "gauge", turns.longest_ms},
         {"raftstore_loop_long_turns_total", "counter", turns.long_count},
@@ -692,7 +694,7 @@ void raftstore_http(void *core, struct http_exchange *x)
         status = ready ? 200 : 503;
         buf_append_str(&out, slice_is(path, "/health") ? (ready ? "{\"health\":\"true\"}\n" : "{\"health\":\"false\"}\n")
                                                        : (ready ? "ok\n" : r->rejoin != NULL ? "joining the cluster\n"
-                                                                   : quarantined ? "quarantined: the state differs from the others'; restart\n" : "no leader\n"));
+                                                                   : quarantined ? "quarantined: the state is damaged or differs from the others'; restart\n" : "no leader\n"));
     } else if (up && slice_is(path, "/metrics")) {
         put_metrics(r, &d, &out);
     } else if (up && slice_is(path, "/debug/state")) {

@@ -116,6 +116,7 @@ static void run_tick(struct timer *t)
     frames_tick(s->frames);
     space_tick(s);
     reports_tick(s);
+    scrub_tick(s);
     writes_tick(s);
     members_tick(s);
     leases_tick(s);
@@ -136,7 +137,7 @@ static void frames_closed(void *arg)
 static int listen(struct server *s, struct err *reterr)
 {
     struct frames_options o = {.env = s->env, .server = s, .member_id = s->options.member_id, .address = s->options.address,
-                               .tls = s->options.tls, .closed = frames_closed, .arg = s};
+                               .tls = s->options.tls, .pending_bytes_max = s->options.pending_bytes_max, .closed = frames_closed, .arg = s};
     memcpy(o.cluster_id, s->options.cluster_id, STORE_ID_BYTES);
     return frames_new(&o, &s->frames, reterr);
 }
@@ -150,6 +151,8 @@ int server_new(struct env *env, const struct server_options *o, struct server **
         list_init(lists[i]);
     s->env = env;
     s->options = *o;
+    if (o->pending_bytes_max == 0)
+        s->options.pending_bytes_max = CONNECTION_PENDING_BYTES_MAX;
     server_clock_follow(s, 0);
     server_clock_changed(s);
     s->revision_seen = mvcc_revision(server_store(s));

@@ -120,6 +120,10 @@ struct server {
     struct member_report reports[2 * CONSENSUS_MEMBERS_MAX];
     size_t report_count;
     uint64_t reported_ms;
+    struct {
+        bool running;
+        uint64_t began_ms; /* 0: never */
+    } scrub;
     bool quarantined;
     bool closing;
     void (*closed)(void *arg);
@@ -178,6 +182,7 @@ void report_entry(struct server *s, uint64_t index);
 void reports_restored(struct server *s);
 void reports_tick(struct server *s);
 size_t reports_low(struct server *s, size_t *ret_voters); /* leader: voters whose disk is low */
+void scrub_tick(struct server *s);
 void server_quarantine(struct server *s, const char *why);
 
 /* server_member.c */

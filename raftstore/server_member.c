@@ -88,18 +88,24 @@ static void proposed(struct proposal *p, int status, uint64_t index)
     server_finish_close(s); /* any other status: the tick looks again at where things stand */
 }
 
-/* Whoever comes with the address of a member that is silent is that member, without its folder. */
+/* Whoever comes with the address of a member that is silent is that member, without its folder. What it says itself may be old:
+ * after a folder was lost for the second time only the command line is left, and that names the first id. Of several at the
+ * address the one added last is meant; the others wait to be replaced by it. */
 static bool recognise(struct member_call *k, const struct configuration *c)
 {
     const struct server_consensus *consensus = &k->server->options.consensus;
-    for (size_t i = 0; i < c->count && k->member.replaces == 0; i++) {
+    uint64_t was = 0;
+    for (size_t i = 0; i < c->count; i++) {
         const struct member *m = &c->members[i];
-        if (m->id == k->member.id || strcmp(m->peer_address, k->member.peer_address) != 0 || consensus->live(consensus->impl, m->id))
+        bool said = m->id == k->request.replaces;
+        if (m->id == k->member.id || strcmp(m->peer_address, k->member.peer_address) != 0 ||
+            (!said && consensus->live(consensus->impl, m->id)))
             continue;
-        if (!consensus->settled(consensus->impl))
+        if (!said && !consensus->settled(consensus->impl))
             return false;
-        k->member.replaces = m->id;
+        was = m->id;
     }
+    k->member.replaces = was != 0 ? was : k->request.replaces;
     return true;
 }
 

@@ -3,7 +3,10 @@
  *
  * States that differ at one index are a damaged memory, a damaged file or a bug; which of them is right, a majority tells.
  * The odd one out is quarantined: it goes on in consensus, where only the log counts, but answers nobody any more. Without a
- * majority for either, there is the log's error line and the metric. A restart builds the state anew from snapshot and log. */
+ * majority for either, there is the log's error line and the metric. A restart builds the state anew from snapshot and log.
+ *
+ * Those hashes are kept as the state changes, so a bit that flips in memory afterwards changes none of them. Therefore every member
+ * also compares them with its own data, a little at each tick; who finds a difference quarantines itself. */
 #include "common/base.h"
 
 #include "raftstore/server_internal.h"
@@ -53,8 +56,8 @@ int server_trusted(const struct server *s, struct err *reterr)
 {
     if (!s->quarantined)
         return 0;
-    return store_err(reterr, STORE_STATE_CORRUPT, "this member's state differs from that of the others: restart it; if it comes to "
-                     "this again, empty its data folder and let it rejoin");
+    return store_err(reterr, STORE_STATE_CORRUPT, "this member's state is damaged, or differs from that of the others: restart it; if it "
+                     "comes to this again, test its memory, empty its data folder and let it rejoin");
 }
 
 void server_quarantine(struct server *s, const char *why)
@@ -155,4 +158,28 @@ void reports_tick(struct server *s)
     pack_uint(&values, hash);
     (void)link_request(s, STORE_REPORT, buf_slice(&values)); /* else the next one */
     buf_release(&values);
+}
+
+/* --- the state and its own hashes --- */
+
+void scrub_tick(struct server *s)
+{
+    uint64_t now = server_now_ms(s), every = s->options.scrub_every_ms != 0 ? s->options.scrub_every_ms : SCRUB_EVERY_MS;
+    size_t step = s->options.scrub_step_bytes != 0 ? s->options.scrub_step_bytes : SCRUB_STEP_BYTES;
+    struct err why;
+    bool whole;
+    if (s->quarantined || (!s->scrub.running && s->scrub.began_ms != 0 && now - s->scrub.began_ms < every))
+        return;
+    if (!s->scrub.running)
+        s->scrub.began_ms = now;
+    s->scrub.running = true;
+    if (apply_scrub(s->options.apply, step, &whole, &why) != 0) {
+        s->metrics.scrub_failures++;
+        log_error(s->env->log, "the state does not give its own hash", "member=%016llx revision=%lld why=\"%s\"",
+                  (unsigned long long)s->options.member_id, (long long)mvcc_revision(server_store(s)), why.message);
+        server_quarantine(s, why.message);
+    } else if (whole) {
+        s->scrub.running = false;
+        s->metrics.scrubs++;
+    }
 }
