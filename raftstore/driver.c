@@ -10,6 +10,7 @@
 #define HEARTBEAT_MS 50
 #define ELECTION_TIMEOUT_MS 300
 #define INFLIGHT_BYTES (8ull * 1024 * 1024)
+#define APPEND_BYTES (1024ull * 1024)
 #define INFLIGHT_ENTRIES_MIN 16
 #define INFLIGHT_ENTRIES_MAX 65536
 
@@ -543,6 +544,8 @@ static struct driver *driver_make(struct env *env, const struct driver_options *
         d->options.piece_bytes = PEER_PIECE_BYTES;
     if (o->inflight_bytes == 0)
         d->options.inflight_bytes = INFLIGHT_BYTES;
+    if (o->append_bytes == 0)
+        d->options.append_bytes = APPEND_BYTES;
     d->average_bytes = 256;
     list_init(&d->writes);
     list_init(&d->queue);

@@ -8,8 +8,6 @@
 
 #include "raftstore/driver_parts.h"
 
-#define TURN_BYTES (1024u * 1024) /* of entries to one follower */
-
 /* Sends `part` with up to `left` entries behind its prev_index, as many as fit into a message. 1: sent, and part->append stands
  * behind them; 0: no room; ERR_COMPACTED, ERR_NOT_FOUND, or the driver has failed. */
 static int send_part(struct driver *d, struct peer_message *pm, uint64_t left, size_t *ret_bytes)
@@ -22,7 +20,8 @@ static int send_part(struct driver *d, struct peer_message *pm, uint64_t left, s
         struct err e;
         size_t want = (size_t)MIN(left, (uint64_t)DRIVER_SUBMIT_ENTRIES_MAX);
         driver_entries_reserve(d, want);
-        int rv = wal_entries(d->wal, part->append.prev_index + 1, want, PEER_APPEND_BYTES, d->entries, &n, &e);
+        size_t bytes_max = (size_t)MIN(d->options.append_bytes, (uint64_t)PEER_APPEND_BYTES);
+        int rv = wal_entries(d->wal, part->append.prev_index + 1, want, bytes_max, d->entries, &n, &e);
         if (rv != 0 && rv != ERR_COMPACTED && rv != ERR_NOT_FOUND)
             driver_fail(d, &e);
         if (rv != 0)
@@ -51,7 +50,7 @@ static void send_up_to(struct driver *d, struct contact *c, struct peer_message 
     int rv;
     do {
         rv = send_part(d, pm, last - pm->consensus.append.prev_index, &bytes);
-    } while (rv == 1 && pm->consensus.append.prev_index < last && bytes < TURN_BYTES);
+    } while (rv == 1 && pm->consensus.append.prev_index < last && bytes < d->options.append_bytes);
     if (c == NULL)
         return; /* it is no member (any more): the core's next append is as good */
     c->rest_index = pm->consensus.append.prev_index;

@@ -179,13 +179,22 @@ struct put_step {
     struct slice key;
     struct version *version;
     int live_change;
+    bool last; /* in the last child of every node so far: nothing stands behind it */
 };
 
-/* Moves the upper part of a full node to a new one and returns it: half, but what keys in order, or nearly so, have filled stays full. */
-static struct tree_node *node_split(struct tree *t, struct tree_node *n, uint32_t at)
+/* How much of a full node stays when something comes in at `at`: all of it when keys come in order, most of it when nearly so. */
+static uint32_t split_keep(uint32_t count, uint32_t at, bool last)
+{
+    if (at == count && last)
+        return count;
+    return at >= count * 3 / 4 ? count - count / 8 : count / 2;
+}
+
+/* Moves the upper part of a full node to a new one and returns it. */
+static struct tree_node *node_split(struct tree *t, struct tree_node *n, uint32_t at, bool last)
 {
     struct tree_node *right = node_new(t, n->leaf);
-    uint32_t keep = at >= n->count * 3 / 4 ? at : n->count / 2;
+    uint32_t keep = split_keep(n->count, at, last);
     right->count = n->count - keep;
     if (n->leaf)
         memcpy(right->entries, n->entries + keep, right->count * sizeof n->entries[0]);
@@ -199,7 +208,7 @@ static struct tree_node *leaf_insert(struct tree *t, struct tree_node *n, uint32
 {
     struct tree_node *right = NULL, *into = n;
     if (n->count == TREE_NODE_MAX) {
-        right = node_split(t, n, at);
+        right = node_split(t, n, at, step->last);
         if (at > n->count || right->count == 0) {
             into = right;
             at -= n->count;
@@ -229,12 +238,12 @@ static struct tree_child child_of(struct tree_node *n)
 }
 
 /* Puts `made` behind child `at` of `n`; returns the new right neighbour of `n` when that had to be split. */
-static struct tree_node *inner_insert(struct tree *t, struct tree_node *n, uint32_t at, struct tree_node *made)
+static struct tree_node *inner_insert(struct tree *t, struct tree_node *n, uint32_t at, bool last, struct tree_node *made)
 {
     struct tree_node *right = NULL, *into = n;
     at++;
     if (n->count == TREE_NODE_MAX) {
-        right = node_split(t, n, at);
+        right = node_split(t, n, at, last);
         if (at > n->count || right->count == 0) {
             into = right;
             at -= n->count;
@@ -246,13 +255,25 @@ static struct tree_node *inner_insert(struct tree *t, struct tree_node *n, uint3
     return right;
 }
 
+/* Where a key is to be put: behind the end of a full leaf, in its neighbour if that has room. */
+static uint32_t child_for(const struct tree_node *n, struct slice key)
+{
+    const uint32_t at = child_index(n, key);
+    const struct tree_node *leaf = n->children[at].node;
+    if (!leaf->leaf || leaf->count < TREE_NODE_MAX || at + 1 == n->count || n->children[at + 1].node->count == TREE_NODE_MAX)
+        return at;
+    return slice_compare(version_key(leaf->entries[leaf->count - 1]), key) < 0 ? at + 1 : at;
+}
+
 /* Returns the right neighbour that a split made, else NULL. */
 static struct tree_node *node_put(struct tree *t, struct tree_node **slot, struct put_step *step)
 {
     struct tree_node *n = node_writable(t, slot);
     if (n->leaf)
         return leaf_put(t, n, step);
-    uint32_t at = child_index(n, step->key);
+    uint32_t at = child_for(n, step->key);
+    const bool last = step->last;
+    step->last = last && at + 1 == n->count;
     struct tree_child *child = &n->children[at];
     struct tree_node *made = node_put(t, &child->node, step);
     child->min = node_min(child->node);
@@ -261,12 +282,12 @@ static struct tree_node *node_put(struct tree *t, struct tree_node **slot, struc
         return NULL;
     }
     child->live = tree_live(child->node);
-    return inner_insert(t, n, at, made);
+    return inner_insert(t, n, at, last, made);
 }
 
 void tree_put(struct tree *t, struct version *v)
 {
-    struct put_step step = {.key = version_key(v), .version = v};
+    struct put_step step = {.key = version_key(v), .version = v, .last = true};
     if (t->root == NULL)
         t->root = node_new(t, true);
     struct tree_node *right = node_put(t, &t->root, &step);
