@@ -36,7 +36,7 @@ size_t report_count(const struct report *r, const char *name);
 void report_print(const struct report *r, const char *workload, struct buf *out);
 
 struct check_options {
-    uint64_t steps_max;   /* of a search: above, the verdict is unknown; 0 means CHECK_STEPS_MAX */
+    uint64_t steps_max;   /* of one search (a register, all transactions): above, the verdict is unknown; 0 means CHECK_STEPS_MAX */
     uint64_t late_ms;     /* lease: how long after its time one may still be seen; 0 means CHECK_LATE_MS */
     int64_t surge;        /* controllers: pods above the wanted number */
 };
@@ -55,6 +55,6 @@ const struct check *check_at(size_t i); /* NULL after the last */
 /* Judges a history; a malformed or empty one is unknown. */
 void check_history(const struct check *c, const struct history *h, const struct check_options *o, struct report *r);
 
-extern const struct check check_register, check_append, check_set, check_watch, check_lease, check_lock, check_election;
+extern const struct check checker_register, checker_append, checker_set, checker_watch, checker_lease, checker_lock, checker_election;
 
 #endif

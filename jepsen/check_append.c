@@ -4,7 +4,7 @@
  * A list tells the order of its writes: values in the longest list that was read of a key stand in their order, and what was
  * acknowledged and is not in it comes after it, because lists only grow. From that: WW between neighbours, WR from the last value
  * that was read, RW from a reader to what follows; RT from each acknowledged transaction to those that began later, through one
- * helper node for each end.
+ * helper node for each end of one.
  * What needs no cycle: internal (a transaction does not see its own appends), G1a (a value of a failed one was read), G1b (what was
  * between two appends of one), garbage (a value nobody wrote), duplicate-elements, incompatible-order (two reads, neither a
  * beginning of the other). A cycle through real time only by RW ("G-single-realtime") is a lost or stale append. */
@@ -17,6 +17,8 @@
 
 #include <stdlib.h>
 
+#define DEPENDENCIES_MAX (1u << 28)
+
 struct txn {
     const struct attempt *attempt;
     struct edn steps; /* as answered; as asked for where that is unknown */
@@ -28,13 +30,14 @@ struct writer {
     bool last;       /* of its transaction to this key */
     bool seen;       /* in the longest list */
     int64_t key, value;
+    const struct writer *unread; /* of the same key: another one that was acknowledged and never read */
 };
 
 struct list_key {
     int64_t key;
     struct edn longest;
-    uint32_t reader;  /* the transaction that read it */
-    uint32_t after;   /* helper node behind the longest list, + 1 */
+    uint32_t reader;             /* the transaction that read it */
+    const struct writer *unread; /* acknowledged and never read: they stand behind the longest list */
 };
 
 struct appends {
@@ -219,22 +222,20 @@ static void order_writes(struct appends *a, struct list_key *k)
             depend(a, before->txn, w->txn, EDGE_WW, k->key, w->value);
         before = w;
     }
-    if (before != NULL && k->after != 0)
-        depend(a, before->txn, k->after - 1, EDGE_WW, k->key, 0);
+    for (const struct writer *w = k->unread; w != NULL && before != NULL; w = w->unread)
+        depend(a, before->txn, w->txn, EDGE_WW, k->key, w->value);
 }
 
-/* What was acknowledged and never read stands behind everything that was read. */
-static void order_unread(struct appends *a)
+static void note_unread(struct appends *a)
 {
     struct map_entry *e;
     for (size_t i = 0; (e = map_next(&a->writers, &i)) != NULL;) {
-        const struct writer *w = e->value;
+        struct writer *w = e->value;
         struct list_key *k = key_of(a, w->key);
         if (w->seen || a->txns[w->txn].outcome != OPERATION_OK)
             continue;
-        if (k->after == 0)
-            k->after = graph_node(&a->graph) + 1;
-        depend(a, k->after - 1, w->txn, EDGE_PASS, w->key, w->value);
+        w->unread = k->unread;
+        k->unread = w;
     }
 }
 
@@ -255,9 +256,10 @@ static void order_reads(struct appends *a, uint32_t number)
             w = writer_of(a, key, k->longest.items[list.count].number);
             if (w != NULL)
                 depend(a, number, w->txn, EDGE_RW, key, w->value);
-        } else if (k->after != 0) {
-            depend(a, number, k->after - 1, EDGE_RW, key, 0);
+            continue;
         }
+        for (w = k->unread; w != NULL && a->graph.edge_count < DEPENDENCIES_MAX; w = w->unread)
+            depend(a, number, w->txn, EDGE_RW, key, w->value);
     }
 }
 
@@ -318,7 +320,6 @@ static void print_edge(struct buf *out, const struct edge *e, uint32_t from, uin
         buf_printf(out, "    T%u -rw-> T%u: of key %lld, the append of %lld was not seen\n", from, to, (long long)e->key, (long long)value);
         break;
     case EDGE_RT: buf_printf(out, "    T%u -rt-> T%u: ended before it began\n", from, to); break;
-    case EDGE_PASS: break;
     }
 }
 
@@ -348,7 +349,7 @@ static void found_cycle(void *arg, const char *name, const struct edge *edges, s
         role[size] = '\0';
         buf_release(&name_of);
         report_operation(a->report, role, told(&a->txns[first->from]));
-        print_edge(&a->report->text, first, first->from, last->to, last->kind == EDGE_PASS ? last->value : first->value);
+        print_edge(&a->report->text, first, first->from, last->to, first->value);
     }
 }
 
@@ -362,7 +363,7 @@ static void judge(struct appends *a, const struct check_options *o)
     for (size_t i = 0; (e = map_next(&a->keys, &i)) != NULL;)
         look_at_order(a, e->value);
     a->graph.node_count = (uint32_t)a->count;
-    order_unread(a);
+    note_unread(a);
     for (size_t i = 0; (e = map_next(&a->keys, &i)) != NULL;)
         order_writes(a, e->value);
     for (uint32_t i = 0; i < a->count; i++)
@@ -371,7 +372,9 @@ static void judge(struct appends *a, const struct check_options *o)
     order_time(a);
     report_note(a->report, "%zu transactions, %zu keys, %zu appends, %zu dependencies", a->count, a->keys.size, a->writers.size,
                 a->graph.edge_count);
-    if (!graph_cycles(&a->graph, o->steps_max, found_cycle, a))
+    if (a->graph.edge_count >= DEPENDENCIES_MAX)
+        report_unknown(a->report, "more than %u dependencies", DEPENDENCIES_MAX);
+    else if (!graph_cycles(&a->graph, o->steps_max, found_cycle, a))
         report_unknown(a->report, "the search for cycles was given up: more than %llu steps", (unsigned long long)o->steps_max);
 }
 
@@ -397,4 +400,4 @@ static void run(const struct attempt *attempts, size_t count, const struct check
     mem_free(a.txns);
 }
 
-const struct check check_append = {"append", "strict serializability of list appends and reads, by cycles of dependencies", run};
+const struct check checker_append = {"append", "strict serializability of list appends and reads, by cycles of dependencies", run};

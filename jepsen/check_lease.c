@@ -191,4 +191,4 @@ static void run(const struct attempt *attempts, size_t count, const struct check
     mem_free(s.answers);
 }
 
-const struct check check_lease = {"lease", "no lease ends early, none much too late", run};
+const struct check checker_lease = {"lease", "no lease ends early, none much too late", run};

@@ -241,5 +241,5 @@ static void run_election(const struct attempt *attempts, size_t count, const str
     run(attempts, count, &words, r);
 }
 
-const struct check check_lock = {"lock", "mutual exclusion of locks, fenced by tokens", run_lock};
-const struct check check_election = {"election", "one leader at a time, fenced by tokens, observed in order", run_election};
+const struct check checker_lock = {"lock", "mutual exclusion of locks, fenced by tokens", run_lock};
+const struct check checker_election = {"election", "one leader at a time, fenced by tokens, observed in order", run_election};

@@ -7,7 +7,7 @@
  *
  * Unknown outcomes stay under way for good, which is what makes histories with faults expensive. Having used fewer of them is
  * never worse, so of configurations that differ only there, those that used more are left out; that keeps as many as there are
- * values instead of one for each subset. Unknown reads say nothing and are left out altogether.
+ * values instead of one for each subset. Of those that do the same the one that began first is used first. Unknown reads say nothing and are left out altogether.
  *
  * When nothing is left at a return, that operation is what cannot be explained; it is printed with what was under way and what
  * the register could have been. More steps than the budget: unknown. */
@@ -31,6 +31,7 @@ struct register_op {
     int64_t value, expected; /* read: value seen; write: value; cas: expected → value */
     int64_t end;             /* index of its return; INT64_MAX: never */
     int slot;                /* bit among those under way, or among the lost ones */
+    int twin;                /* of a lost one: the one before it that does the same, -1: none */
 };
 
 struct configuration {
@@ -147,6 +148,8 @@ static bool step(struct search *s)
     return !s->over;
 }
 
+static bool used(const struct configuration *c, int lost) { return (c->lost[lost / 64] >> lost % 64 & 1) != 0; }
+
 /* All that can follow `c` by one operation that takes place now, into `later`. */
 static void expand(struct search *s, const struct configuration *c)
 {
@@ -160,7 +163,8 @@ static void expand(struct search *s, const struct configuration *c)
     }
     for (size_t i = 0; i < s->lost_count; i++) {
         struct configuration next = *c;
-        if ((c->lost[i / 64] >> i % 64 & 1) != 0)
+        int twin = s->lost[i]->twin;
+        if (used(c, (int)i) || (twin >= 0 && !used(c, twin)))
             continue;
         if (step(s) && apply(s->lost[i], &next.state) && next.state != c->state) {
             next.lost[i / 64] |= 1ull << i % 64;
@@ -241,6 +245,10 @@ static bool begun(struct search *s, struct register_op *o)
         if (s->lost_count == LOST_MAX)
             return false;
         o->slot = (int)s->lost_count;
+        o->twin = -1;
+        for (int i = o->slot; i-- > 0 && o->twin < 0;)
+            if (s->lost[i]->kind == o->kind && s->lost[i]->value == o->value && s->lost[i]->expected == o->expected)
+                o->twin = i;
         s->lost[s->lost_count++] = o;
         s->lost_words = s->lost_count / 64 + 1 > LOST_WORDS ? LOST_WORDS : s->lost_count / 64 + 1;
         return true;
@@ -356,13 +364,13 @@ static void run(const struct attempt *attempts, size_t count, const struct check
     }
     qsort(all, n, sizeof all[0], by_key);
     for (size_t i = 0, end; i < n; i = end) {
-        struct search s = {.report = r, .steps = steps, .steps_max = o->steps_max, .key = edn_int(all[i].key), .lost_words = 1};
+        struct search s = {.report = r, .steps_max = o->steps_max, .key = edn_int(all[i].key), .lost_words = 1};
         for (end = i; end < n && all[end].key == all[i].key; end++)
             ops[end - i] = all[end].op;
         check_key(&s, ops, end - i);
         set_release(&s.now);
         set_release(&s.later);
-        steps = s.steps;
+        steps += s.steps;
         keys++;
         most = MAX(most, s.lost_count);
     }
@@ -373,4 +381,4 @@ out:
     mem_free(all);
 }
 
-const struct check check_register = {"register", "linearizable reads, writes and compare-and-sets, each register alone", run};
+const struct check checker_register = {"register", "linearizable reads, writes and compare-and-sets, each register alone", run};

@@ -115,7 +115,7 @@ static void judge(struct sets *s, struct element *e, size_t *unread)
         anomaly(s, "lost", "known, and gone since this read", e->set, e->value, e->missed_by);
     else if (e->last_absent >= 0)
         anomaly(s, "stale", "known, not seen by this read, and seen by a later one", e->set, e->value, e->missed_by);
-    else if (e->known != INT64_MAX && e->last_present < e->known)
+    else if (attempt_ok(e->add) && e->last_present < e->add->done->index)
         ++*unread;
 }
 
@@ -149,4 +149,4 @@ static void run(const struct attempt *attempts, size_t count, const struct check
     arena_clear(&s.arena);
 }
 
-const struct check check_set = {"set", "nothing acknowledged missing, nothing unattempted present, no stale read", run};
+const struct check checker_set = {"set", "nothing acknowledged missing, nothing unattempted present, no stale read", run};

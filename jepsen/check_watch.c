@@ -408,4 +408,4 @@ static void run(const struct attempt *attempts, size_t count, const struct check
     mem_free(w.watching);
 }
 
-const struct check check_watch = {"watch", "every watcher sees the same order: no gap, no duplicate, whole revisions, right previous values", run};
+const struct check checker_watch = {"watch", "every watcher sees the same order: no gap, no duplicate, whole revisions, right previous values", run};

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static const struct check *const checks[] = {
-    &check_register, &check_append, &check_set, &check_watch, &check_lease, &check_lock, &check_election,
+    &checker_register, &checker_append, &checker_set, &checker_watch, &checker_lease, &checker_lock, &checker_election,
 };
 
 const struct check *check_at(size_t i) { return i < ARRAY_LEN(checks) ? checks[i] : NULL; }

@@ -61,7 +61,7 @@ static int by_from(const void *a, const void *b)
 
 static bool follows(const struct work *w, const struct edge *e, unsigned mask, uint32_t within)
 {
-    return ((unsigned)e->kind & (mask | EDGE_PASS)) != 0 && (within == ALL || w->home[e->to] == within);
+    return ((unsigned)e->kind & mask) != 0 && (within == ALL || w->home[e->to] == within);
 }
 
 /* Tarjan from `root` on: numbers components of the edges in `mask` into `part`, from *next on. */

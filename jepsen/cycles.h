@@ -10,8 +10,7 @@ enum edge_kind {
     EDGE_WW = 1,   /* `to` overwrites what `from` wrote */
     EDGE_WR = 2,   /* `to` reads what `from` wrote */
     EDGE_RW = 4,   /* `to` overwrites what `from` read */
-    EDGE_RT = 8,   /* `from` ended before `to` began */
-    EDGE_PASS = 16 /* from a helper node onwards: belongs to the edge before it */
+    EDGE_RT = 8  /* `from` ended before `to` began; helper nodes may stand between them */
 };
 
 struct edge {
