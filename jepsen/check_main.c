@@ -4,33 +4,12 @@
 #include "common/base.h"
 
 #include "jepsen/check.h"
+#include "jepsen/files.h"
 
 #include "common/flags.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define HISTORY_BYTES_MAX ((size_t)8 << 30)
-
-static int read_file(const char *name, struct buf *out, struct err *reterr)
-{
-    FILE *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
-    size_t n = 1;
-    if (f == NULL)
-        return err_set_errno(reterr, errno, "%s", name);
-    while (n > 0 && out->size < HISTORY_BYTES_MAX) {
-        buf_reserve(out, 1 << 20);
-        n = fread(out->data + out->size, 1, 1 << 20, f);
-        out->size += n;
-    }
-    int rv = ferror(f) ? err_set(reterr, ERR_IO, "%s: cannot be read", name) : 0;
-    if (rv == 0 && out->size >= HISTORY_BYTES_MAX)
-        rv = err_set(reterr, ERR_TOO_LARGE, "%s: more than %zu bytes", name, HISTORY_BYTES_MAX);
-    if (f != stdin)
-        (void)fclose(f); /* was only read */
-    return rv;
-}
 
 static int judge(const struct check *c, const char *name, const struct check_options *o)
 {
@@ -40,7 +19,7 @@ static int judge(const struct check *c, const char *name, const struct check_opt
     struct report r = {0};
     struct err err;
     int code = 2;
-    if (read_file(name, &text, &err) != 0 || history_read(&h, buf_slice(&text), &err) != 0) {
+    if (file_read(name, &text, &err) != 0 || history_read(&h, buf_slice(&text), &err) != 0) {
         fprintf(stderr, "jepsen-check: %s: %s\n", name, err.message);
     } else {
         buf_release(&text);

@@ -12,10 +12,11 @@
 #define USES_MAX 20
 #define CAMPAIGN_MS 2500  /* given up then */
 #define LOOK_MS 40        /* between two looks at who leads */
+#define AGAIN_MS 400      /* at most, before who did not get it tries again */
 
 struct holder {
     bool holds;
-    int64_t lock, token, lease, asleep_until_ms, campaign_end_ms;
+    int64_t lock, token, lease, idle_until_ms, campaign_end_ms;
     uint64_t uses;
     const char *why; /* an acquire failed */
 };
@@ -77,6 +78,7 @@ static void give_up(struct process *p, const char *why)
 {
     struct holder *h = p->own;
     h->why = why;
+    h->idle_until_ms = load_now_ms(p->load) + (int64_t)load_below(p->load, AGAIN_MS);
     p->call.done = given_up;
     store_lease_revoke(p->client, &p->call, h->lease, load_timeout_ms(p));
 }
@@ -86,7 +88,7 @@ static void got_it(struct process *p)
     struct holder *h = p->own;
     h->holds = true;
     h->uses = 1 + load_below(p->load, USES_MAX);
-    h->asleep_until_ms = 0;
+    h->idle_until_ms = 0;
     load_complete(p, OPERATION_OK, triple(p, edn_int(h->lock), edn_int(h->token), edn_int(TTL_S * 1000)), NULL);
 }
 
@@ -272,17 +274,17 @@ static bool begin(struct process *p)
         begin_observe(p, (int64_t)load_below(p->load, LOCKS));
         return true;
     }
+    if (now_ms < h->idle_until_ms)
+        return false;
     if (!h->holds) {
         begin_acquire(p);
         return true;
     }
-    if (now_ms < h->asleep_until_ms)
-        return false;
     uint64_t what = load_below(p->load, 20);
     if (h->uses-- == 0) {
         begin_release(p);
     } else if (what == 0) {
-        h->asleep_until_ms = now_ms + TTL_S * 1500;
+        h->idle_until_ms = now_ms + TTL_S * 1500;
         return false;
     } else if (what < 8) {
         begin_renewal(p);
