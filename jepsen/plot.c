@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define AFTER_S 5.0 /* how long after a fault was healed a gap still counts as its doing */
+#define AFTER_S 5.0 /* how long after a fault was healed a gap still counts as its doing, when no other one has begun */
 
 static double seconds(int64_t ns) { return (double)ns / 1e9; }
 
@@ -85,13 +85,12 @@ static void print_delay(struct buf *out, double s)
 
 static void fault_figures(const struct plot *p, const double *writes, size_t write_count, struct buf *out)
 {
-    buf_append_str(out, "| fault | from s | to s | longest gap s | first write after its beginning s | after healing s |\n|---|---|---|---|---|---|\n");
+    buf_append_str(out, "| fault | from s | to s | longest time without an acknowledged write s | first acknowledged write after healing began s |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < p->fault_count; i++) {
         const struct plot_fault *f = &p->faults[i];
-        double when;
+        double when, to = fmin(f->healed + AFTER_S, i + 1 < p->fault_count ? p->faults[i + 1].from : end_s(p));
         buf_printf(out, "| %.*s | %.1f | %.1f | %.3f |", SLICE_ARGS(f->name), f->from, f->to,
-                   longest_gap(writes, write_count, f->from, fmin(f->healed + AFTER_S, end_s(p)), &when));
-        print_delay(out, first_success(p, f->from));
+                   longest_gap(writes, write_count, f->from, to, &when));
         print_delay(out, first_success(p, f->to));
         buf_append_char(out, '\n');
     }

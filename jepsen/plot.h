@@ -20,7 +20,7 @@ struct plot {
 };
 
 /* Operations and latencies, the longest time without an acknowledged write in all and around each fault, and the time from the
- * beginning of each fault to the first acknowledged write that began after it, and the same after healing. Markdown. */
+ * beginning of healing to the first acknowledged write that began after it. Markdown. */
 void plot_figures(const struct plot *p, struct buf *out);
 void plot_svg(const struct plot *p, struct buf *out);
 
