@@ -5,6 +5,7 @@
 #include "common/http_server.h"
 #include "common/jwt.h"
 #include "common/tls.h"
+#include "common/tls_watch.h"
 #include "common/uv_env.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct process {
     struct apiserver *api;
     struct store_client *store;
     struct tls *store_tls, *server_tls, *kubelet_tls;
+    struct tls_watch credentials;
     struct jwt_key *token_key;
     bool stopping;
 };
@@ -56,6 +58,10 @@ static int start(struct process *p, const struct command_line *o, struct err *wh
         (code = jwt_key_load(o->service_account_key_file, &p->token_key, why)) != 0)
         return code;
     struct env *env = uv_env_env(p->uv);
+    struct tls *const all[] = {p->store_tls, p->server_tls, p->kubelet_tls};
+    tls_watch_start(&p->credentials, env);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        tls_watch_add(&p->credentials, all[i]); /* of the front only whom it trusts: what it shows is its library's, until a restart */
     struct store_client_options store = {
         .endpoints = o->endpoints, .endpoint_count = o->endpoint_count, .tls = p->store_tls};
     p->store = store_client_new(env, &store);
@@ -84,6 +90,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "apiserver: %s\n", why.message);
         return 1; /* nothing was served: the process's end releases what start made */
     }
+    tls_watch_stop(&p.credentials);
     uv_env_free(p.uv);
     tls_unref(p.store_tls);
     tls_unref(p.server_tls);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -12,10 +13,22 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+/* Which bytes a file held, as far as its inode tells. */
+struct stamp {
+    ino_t inode;
+    off_t size;
+    struct timespec modified;
+};
+
+struct stamps {
+    struct stamp of[3]; /* certificate, key, authority; zero: no such file */
+};
+
 struct tls {
     unsigned references;
     SSL_CTX *context;
-    struct tls_options files; /* owned copies */
+    struct tls_options files;    /* owned copies */
+    struct stamps loaded, tried; /* tried: that could not be used */
 };
 
 struct tls_session {
@@ -68,9 +81,8 @@ static int load_ca(SSL_CTX *context, const char *file, struct err *reterr)
     return 0;
 }
 
-int tls_new(const struct tls_options *o, struct tls **ret, struct err *reterr)
+static int load(const struct tls_options *o, SSL_CTX **ret, struct err *reterr)
 {
-    ASSERT((o->certificate_file == NULL) == (o->key_file == NULL));
     SSL_CTX *context = SSL_CTX_new(TLS_method());
     if (context == NULL)
         return openssl_error(reterr, "cannot make a TLS context", NULL);
@@ -81,13 +93,42 @@ int tls_new(const struct tls_options *o, struct tls **ret, struct err *reterr)
     int rv = o->certificate_file == NULL ? 0 : load_own(context, o, reterr);
     if (rv == 0 && o->ca_file != NULL)
         rv = load_ca(context, o->ca_file, reterr);
-    if (rv != 0) {
+    if (rv == 0)
+        *ret = context;
+    else
         SSL_CTX_free(context);
+    return rv;
+}
+
+static struct stamps stamps_of(const struct tls_options *o)
+{
+    const char *const files[] = {o->certificate_file, o->key_file, o->ca_file};
+    struct stamps s;
+    struct stat found;
+    memset(&s, 0, sizeof s); /* padding too: they are compared as bytes */
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        if (files[i] != NULL && stat(files[i], &found) == 0) {
+            s.of[i].inode = found.st_ino;
+            s.of[i].size = found.st_size;
+            s.of[i].modified = found.st_mtim;
+        }
+    return s;
+}
+
+static bool same(const struct stamps *a, const struct stamps *b) { return memcmp(a, b, sizeof *a) == 0; }
+
+int tls_new(const struct tls_options *o, struct tls **ret, struct err *reterr)
+{
+    ASSERT((o->certificate_file == NULL) == (o->key_file == NULL));
+    SSL_CTX *context;
+    struct stamps stamps = stamps_of(o); /* before they are read: what changes meanwhile is read again */
+    int rv = load(o, &context, reterr);
+    if (rv != 0)
         return rv;
-    }
     struct tls *t = NEW(struct tls);
     t->references = 1;
     t->context = context;
+    t->loaded = stamps;
     t->files = (struct tls_options){
         .certificate_file = mem_strdup(o->certificate_file),
         .key_file = mem_strdup(o->key_file),
@@ -96,6 +137,23 @@ int tls_new(const struct tls_options *o, struct tls **ret, struct err *reterr)
     };
     *ret = t;
     return 0;
+}
+
+int tls_refresh(struct tls *t, struct err *reterr)
+{
+    SSL_CTX *context;
+    struct stamps now = stamps_of(&t->files);
+    if (same(&now, &t->loaded) || same(&now, &t->tried))
+        return 0;
+    int rv = load(&t->files, &context, reterr);
+    if (rv != 0) {
+        t->tried = now;
+        return rv;
+    }
+    SSL_CTX_free(t->context); /* sessions under way hold theirs */
+    t->context = context;
+    t->loaded = now;
+    return 1;
 }
 
 struct tls *tls_ref(struct tls *t)

@@ -21,6 +21,10 @@ struct tls_options {
 int tls_new(const struct tls_options *o, struct tls **ret, struct err *reterr);
 struct tls *tls_ref(struct tls *t);
 void tls_unref(struct tls *t); /* NULL is fine */
+/* Reads the files again when one of them has changed. 1: sessions that begin from now on use what is there now; those under way stay
+ * as they are. 0: nothing has changed, or nothing since the last error. An error as of tls_new, told once for each change: what
+ * was in use stays so; files are written one after the other, and a key that does not fit its certificate yet may do so soon. */
+int tls_refresh(struct tls *t, struct err *reterr);
 const struct tls_options *tls_files(const struct tls *t); /* for libraries that read the files themselves */
 
 /* One TLS session over memory: bytes in, bytes out, no socket. Used by uv_net.c. */

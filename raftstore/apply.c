@@ -18,12 +18,15 @@
 #define HEAD_PREFIX_BYTES 9                     /* format, size of the head */
 #define HEAD_BYTES_MAX (64u * 1024 * 1024)      /* LEASES_MAX and SESSION_BYTES_MAX allow about half of it */
 
+enum scrubbing { SCRUB_KEYS, SCRUB_SESSIONS, SCRUB_LEASES, SCRUB_KINDS };
+
 struct apply {
     struct apply_options options;
     struct mvcc *mvcc;
     struct sessions sessions;
     struct leases leases;
     uint64_t index, cluster_time_ms;
+    enum scrubbing scrubbing; /* what is compared with its sum now */
     struct arena arena;  /* of the command at work */
     struct buf result;
 };
@@ -62,7 +65,8 @@ uint64_t apply_cluster_time_ms(const struct apply *a) { return a->cluster_time_m
 uint64_t apply_checkpoint(const struct apply *a)
 {
     const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms, a->sessions.opened,
-                              a->sessions.by_id.size, a->leases.by_id.size, a->leases.by_key.size, a->index};
+                              a->sessions.by_id.size, a->sessions.sum.sum, a->leases.by_id.size, a->leases.by_key.size,
+                              a->leases.sum.sum, a->index};
     return hash_bytes(slice_of(words, sizeof words));
 }
 
@@ -71,6 +75,21 @@ uint64_t apply_hash(const struct apply *a)
     const uint64_t words[] = {mvcc_hash(a->mvcc), (uint64_t)mvcc_compact_revision(a->mvcc), a->cluster_time_ms,
                               sessions_hash(&a->sessions), leases_hash(&a->leases), a->index};
     return hash_bytes(slice_of(words, sizeof words));
+}
+
+#define SCRUB_PART_COST 64 /* of a session or lease, as bytes */
+
+int apply_scrub(struct apply *a, size_t bytes_max, bool *ret_whole, struct err *reterr)
+{
+    bool whole = false;
+    size_t parts_max = bytes_max / SCRUB_PART_COST + 1;
+    int status = a->scrubbing == SCRUB_KEYS       ? mvcc_scrub(a->mvcc, bytes_max, &whole, reterr)
+                 : a->scrubbing == SCRUB_SESSIONS ? sessions_scrub(&a->sessions, parts_max, &whole, reterr)
+                                                  : leases_scrub(&a->leases, parts_max, &whole, reterr);
+    *ret_whole = status == 0 && whole && a->scrubbing == SCRUB_KINDS - 1;
+    if (whole)
+        a->scrubbing = (a->scrubbing + 1) % SCRUB_KINDS;
+    return status;
 }
 
 static int decode_txn(const struct store_command *c, struct arena *arena, struct kv_txn *ret, struct err *reterr)
@@ -493,9 +512,11 @@ static void take_sessions(struct apply *a, struct sessions *from)
     a->sessions.by_id = from->by_id;
     a->sessions.opened = from->opened;
     a->sessions.result_bytes = from->result_bytes;
+    a->sessions.sum = from->sum;
     list_splice(&a->sessions.by_use, &from->by_use);
     from->by_id = (struct map){0};
     from->result_bytes = 0;
+    from->sum = (struct state_sum){0};
 }
 
 static int apply_restore_end(void *machine, void *restore, bool commit, struct err *reterr)
@@ -514,6 +535,7 @@ static int apply_restore_end(void *machine, void *restore, bool commit, struct e
         a->leases = r->leases; /* its nodes are on the heap: moving the struct moves nothing they point to */
         leases_init(&r->leases);
         leases_attach_all(&a->leases, a->mvcc);
+        a->scrubbing = SCRUB_KEYS;
         a->index = r->index;
         a->cluster_time_ms = r->cluster_time_ms;
     }

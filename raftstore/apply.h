@@ -32,8 +32,11 @@ struct mvcc *apply_mvcc(struct apply *a);         /* read it; it changes with ea
 uint64_t apply_index(const struct apply *a);      /* of the last entry applied */
 uint64_t apply_cluster_time_ms(const struct apply *a);
 const struct leases *apply_leases(const struct apply *a);
-uint64_t apply_checkpoint(const struct apply *a); /* in constant time: of store, time and index, without sessions and leases */
+uint64_t apply_checkpoint(const struct apply *a); /* of all state, in constant time: from the sums that are kept as it changes */
 uint64_t apply_hash(const struct apply *a);       /* of all state: equal on all members at an index */
+/* Compares the sums with the data they stand for, about `bytes_max` more of it: keys, then sessions, then leases. ERR_CORRUPT: this
+ * member's memory is not what was written to it. *ret_whole: everything was compared, the next call begins again. */
+int apply_scrub(struct apply *a, size_t bytes_max, bool *ret_whole, struct err *reterr);
 
 /* What execution would refuse in any state; before SUBMIT. `arena` is scratch. */
 int apply_check(const struct store_command *c, struct arena *arena, struct err *reterr);

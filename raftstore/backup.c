@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "raftstore/apply.h"
+#include "raftstore/backup.h"
 #include "raftstore/snapfile.h"
 
 static int64_t count_keys(struct apply *a)
@@ -18,17 +19,22 @@ static int64_t count_keys(struct apply *a)
     return keys;
 }
 
-static void describe(struct raftstore_backup *b, const struct snapfile_info *info)
+void backup_describe(struct raftstore_backup *b)
 {
     const struct mvcc *m = apply_mvcc(b->apply);
+    b->revision = mvcc_revision(m);
+    b->compact_revision = mvcc_compact_revision(m);
+    b->keys = count_keys(b->apply);
+}
+
+static void describe_file(struct raftstore_backup *b, const struct snapfile_info *info)
+{
     memcpy(b->cluster_id, info->cluster_id, STORE_ID_BYTES);
     b->index = info->index;
     b->term = info->term;
     b->hash = info->hash;
     b->file_bytes = info->file_bytes;
-    b->revision = mvcc_revision(m);
-    b->compact_revision = mvcc_compact_revision(m);
-    b->keys = count_keys(b->apply);
+    backup_describe(b);
 }
 
 int raftstore_backup_open(struct env *env, const char *name, struct raftstore_backup *ret, struct err *reterr)
@@ -42,7 +48,7 @@ int raftstore_backup_open(struct env *env, const char *name, struct raftstore_ba
     if (rv == 0 && apply_index(b.apply) != snapfile_info(r)->index)
         rv = err_set(reterr, ERR_CORRUPT, "snapshot %s: its header and its state name different entries", name);
     if (rv == 0) {
-        describe(&b, snapfile_info(r));
+        describe_file(&b, snapfile_info(r));
         *ret = b;
     } else {
         raftstore_backup_release(&b);

@@ -18,6 +18,20 @@ void leases_init(struct leases *l)
     heap_init(&l->by_expiry, ends_earlier);
 }
 
+/* What the sum of all leases holds of one. */
+static uint64_t hash_of(const struct lease *lease, uint64_t keys_sum)
+{
+    const uint64_t words[] = {lease->ttl_ms, lease->expires_ms, keys_sum, lease->keys.size};
+    uint64_t h = (uint64_t)lease->id;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        h = sum_mix(h, words[i]);
+    return h;
+}
+
+static void changed(struct leases *l, struct lease *lease) { sum_set(&l->sum, &lease->part, hash_of(lease, lease->keys_sum)); }
+
+static uint64_t key_hash(struct slice key) { return mvcc_hash_bytes(key, 0); }
+
 static struct slice id_key(const int64_t *id) { return slice_of(id, sizeof *id); }
 
 static void lease_free(struct lease *lease)
@@ -46,6 +60,7 @@ static struct lease *add(struct leases *l, int64_t id, uint64_t ttl_ms, uint64_t
     lease->expires_ms = expires_ms;
     map_put(&l->by_id, id_key(&lease->id), lease);
     heap_push(&l->by_expiry, &lease->node);
+    sum_add(&l->sum, &lease->part, hash_of(lease, 0));
     return lease;
 }
 
@@ -70,13 +85,19 @@ void leases_renew(struct leases *l, struct lease *lease, uint64_t now_ms)
     heap_remove(&l->by_expiry, &lease->node);
     lease->expires_ms = now_ms + lease->ttl_ms;
     heap_push(&l->by_expiry, &lease->node);
+#ifndef PLANT_RENEWAL_NOT_SUMMED
+    changed(l, lease);
+#endif
 }
 
 static void detach(struct leases *l, struct slice key)
 {
     struct lease *lease = map_remove(&l->by_key, key);
-    if (lease != NULL)
-        map_remove(&lease->keys, key);
+    if (lease == NULL)
+        return;
+    map_remove(&lease->keys, key);
+    lease->keys_sum -= key_hash(key);
+    changed(l, lease);
 }
 
 void leases_drop(struct leases *l, struct lease *lease)
@@ -86,6 +107,7 @@ void leases_drop(struct leases *l, struct lease *lease)
         map_remove(&l->by_key, map_key(e));
     map_remove(&l->by_id, id_key(&lease->id));
     heap_remove(&l->by_expiry, &lease->node);
+    sum_remove(&l->sum, &lease->part);
     lease_free(lease);
 }
 
@@ -96,6 +118,8 @@ static void attach(struct leases *l, struct slice key, int64_t id)
         return; /* checked before the put; history may name one that is gone */
     map_put(&l->by_key, key, lease);
     map_put(&lease->keys, key, lease);
+    lease->keys_sum += key_hash(key);
+    changed(l, lease);
 }
 
 void leases_follow(struct leases *l, const struct kv_event *events, size_t n)
@@ -188,6 +212,23 @@ bool leases_decode(struct leases *l, struct unpack *u)
         add(l, id, ttl_ms, expires_ms);
     }
     return !u->bad;
+}
+
+static uint64_t part_hash(const struct sum_part *p)
+{
+    const struct lease *lease = container_of(p, struct lease, part);
+    uint64_t keys_sum = 0;
+    struct map_entry *e;
+    if (lease->keys.size > LEASE_SCRUB_KEYS_MAX)
+        return hash_of(lease, lease->keys_sum);
+    for (size_t at = 0; (e = map_next(&lease->keys, &at)) != NULL;)
+        keys_sum += key_hash(map_key(e));
+    return hash_of(lease, keys_sum);
+}
+
+int leases_scrub(struct leases *l, size_t max, bool *ret_whole, struct err *reterr)
+{
+    return sum_check(&l->sum, max, part_hash, ret_whole) ? 0 : err_set(reterr, ERR_CORRUPT, "a lease in memory is not what it was written as");
 }
 
 uint64_t leases_hash(const struct leases *l)

@@ -9,18 +9,22 @@
 #include "common/map.h"
 #include "common/wire/pack.h"
 #include "raftstore/mvcc.h"
+#include "raftstore/state_sum.h"
 
 struct lease {
     int64_t id;
     uint64_t ttl_ms, expires_ms; /* expires_ms: cluster time */
     struct map keys;             /* attached; values unused */
+    uint64_t keys_sum;           /* of their hashes */
     struct heap_node node;
+    struct sum_part part;
 };
 
 struct leases {
     struct map by_id;  /* 8 bytes of the id → struct lease * */
     struct map by_key; /* key → struct lease * */
     struct heap by_expiry;
+    struct state_sum sum; /* of all leases with what hangs on them; kept with every change */
 };
 
 void leases_init(struct leases *l);
@@ -46,5 +50,10 @@ void lease_encode(struct buf *out, const struct lease *lease, uint64_t now_ms, b
 void leases_encode(const struct leases *l, struct buf *out); /* without attachments */
 bool leases_decode(struct leases *l, struct unpack *u);      /* false: malformed */
 uint64_t leases_hash(const struct leases *l);                /* the same whatever the order they came in */
+
+/* Compares up to `max` more leases with the sum. ERR_CORRUPT; *ret_whole: all were compared, the next call begins again. Of a
+ * lease with more than LEASE_SCRUB_KEYS_MAX keys, the keys are not hashed again. */
+#define LEASE_SCRUB_KEYS_MAX 4096
+int leases_scrub(struct leases *l, size_t max, bool *ret_whole, struct err *reterr);
 
 #endif

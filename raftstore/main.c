@@ -4,6 +4,7 @@
 #include "common/flags.h"
 #include "common/http_server.h"
 #include "common/tls.h"
+#include "common/tls_watch.h"
 #include "common/uv_env.h"
 #include "raftstore/raftstore.h"
 
@@ -18,6 +19,7 @@ struct program {
     struct uv_env *uv;
     struct raftstore *store;
     struct http_server *http;
+    struct tls_watch credentials;
     bool closing, done;
 };
 
@@ -36,6 +38,7 @@ static void stop(void *arg)
     if (p->closing)
         return;
     p->closing = true;
+    tls_watch_stop(&p->credentials);
     log_info(uv_env_env(p->uv)->log, "stopping", "member=%s", p->member_id);
     if (p->http != NULL)
         http_server_close(p->http, http_stopped, p);
@@ -59,6 +62,11 @@ static int start(struct program *p, struct err *err)
     files = (struct tls_options){.certificate_file = p->peer_cert, .key_file = p->peer_key, .ca_file = p->peer_ca};
     if (status == 0 && (p->peer_cert != NULL || p->peer_key != NULL || p->peer_ca != NULL))
         status = tls_new(&files, &p->options.peer_tls, err);
+    if (status == 0) {
+        tls_watch_start(&p->credentials, uv_env_env(p->uv));
+        tls_watch_add(&p->credentials, p->options.tls);
+        tls_watch_add(&p->credentials, p->options.peer_tls);
+    }
     if (status == 0)
         status = raftstore_new(uv_env_env(p->uv), &p->options, &p->store, err);
     if (status == 0 && p->http_address != NULL)
@@ -101,6 +109,7 @@ static int run(struct program *p)
         stop(p);
     while (p->store != NULL && !p->done)
         uv_env_run(p->uv, stop, p);
+    tls_watch_stop(&p->credentials); /* of one that did not start */
     tls_unref(p->options.tls);
     tls_unref(p->options.peer_tls);
     roles_free(p->granted);

@@ -172,18 +172,20 @@ static struct member *find(struct configuration *c, uint64_t id)
     return NULL;
 }
 
-int member_add(struct configuration *c, const struct member *m, struct err *reterr)
+/* A learner that lost its folder before it had a vote: who comes in its place replaces whom it was to replace. */
+static void take_learners_place(struct configuration *c, struct member *m)
 {
-    struct member *known = find(c, m->id), *replaced = find(c, m->replaces);
-    if (known != NULL && strcmp(known->peer_address, m->peer_address) != 0)
-        return member_refuse(MEMBER_ID_EXISTS, reterr);
-    if (known != NULL) { /* it was announced before it was started, and now says the rest */
-        if (m->client_address[0] != '\0' && good_address(m->client_address))
-            memcpy(known->client_address, m->client_address, sizeof m->client_address);
-        if (m->name[0] != '\0')
-            memcpy(known->name, m->name, sizeof m->name);
-        return 0;
-    }
+    const struct member *learner = find(c, m->replaces);
+    if (learner == NULL || learner->voter)
+        return;
+    uint64_t gone = learner->id;
+    m->replaces = learner->replaces;
+    (void)member_remove(c, gone, NULL); /* it is there, and no voter */
+}
+
+static int add_new(struct configuration *c, const struct member *m, struct err *reterr)
+{
+    const struct member *replaced = find(c, m->replaces);
     if (m->id == 0 || !good_address(m->peer_address) || (m->client_address[0] != '\0' && !good_address(m->client_address)))
         return member_refuse(MEMBER_BAD_ADDRESS, reterr);
     if (address_taken(c, m->replaces, m->peer_address)) /* one that comes back keeps the addresses of what it replaces */
@@ -198,6 +200,26 @@ int member_add(struct configuration *c, const struct member *m, struct err *rete
     if (replaced == NULL)
         added->replaces = 0;
     return 0;
+}
+
+int member_add(struct configuration *c, const struct member *m, struct err *reterr)
+{
+    struct member *known = find(c, m->id), new = *m;
+    struct configuration changed = *c;
+    if (known != NULL && strcmp(known->peer_address, m->peer_address) != 0)
+        return member_refuse(MEMBER_ID_EXISTS, reterr);
+    if (known != NULL) { /* it was announced before it was started, and now says the rest */
+        if (m->client_address[0] != '\0' && good_address(m->client_address))
+            memcpy(known->client_address, m->client_address, sizeof m->client_address);
+        if (m->name[0] != '\0')
+            memcpy(known->name, m->name, sizeof m->name);
+        return 0;
+    }
+    take_learners_place(&changed, &new);
+    int rv = add_new(&changed, &new, reterr);
+    if (rv == 0)
+        *c = changed;
+    return rv;
 }
 
 int member_promote(struct configuration *c, uint64_t id, bool in_sync, struct err *reterr)

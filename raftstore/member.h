@@ -68,7 +68,7 @@ enum member_refusal {
 int member_refuse(enum member_refusal why, struct err *reterr); /* the code */
 
 /* A new learner. The same id at the same peer address again is no error: what it says of its name and client address is
- * taken over. */
+ * taken over. Who replaces a learner takes its place: that one goes in the same change, and whom it was to replace is inherited. */
 int member_add(struct configuration *c, const struct member *m, struct err *reterr);
 int member_promote(struct configuration *c, uint64_t id, bool in_sync, struct err *reterr);
 int member_remove(struct configuration *c, uint64_t id, struct err *reterr);

@@ -39,6 +39,7 @@ void mvcc_free(struct mvcc *m)
     history_free(&m->history);
     mem_free(m->events);
     mem_free(m->restore);
+    buf_release(&m->scrub.next);
     mem_free(m);
 }
 

@@ -79,5 +79,11 @@ void mvcc_bump(struct mvcc *m, int64_t by, bool compact);
 
 /* Order-independent sum over live versions plus a chain over events, kept at apply: equal on all members at a revision. */
 uint64_t mvcc_hash(const struct mvcc *m);
+uint64_t mvcc_hash_bytes(struct slice bytes, uint64_t seed); /* the hash that the state's sums are made of */
+
+/* Compares the sum over live versions with the data: looks at about `bytes_max` more, in order of keys, while writing goes on.
+ * ERR_CORRUPT: they differ, so a bit was flipped in memory or the sum is wrong. *ret_whole: everything was compared, and the next
+ * call begins again. Versions that are only history are not looked at. */
+int mvcc_scrub(struct mvcc *m, size_t bytes_max, bool *ret_whole, struct err *reterr);
 
 #endif

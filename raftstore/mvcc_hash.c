@@ -20,6 +20,8 @@ uint64_t hash_kv(const struct kv *kv)
     return mix(mix(h, (uint64_t)kv->version), (uint64_t)kv->lease);
 }
 
+uint64_t mvcc_hash_bytes(struct slice bytes, uint64_t seed) { return XXH3_64bits_withSeed(bytes.data, bytes.size, seed); }
+
 uint64_t hash_chain(uint64_t chain, uint64_t event) { return mix(chain, event); }
 
 uint64_t mvcc_hash(const struct mvcc *m) { return mix(mix(m->event_chain, m->live_sum), (uint64_t)m->revision); }

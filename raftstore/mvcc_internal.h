@@ -26,6 +26,13 @@ struct history {
     uint64_t first, end; /* positions; first is in chunks[0] */
 };
 
+/* See mvcc_scrub.c. */
+struct mvcc_scrub {
+    bool running;
+    struct buf next; /* keys before it have been looked at */
+    uint64_t sum;    /* of theirs, as they are now */
+};
+
 struct mvcc {
     struct tree tree;
     struct history history;
@@ -39,6 +46,7 @@ struct mvcc {
     struct mvcc_hold *holds[MVCC_HOLDS_MAX];
     size_t hold_count;
     struct restore *restore; /* while pieces come in */
+    struct mvcc_scrub scrub;
     bool (*lease_known)(void *arg, int64_t lease); /* NULL: all are */
     void *lease_arg;
 };
@@ -68,6 +76,9 @@ void range_read(const struct tree_node *root, const struct kv_range *range, int6
                 struct kv_range_result *ret); /* revision INT64_MAX: the newest */
 int range_check(const struct kv_range *range, struct err *reterr);
 int range_revision(const struct mvcc *m, int64_t revision, struct err *reterr);
+
+/* mvcc_scrub.c */
+void scrub_follow(struct mvcc *m, struct slice key, uint64_t change); /* live_sum has grown by so much for it */
 
 /* mvcc_hash.c */
 uint64_t hash_kv(const struct kv *kv);

@@ -65,6 +65,7 @@ void version_put(struct mvcc *m, struct slice key, struct version *v)
 {
     const struct tree_entry *entry = tree_get(m->tree.root, key);
     size_t keys_before = m->tree.key_count;
+    uint64_t sum_before = m->live_sum;
     v->older = entry == NULL ? NULL : entry->newest;
     if (v->older != NULL && version_live(v->older)) {
         struct kv old = version_kv(entry->key, v->older);
@@ -77,6 +78,7 @@ void version_put(struct mvcc *m, struct slice key, struct version *v)
     uint64_t hash = hash_kv(&now);
     if (version_live(v))
         m->live_sum += hash;
+    scrub_follow(m, key, m->live_sum - sum_before);
     m->event_chain = hash_chain(m->event_chain, hash);
     history_push(&m->history, (struct history_item){object, v});
 }

@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/tls.h"
 #include "raftstore/http_keys.h"
+#include "raftstore/introduce.h"
 #include "raftstore/peer.h"
 
 /*   joining ──added by a leader──▶ running ──raftstore_close──▶ closing
@@ -24,6 +25,7 @@ struct raftstore {
     struct peer *peer;
     struct driver *driver;
     struct server *server;
+    struct introduction introduction;
     struct http_keys_options keys;
     bool closing;
     void (*closed)(void *arg);
@@ -384,9 +386,13 @@ static int start_front(struct raftstore *r, struct err *reterr)
     int status = start_peer(r, reterr);
     if (status == 0)
         status = start_server(r, reterr);
-    if (status == 0)
-        on_configured(r); /* what the driver said before there were peers */
-    return status;
+    if (status != 0)
+        return status;
+    on_configured(r); /* what the driver said before there were peers */
+    struct member self = {.id = r->identity.member_id};
+    if (r->options.name != NULL && member_text(self.name, slice_str(r->options.name)))
+        introduction_begin(&r->introduction, r->env, r->server, &self);
+    return 0;
 }
 
 /* --- joining --- */
@@ -579,6 +585,7 @@ void raftstore_close(struct raftstore *r, void (*closed)(void *arg), void *arg)
     r->closing = true;
     r->closed = closed;
     r->closed_arg = arg;
+    introduction_end(&r->introduction);
     if (r->server != NULL)
         server_close(r->server, server_is_closed, r);
     if (r->driver != NULL)
@@ -624,6 +631,8 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
         {"raftstore_disk_low", "gauge", m.space_low},
         {"raftstore_no_space_refusals_total", "counter", m.no_space_total},
         {"raftstore_hash_mismatches_total", "counter", m.hash_mismatches_total},
+        {"raftstore_scrubs_total", "counter", m.scrubs},
+        {"raftstore_scrub_failures_total", "counter", m.scrub_failures},
         {"raftstore_quarantined", "gauge", m.quarantined},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -689,7 +698,7 @@ void raftstore_http(void *core, struct http_exchange *x)
         status = ready ? 200 : 503;
         buf_append_str(&out, slice_is(path, "/health") ? (ready ? "{\"health\":\"true\"}\n" : "{\"health\":\"false\"}\n")
                                                        : (ready ? "ok\n" : r->rejoin != NULL ? "joining the cluster\n"
-                                                                   : quarantined ? "quarantined: the state differs from the others'; restart\n" : "no leader\n"));
+                                                                   : quarantined ? "quarantined: the state is damaged or differs from the others'; restart\n" : "no leader\n"));
     } else if (up && slice_is(path, "/metrics")) {
         put_metrics(r, &d, &out);
     } else if (up && slice_is(path, "/debug/state")) {

@@ -76,6 +76,20 @@ int raftstore_backup_restore(struct raftstore_backup *b, struct env *env, const 
                              bool compact, void (*done)(void *arg, int status, const struct err *why), void *arg,
                              struct err *reterr);
 
+/* What the data folder of a member that does not run holds: its newest snapshot and every entry of the log behind it, whether a
+ * majority had it or not. Nothing that was acknowledged and that this member has is left out. */
+struct raftstore_folder {
+    uint8_t cluster_id[STORE_ID_BYTES];
+    uint64_t member_id;           /* whose it is */
+    uint64_t last_index;          /* of its log; the member with the greatest (state.term, last_index) has most */
+    struct configuration members; /* the newest one in it */
+    struct raftstore_backup state; /* as of the last entry */
+};
+/* Reads env's disk. ERR_CORRUPT, ERR_FORMAT, ERR_IO; ERR_NOT_FOUND: nothing is there; ERR_IDENTITY: it is no member's any more.
+ * `closed` follows in any case, perhaps within the call, and then the disk may go. ret->state is to be released, unless there was
+ * an error. */
+int raftstore_folder_read(struct env *env, struct raftstore_folder *ret, void (*closed)(void *arg), void *arg, struct err *reterr);
+
 /* /healthz, /livez, /readyz, /health, /metrics, /debug/state, and /v2/keys (http_keys.h) for whoever has a certificate. `core` is the struct raftstore. */
 void raftstore_http(void *core, struct http_exchange *x);
 

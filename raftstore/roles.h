@@ -16,7 +16,7 @@
 
 struct roles;
 
-enum { ROLE_READ = 1, ROLE_WRITE = 2, ROLE_MAINTENANCE = 4, ROLE_MEMBER = 8 };
+enum { ROLE_READ = 1, ROLE_WRITE = 2, ROLE_MAINTENANCE = 4, ROLE_MEMBER = 8, ROLES_ANY = 15 };
 
 #define ROLES_MAX 256
 

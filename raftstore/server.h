@@ -45,6 +45,9 @@ struct server_options {
     int64_t compact_revisions;
     uint64_t compact_bytes;
     uint64_t quota_bytes;       /* of the state in memory, likewise; 0: none */
+    size_t pending_bytes_max;   /* unsent on one connection, above which its client counts as too slow; 0: CONNECTION_PENDING_BYTES_MAX */
+    uint64_t scrub_every_ms;    /* the state is compared with its hashes so often; 0: SCRUB_EVERY_MS */
+    size_t scrub_step_bytes;    /* of it per tick; 0: SCRUB_STEP_BYTES */
 };
 
 /* The floor when none is asked for: 256 MiB or a hundredth of the disk, and never more than a quarter of it. */
@@ -62,7 +65,7 @@ void server_restored(struct server *s);
 void server_changed(struct server *s); /* role, leader or term changed */
 
 struct server_metrics {
-    uint64_t connections, watches, writes_waiting, requests_total, entries_proposed, events_sent, slow_closed, no_space_total, hash_mismatches_total;
+    uint64_t connections, watches, writes_waiting, requests_total, entries_proposed, events_sent, slow_closed, no_space_total, hash_mismatches_total, scrubs, scrub_failures;
     bool space_low, quarantined;
 };
 bool server_quarantined(const struct server *s); /* its state was found to differ from the others': it answers nobody */

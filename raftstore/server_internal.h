@@ -5,39 +5,24 @@
 #include "common/base.h"
 #include "common/list.h"
 #include "common/map.h"
-#include "common/wire/frame.h"
+#include "raftstore/frames.h"
 #include "raftstore/server.h"
+#include "raftstore/store_api.h"
 #include "raftstore/store_errors.h"
 #include "raftstore/store_limits.h"
 
 #define SERVER_TICK_MS 100
 
-struct snapshot_stream;
-
-struct connection {
-    struct net_conn net;
-    struct server *server;
-    struct buf in, out;     /* out: frames of this turn */
-    struct list link;       /* in server->connections */
-    struct list dirty;      /* in server->dirty while `out` holds something; awaited ones first */
-    struct list reads, writes, watches, member_calls;
-    size_t call_count, watch_count;
-    struct snapshot_stream *snapshot; /* being read; NULL: none */
-    uint64_t heard_ms, member_id; /* member_id 0: a client */
-    bool open, welcomed, closing;
-    bool awaited;           /* `out` holds more than events: an answer */
-};
-
 /* A read under way: waiting for its round, or being answered in parts. */
 struct read {
     struct read_index round;
     struct server *server;
-    struct connection *conn;    /* NULL: its client has gone */
-    struct list link;           /* in conn->reads */
+    struct caller *caller;      /* NULL: it has gone */
+    struct list link;           /* in caller->reads */
     struct list queue;          /* in server->retries or server->pumped */
     uint64_t id, deadline_ms;
     struct watch *watch;        /* of a STORE_WATCH_ASK; NULL once the watch is gone */
-    bool is_ask, is_members;    /* of an ask; of a list of the members */
+    bool is_ask, is_members;    /* of a watch's; of a list of the members */
     bool waiting;               /* waiting: the round is the driver's */
     struct kv_range range;      /* borrowed from arena */
     struct arena arena;
@@ -50,8 +35,8 @@ struct read {
 /* A write waiting for its result. */
 struct write {
     uint8_t key[STORE_ID_BYTES + 8]; /* client, sequence */
-    struct connection *conn;         /* NULL: nobody waits any more */
-    struct list conn_link, link;     /* link: in server->writes, oldest first */
+    struct caller *caller;           /* NULL: nobody waits any more */
+    struct list caller_link, link;   /* link: in server->writes, oldest first */
     uint64_t id, deadline_ms, sent_ms; /* sent_ms 0: not proposed or forwarded yet */
     unsigned sends;
     bool doubtful;
@@ -59,8 +44,8 @@ struct write {
 };
 
 struct watch {
-    struct connection *conn;
-    struct list conn_link;
+    struct caller *caller;
+    struct list caller_link;
     struct list queue;         /* in server->live or, catching up, in server->pumped_watches */
     uint64_t id, progress_ms, quiet_since_ms;
     struct kv_span span;       /* behind the struct */
@@ -70,14 +55,7 @@ struct watch {
     unsigned asks;             /* answers owed once it has joined */
 };
 
-/* The connection to the leader that carries forwarded writes. */
-struct forward_link {
-    struct net_conn net;
-    struct server *server;
-    struct buf in;
-    uint64_t leader;
-    bool welcomed, closing;
-};
+struct forward_link; /* server_link.c */
 
 struct checkpoint {
     uint64_t index, hash; /* of the state behind entry `index`; index 0: none */
@@ -108,9 +86,8 @@ struct server_space {
 struct server {
     struct env *env;
     struct server_options options;
-    struct net_listener listener;
-    struct list connections, dirty;
-    size_t connection_count;
+    struct frames *frames;      /* NULL: closed */
+    struct list callers;
     struct list retries;        /* reads whose round failed, until the next tick */
     struct list pumped;         /* reads answering in parts */
     struct list pumped_watches; /* watches catching up */
@@ -132,7 +109,7 @@ struct server {
         bool stood;                  /* we have stamped while it stood */
     } clock;
     int64_t revision_seen;      /* after the last entry: live watches have been given everything up to it */
-    struct deferred flush, pump, propose;
+    struct deferred pump, propose;
     struct timer tick;
     struct buf scratch, event_bytes;
     struct arena arena;
@@ -143,8 +120,12 @@ struct server {
     struct member_report reports[2 * CONSENSUS_MEMBERS_MAX];
     size_t report_count;
     uint64_t reported_ms;
+    struct {
+        bool running;
+        uint64_t began_ms; /* 0: never */
+    } scrub;
     bool quarantined;
-    bool closing, listener_closed;
+    bool closing;
     void (*closed)(void *arg);
     void *closed_arg;
 };
@@ -152,37 +133,42 @@ struct server {
 /* server.c */
 uint64_t server_now_ms(struct server *s);
 struct mvcc *server_store(struct server *s);
-size_t conn_frame(struct connection *c, enum store_frame type); /* begins one in c->out; conn_frame_end ends it */
-void conn_frame_end(struct connection *c, size_t mark);
-void conn_error(struct connection *c, uint64_t id, int status, const char *message);
+struct driver_status server_status(struct server *s);
+bool server_leads(struct server *s);
+const struct configuration *server_configuration(struct server *s, bool newest); /* valid until the next event */
+struct kv_header server_header(struct server *s);
 /* With etcd's text before `detail`. */
-void conn_store_error(struct connection *c, uint64_t id, enum store_error cause, const char *detail);
-void conn_result(struct connection *c, uint64_t id, struct slice result);
-bool conn_may(const struct connection *c, unsigned right, const struct kv_span *span);
-bool conn_full(const struct connection *c); /* enough unsent: parts and catching up wait for the drain */
-void conn_refuse(struct connection *c, int status, const char *message);
+void caller_refuse(struct caller *c, uint64_t id, enum store_error cause, const char *detail);
+/* Whether a request may begin: too many under way, or none of `rights` anywhere, and it has been answered. */
+bool caller_admits(struct caller *c, uint64_t id, unsigned rights);
 void server_finish_close(struct server *s); /* calls closed once nothing is left */
 
 /* server_kv.c */
-void serve_range(struct connection *c, uint64_t id, struct unpack *u);
-void serve_info(struct connection *c, enum store_frame type, uint64_t id);
-void serve_ask(struct watch *w);
-void serve_members(struct connection *c, uint64_t id, struct unpack *u);
-void read_forget(struct read *r);     /* its connection goes */
+void read_ask(struct watch *w);       /* a round, then watch_answer */
+void read_forget(struct read *r);     /* its caller goes */
 void reads_tick(struct server *s);
 bool reads_pump(struct server *s);    /* true when another turn is wanted */
 void reads_restored(struct server *s);
 
 /* server_write.c */
-void serve_write(struct connection *c, uint64_t id, struct unpack *u);
-void serve_forward(struct connection *c, struct unpack *u);
 void write_forget(struct write *w);
 void writes_tick(struct server *s);
 void writes_propose(struct deferred *d);
+void server_batch(struct server *s, struct slice command); /* leader: into the next entry */
 void writes_restored(struct server *s);
 void writes_release(struct server *s);
+void writes_unsend(struct server *s); /* what was proposed or passed on may be lost: the tick sends it again */
+void write_bounced(struct server *s, const uint8_t *client, uint64_t sequence, int status); /* the leader did not take it */
+
+/* server_link.c */
 void link_close(struct server *s);
 bool link_request(struct server *s, enum store_frame type, struct slice values); /* to the leader; false: not now */
+
+/* server_clock.c */
+uint64_t server_cluster_time_ms(struct server *s);          /* what the next entry would be stamped with here */
+uint64_t server_clock_stamp(struct server *s);              /* the same, of an entry that is proposed now */
+void server_clock_changed(struct server *s);                /* role or term, or it begins */
+void server_clock_follow(struct server *s, uint64_t index); /* the entry was applied; 0: a snapshot, or the beginning */
 
 /* server_space.c */
 void space_tick(struct server *s);
@@ -196,42 +182,28 @@ void report_entry(struct server *s, uint64_t index);
 void reports_restored(struct server *s);
 void reports_tick(struct server *s);
 size_t reports_low(struct server *s, size_t *ret_voters); /* leader: voters whose disk is low */
-void serve_report(struct connection *c, struct unpack *u);
-void report_verdict(struct server *s, struct unpack *u);
+void scrub_tick(struct server *s);
 void server_quarantine(struct server *s, const char *why);
-void quarantine_refuse(struct connection *c);
 
 /* server_member.c */
 struct member_call;
-void serve_member(struct connection *c, uint64_t id, struct unpack *u);
-void members_encode(struct server *s, struct buf *out);
 void members_tick(struct server *s);
 void members_unsend(struct server *s); /* what was passed on may be lost */
 void member_link_result(struct server *s, struct unpack *u);
-struct member_call *member_call_of(struct list *conn_link);
+struct member_call *member_call_of(struct list *caller_link);
 void member_forget(struct member_call *k);
 
 /* server_watch.c */
-void serve_watch(struct connection *c, struct unpack *u);
-void serve_watch_stop(struct connection *c, struct unpack *u);
-void serve_watch_ask(struct connection *c, struct unpack *u);
 void watch_free(struct watch *w);
 void watch_answer(struct watch *w); /* progress, as an answer to an ask */
 void watches_tick(struct server *s);
 bool watches_pump(struct server *s);
 
-uint64_t server_cluster_time_ms(struct server *s);             /* what the next entry would be stamped with here */
-void server_clock_changed(struct server *s);                   /* role or term, or it begins */
-void server_clock_follow(struct server *s, uint64_t index);    /* the entry was applied; 0: a snapshot, or the beginning */
-void server_batch(struct server *s, struct slice command);     /* leader: into the next entry */
-
 /* server_snapshot.c */
-void serve_snapshot(struct connection *c, uint64_t id, struct unpack *u);
-void snapshot_stream_forget(struct snapshot_stream *t); /* its connection goes; NULL is fine */
+void snapshot_stream_forget(struct snapshot_stream *t); /* its caller goes; NULL is fine */
 void snapshot_streams_tick(struct server *s);
 
 /* server_lease.c */
 void leases_tick(struct server *s);
-void serve_leases(struct connection *c, uint64_t id, struct unpack *u);
 
 #endif

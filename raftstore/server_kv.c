@@ -16,8 +16,8 @@ static void read_free(struct read *r)
         mvcc_unhold(server_store(r->server), &r->hold);
     list_remove(&r->link);
     list_remove(&r->queue);
-    if (r->conn != NULL)
-        r->conn->call_count--;
+    if (r->caller != NULL)
+        r->caller->call_count--;
     arena_clear(&r->arena);
     buf_release(&r->next_key);
     mem_free(r);
@@ -29,8 +29,8 @@ void read_forget(struct read *r)
         read_free(r);
         return;
     }
-    r->conn->call_count--;
-    r->conn = NULL;
+    r->caller->call_count--;
+    r->caller = NULL;
     r->watch = NULL;
     list_remove(&r->link);
 }
@@ -38,7 +38,7 @@ void read_forget(struct read *r)
 static void read_fail(struct read *r, int status, const char *message)
 {
     if (!r->is_ask)
-        conn_error(r->conn, r->id, status, message);
+        caller_error(r->caller, r->id, status, message);
     read_free(r);
 }
 
@@ -53,11 +53,9 @@ static void read_refuse(struct read *r, enum store_error cause, const char *deta
 
 static void read_finish(struct read *r, const struct kv_range_result *last)
 {
-    struct buf *b = &r->server->scratch;
-    buf_reset(b);
-    result_begin(b, r->revision, RESULT_RANGE);
-    range_result_encode(b, last);
-    conn_result(r->conn, r->id, buf_slice(b));
+    struct kv_header h = server_header(r->server);
+    h.revision = r->revision;
+    r->caller->front->range(r->caller, r->id, &h, last);
     read_free(r);
 }
 
@@ -72,16 +70,7 @@ static size_t part_count(const struct kv *kvs, size_t n)
     return i;
 }
 
-static void send_part(struct read *r, const struct kv *kvs, size_t n)
-{
-    struct connection *c = r->conn;
-    size_t mark = conn_frame(c, STORE_RANGE_PART);
-    pack_uint(&c->out, r->id);
-    pack_uint(&c->out, n);
-    for (size_t i = 0; i < n; i++)
-        kv_encode(&c->out, &kvs[i]);
-    conn_frame_end(c, mark);
-}
+static void send_part(struct read *r, const struct kv *kvs, size_t n) { r->caller->front->part(r->caller, r->id, kvs, n); }
 
 /* Sends all of an answer that is complete in memory. */
 static void send_whole(struct read *r, struct kv_range_result result)
@@ -172,7 +161,7 @@ bool reads_pump(struct server *s)
     LIST_FOR_EACH(node, &s->pumped)
     {
         struct read *r = container_of(node, struct read, queue);
-        if (!conn_full(r->conn))
+        if (!r->caller->front->full(r->caller))
             again |= !send_page(r);
     }
     return again;
@@ -201,19 +190,16 @@ static void round_start(struct read *r)
     r->server->options.consensus.read_index(r->server->options.consensus.impl, &r->round);
 }
 
-static void members_answer(struct connection *c, uint64_t id)
+static void members_answer(struct caller *c, uint64_t id)
 {
-    struct buf *b = &c->server->scratch;
-    buf_reset(b);
-    result_begin(b, mvcc_revision(server_store(c->server)), RESULT_MEMBERS);
-    members_encode(c->server, b);
-    conn_result(c, id, buf_slice(b));
+    struct kv_header h = server_header(c->server);
+    c->front->members(c, id, &h, server_configuration(c->server, false));
 }
 
 static void read_proved(struct read *r)
 {
     if (r->is_members) {
-        members_answer(r->conn, r->id);
+        members_answer(r->caller, r->id);
         read_free(r);
         return;
     }
@@ -232,8 +218,8 @@ static void round_done(struct read_index *round, int status)
     struct server *s = r->server;
     r->waiting = false;
     s->reads_waiting--;
-    if (r->conn == NULL || r->conn->closing || s->closing) {
-        if (r->conn == NULL)
+    if (r->caller == NULL || r->caller->closing || s->closing) {
+        if (r->caller == NULL)
             read_free(r);
     } else if (status == 0) {
         read_proved(r);
@@ -262,11 +248,11 @@ void reads_tick(struct server *s)
     }
 }
 
-static struct read *read_new(struct connection *c, uint64_t id)
+static struct read *read_new(struct caller *c, uint64_t id)
 {
     struct read *r = NEW(struct read);
     r->server = c->server;
-    r->conn = c;
+    r->caller = c;
     r->id = id;
     r->deadline_ms = server_now_ms(c->server) + WRITE_PARKED_MS;
     list_init(&r->queue);
@@ -275,49 +261,40 @@ static struct read *read_new(struct connection *c, uint64_t id)
     return r;
 }
 
-void serve_range(struct connection *c, uint64_t id, struct unpack *u)
+void serve_range(struct caller *c, uint64_t id, const struct kv_range *range)
 {
-    struct kv_range range;
-    if (!range_decode(u, &range)) {
-        conn_error(c, id, ERR_INVALID, "malformed range");
+    if (!caller_admits(c, id, 0))
         return;
-    }
-    if (!conn_may(c, ROLE_READ, &range.span)) {
-        conn_store_error(c, id, STORE_PERMISSION_DENIED, "this certificate may not read all of these keys");
+    if (!caller_may(c, ROLE_READ, &range->span)) {
+        caller_refuse(c, id, STORE_PERMISSION_DENIED, "this certificate may not read all of these keys");
         return;
     }
     struct read *r = read_new(c, id);
-    r->range = range;
+    r->range = *range;
+    r->range.span.key = arena_slice(&r->arena, range->span.key);
+    r->range.span.end = arena_slice(&r->arena, range->span.end);
 #ifdef PLANT_SERIALIZABLE
-    range.serializable = true;
+    r->range.serializable = true;
 #endif
-    if (range.serializable) { /* `range` borrows from the frame: read_answer keeps nothing but through the arena below */
-        r->range.span.key = arena_slice(&r->arena, range.span.key);
-        r->range.span.end = arena_slice(&r->arena, range.span.end);
+    if (r->range.serializable)
         read_answer(r);
-        return;
-    }
-    r->range.span.key = arena_slice(&r->arena, range.span.key);
-    r->range.span.end = arena_slice(&r->arena, range.span.end);
-    round_start(r);
+    else
+        round_start(r);
 }
 
-void serve_ask(struct watch *w)
+void read_ask(struct watch *w)
 {
-    struct read *r = read_new(w->conn, 0);
+    struct read *r = read_new(w->caller, 0);
     r->is_ask = true;
     r->watch = w;
     round_start(r);
 }
 
 /* As the leader knows them, unless the client is content with what this member has heard. */
-void serve_members(struct connection *c, uint64_t id, struct unpack *u)
+void serve_members(struct caller *c, uint64_t id, bool serializable)
 {
-    bool serializable = unpack_bool(u);
-    if (u->bad) {
-        conn_error(c, id, ERR_INVALID, "malformed request for the members");
+    if (!caller_admits(c, id, ROLES_ANY))
         return;
-    }
     if (serializable) {
         members_answer(c, id);
         return;
@@ -329,39 +306,33 @@ void serve_members(struct connection *c, uint64_t id, struct unpack *u)
 
 /* --- about the member --- */
 
-static void put_status(struct server *s, struct buf *out)
-{
-    struct driver_status d;
-    struct mvcc *m = server_store(s);
-    s->options.consensus.status(s->options.consensus.impl, &d);
-    const struct member *self =
-        configuration_member(s->options.consensus.configuration(s->options.consensus.impl, false), d.member_id);
-    const uint64_t numbers[] = {d.member_id,   d.leader, d.term, d.commit_index, d.applied_index, d.last_index, d.snapshot_index,
-                                d.log_bytes, (uint64_t)mvcc_compact_revision(m), mvcc_bytes(m), (uint64_t)d.role,
-                                self == NULL || !self->voter};
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-        pack_uint(out, numbers[i]);
-}
-
-static void put_hash(struct server *s, struct buf *out)
-{
-    struct mvcc *m = server_store(s);
-    pack_uint(out, mvcc_hash(m));
-    pack_int(out, mvcc_compact_revision(m));
-    pack_uint(out, apply_index(s->options.apply));
-    pack_uint(out, apply_hash(s->options.apply));
-}
-
-void serve_info(struct connection *c, enum store_frame type, uint64_t id)
+void serve_status(struct caller *c, uint64_t id)
 {
     struct server *s = c->server;
-    struct buf *b = &s->scratch;
-    buf_reset(b);
-    result_begin(b, mvcc_revision(server_store(s)),
-                 type == STORE_STATUS ? RESULT_STATUS : RESULT_HASHKV);
-    if (type == STORE_STATUS)
-        put_status(s, b);
-    else
-        put_hash(s, b);
-    conn_result(c, id, buf_slice(b));
+    struct mvcc *m = server_store(s);
+    if (!caller_admits(c, id, ROLES_ANY))
+        return;
+    struct member_status status = {.consensus = server_status(s), .state_bytes = mvcc_bytes(m), .compact_revision = mvcc_compact_revision(m)};
+    const struct member *self = configuration_member(server_configuration(s, false), status.consensus.member_id);
+    struct server_metrics load;
+    server_metrics(s, &load);
+    status.connections = load.connections;
+    status.watches = load.watches;
+    status.requests_total = load.requests_total;
+    status.disk_free_bytes = s->space.free_bytes;
+    status.learner = self == NULL || !self->voter;
+    struct kv_header h = server_header(s);
+    c->front->status(c, id, &h, &status);
+}
+
+void serve_hash(struct caller *c, uint64_t id)
+{
+    struct server *s = c->server;
+    struct mvcc *m = server_store(s);
+    if (!caller_admits(c, id, ROLES_ANY))
+        return;
+    struct member_hash hash = {.keys = mvcc_hash(m), .compact_revision = mvcc_compact_revision(m), .index = apply_index(s->options.apply),
+                               .state = apply_hash(s->options.apply)};
+    struct kv_header h = server_header(s);
+    c->front->hash(c, id, &h, &hash);
 }

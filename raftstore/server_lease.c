@@ -7,10 +7,8 @@
 /* Proposed again at the next tick while it is not applied: a lease that is gone is not ended twice. */
 void leases_tick(struct server *s)
 {
-    struct driver_status status;
     int64_t due[LEASE_EXPIRIES_PER_COMMAND];
-    s->options.consensus.status(s->options.consensus.impl, &status);
-    if (status.role != ROLE_LEADER)
+    if (!server_leads(s))
         return;
     size_t n = leases_due(apply_leases(s->options.apply), server_cluster_time_ms(s), due, ARRAY_LEN(due));
     if (n == 0)
@@ -26,26 +24,20 @@ void leases_tick(struct server *s)
     buf_release(&command);
 }
 
-void serve_leases(struct connection *c, uint64_t id, struct unpack *u)
+void serve_leases(struct caller *c, uint64_t id, int64_t wanted, bool with_keys)
 {
     struct server *s = c->server;
     const struct leases *leases = apply_leases(s->options.apply);
-    int64_t wanted = unpack_int(u);
-    bool with_keys = unpack_bool(u);
-    if (!unpack_done(u)) {
-        conn_error(c, id, ERR_INVALID, "malformed request about leases");
+    if (!caller_admits(c, id, ROLES_ANY))
         return;
-    }
     const struct lease *one = wanted == 0 ? NULL : leases_find(leases, wanted);
-    size_t n = wanted == 0 ? MIN(leases->by_id.size, (size_t)LEASE_LIST_MAX) : one != NULL;
-    uint64_t now_ms = server_cluster_time_ms(s);
-    buf_reset(&s->scratch);
-    result_begin(&s->scratch, mvcc_revision(server_store(s)), RESULT_LEASES);
-    pack_uint(&s->scratch, n);
+    size_t n = wanted == 0 ? MIN(leases->by_id.size, (size_t)LEASE_LIST_MAX) : one != NULL, filled = 0, at = 0;
+    const struct lease **list = arena_alloc(&s->arena, n * sizeof list[0]);
     if (one != NULL)
-        lease_encode(&s->scratch, one, now_ms, with_keys);
-    struct map_entry *e;
-    for (size_t at = 0; wanted == 0 && n > 0 && (e = map_next(&leases->by_id, &at)) != NULL; n--)
-        lease_encode(&s->scratch, e->value, now_ms, false);
-    conn_result(c, id, buf_slice(&s->scratch));
+        list[filled++] = one;
+    while (filled < n)
+        list[filled++] = map_next(&leases->by_id, &at)->value; /* it holds as many at least */
+    struct kv_header h = server_header(s);
+    c->front->leases(c, id, &h, &(struct lease_list){list, n, server_cluster_time_ms(s), wanted != 0 && with_keys});
+    arena_clear(&s->arena);
 }

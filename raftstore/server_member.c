@@ -15,8 +15,8 @@
 
 struct member_call {
     struct server *server;
-    struct connection *conn;     /* NULL: nobody waits any more */
-    struct list conn_link, link; /* link: in server->member_calls */
+    struct caller *caller;       /* NULL: nobody waits any more */
+    struct list caller_link, link; /* link: in server->member_calls */
     uint64_t id, deadline_ms, link_id;
     unsigned attempts;           /* times proposed or passed on */
     bool sent;                   /* passed on, its answer is awaited */
@@ -31,52 +31,31 @@ struct member_call {
 static void call_free(struct member_call *k)
 {
     ASSERT(!k->proposing);
-    list_remove(&k->conn_link);
+    list_remove(&k->caller_link);
     list_remove(&k->link);
-    if (k->conn != NULL)
-        k->conn->call_count--;
+    if (k->caller != NULL)
+        k->caller->call_count--;
     k->server->member_call_count--;
     mem_free(k);
 }
 
-static void call_answer(struct member_call *k, struct slice result)
-{
-    if (k->conn != NULL)
-        conn_result(k->conn, k->id, result);
-    call_free(k);
-}
-
 static void call_fail(struct member_call *k, int status, const char *message)
 {
-    if (k->conn != NULL)
-        conn_error(k->conn, k->id, status, message);
+    if (k->caller != NULL)
+        caller_error(k->caller, k->id, status, message);
     call_free(k);
 }
 
-void members_encode(struct server *s, struct buf *out)
+/* `members`: after the change. */
+static void call_answer(struct member_call *k, const struct configuration *members)
 {
-    const struct configuration *c = s->options.consensus.configuration(s->options.consensus.impl, false);
-    pack_uint(out, c->count);
-    for (size_t i = 0; i < c->count; i++) {
-        const struct member *m = &c->members[i];
-        pack_uint(out, m->id);
-        pack_bytes(out, slice_str(m->peer_address));
-        pack_bytes(out, slice_str(m->client_address));
-        pack_bytes(out, slice_str(m->name));
-        pack_bool(out, m->voter);
-        pack_bool(out, m->automatic);
-        pack_uint(out, m->replaces);
-    }
+    struct kv_header h = server_header(k->server);
+    if (k->caller != NULL)
+        k->caller->front->members(k->caller, k->id, &h, members);
+    call_free(k);
 }
 
-static void call_succeed(struct member_call *k)
-{
-    struct buf *b = &k->server->scratch;
-    buf_reset(b);
-    result_begin(b, mvcc_revision(server_store(k->server)), RESULT_MEMBERS);
-    members_encode(k->server, b);
-    call_answer(k, buf_slice(b));
-}
+static void call_succeed(struct member_call *k) { call_answer(k, server_configuration(k->server, false)); }
 
 /* Asked a second time because the first answer was lost: what it wanted may be so by now. */
 static bool done_before(const struct member_call *k, int status)
@@ -102,25 +81,31 @@ static void proposed(struct proposal *p, int status, uint64_t index)
     (void)index;
     k->proposing = false;
     s->proposals--;
-    if (s->closing || k->conn == NULL)
+    if (s->closing || k->caller == NULL)
         call_free(k);
     else if (status == 0)
         call_succeed(k);
     server_finish_close(s); /* any other status: the tick looks again at where things stand */
 }
 
-/* Whoever comes with the address of a member that is silent is that member, without its folder. */
+/* Whoever comes with the address of a member that is silent is that member, without its folder. What it says itself may be old:
+ * after a folder was lost for the second time only the command line is left, and that names the first id. Of several at the
+ * address the one added last is meant; the others wait to be replaced by it. */
 static bool recognise(struct member_call *k, const struct configuration *c)
 {
     const struct server_consensus *consensus = &k->server->options.consensus;
-    for (size_t i = 0; i < c->count && k->member.replaces == 0; i++) {
+    uint64_t was = 0;
+    for (size_t i = 0; i < c->count; i++) {
         const struct member *m = &c->members[i];
-        if (m->id == k->member.id || strcmp(m->peer_address, k->member.peer_address) != 0 || consensus->live(consensus->impl, m->id))
+        bool said = m->id == k->request.replaces;
+        if (m->id == k->member.id || strcmp(m->peer_address, k->member.peer_address) != 0 ||
+            (!said && consensus->live(consensus->impl, m->id)))
             continue;
-        if (!consensus->settled(consensus->impl))
+        if (!said && !consensus->settled(consensus->impl))
             return false;
-        k->member.replaces = m->id;
+        was = m->id;
     }
+    k->member.replaces = was != 0 ? was : k->request.replaces;
     return true;
 }
 
@@ -153,7 +138,7 @@ static int change_for(struct member_call *k, struct configuration *c, struct err
 static void propose(struct member_call *k)
 {
     struct server *s = k->server;
-    struct configuration before = *s->options.consensus.configuration(s->options.consensus.impl, true), c = before;
+    struct configuration before = *server_configuration(s, true), c = before;
     struct err why;
     int rv = change_for(k, &c, &why);
     if (rv == ERR_BUSY)
@@ -193,7 +178,7 @@ static void lead(struct member_call *k)
 {
     struct server *s = k->server;
     uint64_t self = s->options.member_id;
-    const struct configuration *c = s->options.consensus.configuration(s->options.consensus.impl, true);
+    const struct configuration *c = server_configuration(s, true);
     const struct member *m = configuration_member(c, k->request.id);
     if (k->request.verb == MEMBER_LEAD && k->request.id == self)
         call_succeed(k);
@@ -220,27 +205,33 @@ static void pass_on(struct member_call *k)
     buf_release(&values);
 }
 
+static struct member_call *find_sent(struct server *s, uint64_t link_id)
+{
+    LIST_FOR_EACH(node, &s->member_calls)
+    {
+        struct member_call *k = container_of(node, struct member_call, link);
+        if (k->link_id == link_id && k->sent)
+            return k;
+    }
+    return NULL;
+}
+
+/* What cannot be read is asked again, and in the end given up. */
 void member_link_result(struct server *s, struct unpack *u)
 {
-    uint64_t link_id = unpack_uint(u);
+    struct member_call *k = find_sent(s, unpack_uint(u));
     (void)unpack_uint(u); /* term */
-    struct unpack body = *u;
     struct store_result head;
-    if (!result_decode(&body, &head))
-        return; /* the call is asked again, and in the end given up */
-    LIST_FOR_EACH(node, &s->member_calls) {
-        struct member_call *k = container_of(node, struct member_call, link);
-        if (k->link_id != link_id || !k->sent)
-            continue;
-        k->sent = false;
-        struct err why;
-        if (head.status == 0) {
-            call_answer(k, u->in);
-        } else if (head.status != ERR_NOT_LEADER && head.status != ERR_UNAVAILABLE && head.status != ERR_BUSY) {
-            err_set(&why, head.status, "%.*s", SLICE_ARGS(head.message));
-            call_refused(k, &why);
-        }
+    struct configuration members;
+    struct err why;
+    if (k == NULL || !result_decode(u, &head))
         return;
+    k->sent = false;
+    if (head.status == 0 && head.kind == RESULT_MEMBERS && members_decode(u, &members)) {
+        call_answer(k, &members);
+    } else if (head.status != 0 && head.status != ERR_NOT_LEADER && head.status != ERR_UNAVAILABLE && head.status != ERR_BUSY) {
+        err_set(&why, head.status, "%.*s", SLICE_ARGS(head.message));
+        call_refused(k, &why);
     }
 }
 
@@ -255,17 +246,15 @@ void members_unsend(struct server *s)
 static void drive(struct member_call *k)
 {
     struct server *s = k->server;
-    struct driver_status status;
     if (k->proposing)
         return;
     if (k->deadline_ms < server_now_ms(s)) {
         call_fail(k, ERR_UNAVAILABLE, "no leader took the change of membership in time; list the members to see whether it happened");
         return;
     }
-    s->options.consensus.status(s->options.consensus.impl, &status);
-    if (status.role == ROLE_LEADER)
+    if (server_leads(s))
         lead(k);
-    else if (k->conn->member_id != 0) /* who passed it to us knows the leader, or will */
+    else if (k->caller->member_id != 0) /* who passed it to us knows the leader, or will */
         call_fail(k, ERR_NOT_LEADER, "this member does not lead");
     else if (!k->sent)
         pass_on(k);
@@ -279,14 +268,14 @@ void members_tick(struct server *s)
 
 void member_forget(struct member_call *k)
 {
-    k->conn->call_count--;
-    k->conn = NULL;
-    list_remove(&k->conn_link);
+    k->caller->call_count--;
+    k->caller = NULL;
+    list_remove(&k->caller_link);
     if (!k->proposing)
         call_free(k);
 }
 
-struct member_call *member_call_of(struct list *conn_link) { return container_of(conn_link, struct member_call, conn_link); }
+struct member_call *member_call_of(struct list *caller_link) { return container_of(caller_link, struct member_call, caller_link); }
 
 static bool take_texts(struct member_call *k)
 {
@@ -302,25 +291,30 @@ static bool take_texts(struct member_call *k)
     return true;
 }
 
-void serve_member(struct connection *c, uint64_t id, struct unpack *u)
+static struct member_call *call_new(struct caller *c, uint64_t id, const struct member_request *m)
 {
     struct server *s = c->server;
     struct member_call *k = NEW(struct member_call);
-    struct err why;
     k->server = s;
-    k->conn = c;
+    k->caller = c;
     k->id = id;
+    k->request = *m;
     k->link_id = ++s->next_link_id;
     k->deadline_ms = server_now_ms(s) + MEMBER_REQUEST_MS;
-    list_init(&k->conn_link);
-    list_init(&k->link);
-    list_push_back(&c->member_calls, &k->conn_link);
+    list_push_back(&c->member_calls, &k->caller_link);
     list_push_back(&s->member_calls, &k->link);
     c->call_count++;
     s->member_call_count++;
-    if (!member_request_decode(u, &k->request))
-        call_fail(k, ERR_INVALID, "malformed request about members");
-    else if (s->member_call_count > MEMBER_REQUESTS_MAX)
+    return k;
+}
+
+void serve_member(struct caller *c, uint64_t id, const struct member_request *m)
+{
+    struct err why;
+    if (!caller_admits(c, id, ROLE_MAINTENANCE | ROLE_MEMBER)) /* a member that joins, or passes one on */
+        return;
+    struct member_call *k = call_new(c, id, m);
+    if (c->server->member_call_count > MEMBER_REQUESTS_MAX)
         call_fail(k, ERR_BUSY, "too many changes of membership are waiting on this member");
     else if (!take_texts(k))
         call_fail(k, (member_refuse(MEMBER_BAD_ADDRESS, &why)), why.message);

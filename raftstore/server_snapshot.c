@@ -11,7 +11,7 @@
 
 struct snapshot_stream {
     struct server *server;
-    struct connection *conn; /* NULL: its client has gone */
+    struct caller *caller;   /* NULL: it has gone */
     struct list link;        /* in server->snapshots */
     struct snapfile_maker maker;
     struct buf part;
@@ -23,8 +23,8 @@ struct snapshot_stream {
 static void stream_free(struct snapshot_stream *t)
 {
     struct server *s = t->server;
-    if (t->conn != NULL)
-        t->conn->snapshot = NULL;
+    if (t->caller != NULL)
+        t->caller->snapshot = NULL;
     snapfile_maker_end(&t->maker);
     buf_release(&t->part);
     list_remove(&t->link);
@@ -36,7 +36,7 @@ void snapshot_stream_forget(struct snapshot_stream *t)
 {
     if (t == NULL)
         return;
-    t->conn = NULL;
+    t->caller = NULL;
     if (!t->working)
         stream_free(t);
 }
@@ -61,12 +61,8 @@ static int make_part(struct disk_job *job)
 
 static void answer(struct snapshot_stream *t)
 {
-    struct buf result = {0};
-    result_begin(&result, mvcc_revision(server_store(t->server)), RESULT_SNAPSHOT);
-    pack_bytes(&result, buf_slice(&t->part));
-    pack_bool(&result, t->maker.last);
-    conn_result(t->conn, t->id, buf_slice(&result));
-    buf_release(&result);
+    struct kv_header h = server_header(t->server);
+    t->caller->front->snapshot(t->caller, t->id, &h, buf_slice(&t->part), t->maker.last);
 }
 
 static void part_made(struct disk_job *job, int status, const struct err *why)
@@ -75,11 +71,11 @@ static void part_made(struct disk_job *job, int status, const struct err *why)
     struct server *s = t->server;
     t->working = false;
     t->next++;
-    if (t->conn != NULL && status != 0)
-        conn_error(t->conn, t->id, status, why->message);
-    else if (t->conn != NULL)
+    if (t->caller != NULL && status != 0)
+        caller_error(t->caller, t->id, status, why->message);
+    else if (t->caller != NULL)
         answer(t);
-    if (t->conn == NULL || status != 0 || t->maker.last) {
+    if (t->caller == NULL || status != 0 || t->maker.last) {
         stream_free(t);
         server_finish_close(s);
     }
@@ -88,22 +84,19 @@ static void part_made(struct disk_job *job, int status, const struct err *why)
 /* Of which entry and configuration it is. */
 static int describe(struct server *s, struct snapfile_info *ret)
 {
-    const struct server_consensus *c = &s->options.consensus;
-    struct driver_status status;
-    c->status(c->impl, &status);
-    *ret = (struct snapfile_info){.index = apply_index(s->options.apply), .term = status.term,
-                                  .configuration = *c->configuration(c->impl, false)};
+    *ret = (struct snapfile_info){.index = apply_index(s->options.apply), .term = server_status(s).term,
+                                  .configuration = *server_configuration(s, false)};
     ret->configuration_index = ret->index;
     memcpy(ret->cluster_id, s->options.cluster_id, STORE_ID_BYTES);
     return ret->index == 0 || ret->term == 0 ? ERR_UNAVAILABLE : 0;
 }
 
-static struct snapshot_stream *stream_new(struct connection *c, const struct snapfile_info *info)
+static struct snapshot_stream *stream_new(struct caller *c, const struct snapfile_info *info)
 {
     struct server *s = c->server;
     struct snapshot_stream *t = NEW(struct snapshot_stream);
     t->server = s;
-    t->conn = c;
+    t->caller = c;
     snapfile_maker_begin(&t->maker, s->env, apply_machine(s->options.apply), info);
     list_push_back(&s->snapshots, &t->link);
     s->snapshot_count++;
@@ -111,32 +104,29 @@ static struct snapshot_stream *stream_new(struct connection *c, const struct sna
     return t;
 }
 
-static struct snapshot_stream *begin(struct connection *c, uint64_t id)
+static struct snapshot_stream *begin(struct caller *c, uint64_t id)
 {
     struct snapfile_info info;
     if (c->snapshot != NULL && !c->snapshot->working)
         stream_free(c->snapshot); /* the client has begun again */
     if (c->snapshot != NULL || c->server->snapshot_count >= SERVER_SNAPSHOTS_MAX) {
-        conn_error(c, id, ERR_BUSY, "as many snapshots as possible are being read from this member");
+        caller_error(c, id, ERR_BUSY, "as many snapshots as possible are being read from this member");
         return NULL;
     }
     if (describe(c->server, &info) != 0) {
-        conn_error(c, id, ERR_UNAVAILABLE, "this member has no state yet");
+        caller_error(c, id, ERR_UNAVAILABLE, "this member has no state yet");
         return NULL;
     }
     return stream_new(c, &info);
 }
 
-void serve_snapshot(struct connection *c, uint64_t id, struct unpack *u)
+void serve_snapshot(struct caller *c, uint64_t id, uint64_t number)
 {
-    uint64_t number = unpack_uint(u);
     struct snapshot_stream *t = c->snapshot;
-    if (u->bad) {
-        conn_error(c, id, ERR_INVALID, "malformed request for a snapshot");
+    if (!caller_admits(c, id, ROLE_MAINTENANCE)) /* it is every key there is */
         return;
-    }
     if (number > 0 && (t == NULL || t->working || t->next != number)) {
-        conn_error(c, id, ERR_NOT_FOUND, "the snapshot that was being read is gone: the connection was lost or slept; begin again");
+        caller_error(c, id, ERR_NOT_FOUND, "the snapshot that was being read is gone: the connection was lost or slept; begin again");
         return;
     }
     if (number == 0 && (t = begin(c, id)) == NULL)

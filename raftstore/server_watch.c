@@ -15,47 +15,38 @@
 #include "raftstore/mvcc_internal.h"
 #include "raftstore/server_internal.h"
 
-static void send_progress(struct watch *w, bool answer)
+static void send_progress(struct watch *w, bool asked)
 {
-    struct connection *c = w->conn;
-    size_t mark = conn_frame(c, STORE_PROGRESS);
-    pack_uint(&c->out, w->id);
-    pack_int(&c->out, mvcc_revision(server_store(c->server)));
-    pack_bool(&c->out, answer);
-    conn_frame_end(c, mark);
-    w->quiet_since_ms = server_now_ms(c->server);
+    struct server *s = w->caller->server;
+    w->caller->front->progress(w->caller, w->id, mvcc_revision(server_store(s)), asked);
+    w->quiet_since_ms = server_now_ms(s);
 }
 
-static void send_closed(struct connection *c, uint64_t id, int status, const char *message)
+static void send_closed(struct caller *c, uint64_t id, int status, const char *message)
 {
-    size_t mark = conn_frame(c, STORE_CLOSED);
-    pack_uint(&c->out, id);
-    pack_int(&c->out, status);
-    pack_int(&c->out, mvcc_compact_revision(server_store(c->server)));
-    pack_bytes(&c->out, slice_str(message));
-    conn_frame_end(c, mark);
+    c->front->closed(c, id, status, mvcc_compact_revision(server_store(c->server)), message);
 }
 
 void watch_free(struct watch *w)
 {
-    LIST_FOR_EACH(node, &w->conn->reads)
+    LIST_FOR_EACH(node, &w->caller->reads)
     {
         struct read *r = container_of(node, struct read, link);
         if (r->watch == w)
             r->watch = NULL;
     }
-    list_remove(&w->conn_link);
+    list_remove(&w->caller_link);
     list_remove(&w->queue);
-    w->conn->watch_count--;
-    w->conn->server->metrics.watches--;
+    w->caller->watch_count--;
+    w->caller->server->metrics.watches--;
     mem_free(w);
 }
 
-static struct watch *find_watch(struct connection *c, uint64_t id)
+static struct watch *find_watch(struct caller *c, uint64_t id)
 {
     LIST_FOR_EACH(node, &c->watches)
     {
-        struct watch *w = container_of(node, struct watch, conn_link);
+        struct watch *w = container_of(node, struct watch, caller_link);
         if (w->id == id)
             return w;
     }
@@ -64,7 +55,7 @@ static struct watch *find_watch(struct connection *c, uint64_t id)
 
 static void watch_join(struct watch *w)
 {
-    if (w->joined || w->next > mvcc_revision(server_store(w->conn->server)) + 1)
+    if (w->joined || w->next > mvcc_revision(server_store(w->caller->server)) + 1)
         return;
     w->joined = true;
     send_progress(w, false);
@@ -74,7 +65,7 @@ static void watch_join(struct watch *w)
 
 static void watch_go_live(struct watch *w)
 {
-    struct server *s = w->conn->server;
+    struct server *s = w->caller->server;
     list_remove(&w->queue);
     list_push_back(&s->live, &w->queue);
     w->live = true;
@@ -83,7 +74,7 @@ static void watch_go_live(struct watch *w)
 
 static void watch_catch_up(struct watch *w)
 {
-    struct server *s = w->conn->server;
+    struct server *s = w->caller->server;
     w->live = w->joined = false;
     list_remove(&w->queue);
     list_push_back(&s->pumped_watches, &w->queue);
@@ -98,28 +89,28 @@ void watch_answer(struct watch *w)
         w->asks++;
 }
 
-static struct watch *watch_new(struct connection *c, uint64_t id, const struct kv_span *span)
+static struct watch *watch_new(struct caller *c, uint64_t id, const struct kv_span *span)
 {
     struct watch *w = mem_zalloc(sizeof *w + span->key.size + span->end.size);
     char *bytes = (char *)(w + 1);
-    w->conn = c;
+    w->caller = c;
     w->id = id;
     w->span = (struct kv_span){{bytes, span->key.size}, {bytes + span->key.size, span->end.size}};
     memcpy(bytes, span->key.data, span->key.size);
     if (span->end.size != 0)
         memcpy(bytes + span->key.size, span->end.data, span->end.size);
     list_init(&w->queue);
-    list_push_back(&c->watches, &w->conn_link);
+    list_push_back(&c->watches, &w->caller_link);
     c->watch_count++;
     c->server->metrics.watches++;
     return w;
 }
 
-static int watch_check(struct connection *c, uint64_t id, const struct kv_span *span, struct err *reterr)
+static int watch_check(struct caller *c, uint64_t id, const struct kv_span *span, struct err *reterr)
 {
     if (span->key.size == 0)
         return store_err(reterr, STORE_EMPTY_KEY, "watch");
-    if (!conn_may(c, ROLE_READ, span))
+    if (!caller_may(c, ROLE_READ, span))
         return store_err(reterr, STORE_PERMISSION_DENIED, "this certificate may not read all of these keys");
     if (find_watch(c, id) != NULL)
         return err_set(reterr, ERR_INVALID, "watch: the id %llu is in use on this connection", (unsigned long long)id);
@@ -128,56 +119,47 @@ static int watch_check(struct connection *c, uint64_t id, const struct kv_span *
     return 0;
 }
 
-void serve_watch(struct connection *c, struct unpack *u)
+void serve_watch(struct caller *c, const struct watch_request *request)
 {
-    struct server *s = c->server;
-    uint64_t id = unpack_uint(u);
-    struct kv_span span = span_decode(u);
-    int64_t start = unpack_int(u), newest = mvcc_revision(server_store(s));
-    bool prev_kv = unpack_bool(u);
-    uint64_t progress_ms = unpack_below(u, UINT32_MAX), filters = unpack_below(u, WATCH_FILTERS_END);
-    if (!unpack_done(u)) {
-        conn_refuse(c, ERR_INVALID, "malformed watch");
-        return;
-    }
+    int64_t newest = mvcc_revision(server_store(c->server));
     struct err err;
-    int status = watch_check(c, id, &span, &err);
+    int status = watch_check(c, request->id, &request->span, &err);
     if (status != 0) {
-        send_closed(c, id, status, err.message);
+        send_closed(c, request->id, status, err.message);
         return;
     }
-    struct watch *w = watch_new(c, id, &span);
-    w->next = start > 0 ? start : newest + 1;
-    w->prev_kv = prev_kv;
-    w->no_put = filters & WATCH_NO_PUT;
-    w->no_delete = filters & WATCH_NO_DELETE;
-    w->progress_ms = progress_ms;
+    struct watch *w = watch_new(c, request->id, &request->span);
+    w->next = request->start_revision > 0 ? request->start_revision : newest + 1;
+    w->prev_kv = request->prev_kv;
+    w->no_put = request->filters & WATCH_NO_PUT;
+    w->no_delete = request->filters & WATCH_NO_DELETE;
+    w->progress_ms = request->progress_ms;
     if (w->next > newest)
         watch_go_live(w);
     else
         watch_catch_up(w);
 }
 
-void serve_watch_stop(struct connection *c, struct unpack *u)
+void serve_watch_stop(struct caller *c, uint64_t id)
 {
-    struct watch *w = find_watch(c, unpack_uint(u));
+    struct watch *w = find_watch(c, id);
     if (w == NULL)
         return; /* it has closed meanwhile */
-    send_closed(c, w->id, ERR_CANCELED, "stopped");
+    send_closed(c, id, ERR_CANCELED, "stopped");
     watch_free(w);
 }
 
-void serve_watch_ask(struct connection *c, struct unpack *u)
+void serve_watch_ask(struct caller *c, uint64_t id)
 {
-    struct watch *w = find_watch(c, unpack_uint(u));
+    struct watch *w = find_watch(c, id);
     if (w != NULL && c->call_count < CONNECTION_CALLS_MAX)
-        serve_ask(w);
+        read_ask(w);
 }
 
 /* --- events --- */
 
 struct encoded {
-    size_t at[2], size[2]; /* in server->event_bytes; without and with the previous value; size 0: not yet */
+    size_t at[CALLER_FORMATS_END][2], size[CALLER_FORMATS_END][2]; /* in server->event_bytes; without and with the previous value; size 0: not yet */
 };
 
 /* The events of one revision, encoded when the first watch wants them. */
@@ -188,16 +170,18 @@ struct revision_events {
     int64_t revision;
 };
 
-static struct slice event_bytes(struct server *s, struct revision_events *r, size_t i, bool with_prev)
+static struct slice event_bytes(const struct watch *w, struct revision_events *r, size_t i)
 {
-    struct encoded *e = &r->encoded[i];
-    bool kind = with_prev && r->events[i].has_prev;
-    if (e->size[kind] == 0) {
-        e->at[kind] = s->event_bytes.size;
-        event_encode(&s->event_bytes, &r->events[i], kind);
-        e->size[kind] = s->event_bytes.size - e->at[kind];
+    const struct caller_front *front = w->caller->front;
+    struct buf *all = &w->caller->server->event_bytes;
+    bool kind = w->prev_kv && r->events[i].has_prev;
+    size_t *at = &r->encoded[i].at[front->format][kind], *size = &r->encoded[i].size[front->format][kind];
+    if (*size == 0) {
+        *at = all->size;
+        front->event_encode(all, &r->events[i], kind);
+        *size = all->size - *at;
     }
-    return slice_of(s->event_bytes.data + e->at[kind], e->size[kind]);
+    return slice_of(all->data + *at, *size);
 }
 
 static bool wants(const struct watch *w, const struct kv_event *e)
@@ -205,14 +189,14 @@ static bool wants(const struct watch *w, const struct kv_event *e)
     return !(e->is_delete ? w->no_delete : w->no_put) && span_holds(&w->span, e->kv.key);
 }
 
-/* From `*at` on, the events of one frame: those that are wanted, up to a part's size. Returns their number. */
-static size_t frame_events(struct watch *w, struct revision_events *r, size_t *at, struct buf *ret_bytes)
+/* From `*at` on, the events of one piece: those that are wanted, up to a part's size. Returns their number. */
+static size_t piece_of_events(struct watch *w, struct revision_events *r, size_t *at, struct buf *ret_bytes)
 {
     size_t n = 0;
     for (; *at < r->count; (*at)++) {
         if (!wants(w, &r->events[*at]))
             continue;
-        struct slice bytes = event_bytes(w->conn->server, r, *at, w->prev_kv);
+        struct slice bytes = event_bytes(w, r, *at);
         if (n > 0 && ret_bytes->size + bytes.size > STORE_PART_BYTES)
             break;
         buf_append_slice(ret_bytes, bytes);
@@ -221,33 +205,27 @@ static size_t frame_events(struct watch *w, struct revision_events *r, size_t *a
     return n;
 }
 
-static void send_events_frame(struct watch *w, int64_t revision, bool end, size_t n, struct slice bytes)
+static void send_events(struct watch *w, int64_t revision, bool end, size_t n, struct slice bytes)
 {
-    struct connection *c = w->conn;
-    size_t mark = conn_frame(c, STORE_EVENTS);
-    pack_uint(&c->out, w->id);
-    pack_int(&c->out, revision);
-    pack_bool(&c->out, end);
-    pack_uint(&c->out, n);
-    buf_append_slice(&c->out, bytes);
-    conn_frame_end(c, mark);
+    struct caller *c = w->caller;
+    c->front->events(c, w->id, revision, end, n, bytes);
     c->server->metrics.events_sent += n;
 }
 
 static void send_revision(struct watch *w, struct revision_events *r)
 {
-    struct server *s = w->conn->server;
+    struct server *s = w->caller->server;
     size_t at = 0, n, sent = 0;
     buf_reset(&s->scratch);
-    while ((n = frame_events(w, r, &at, &s->scratch)) > 0) {
+    while ((n = piece_of_events(w, r, &at, &s->scratch)) > 0) {
         sent += n;
-        send_events_frame(w, r->revision, at == r->count, n, buf_slice(&s->scratch));
+        send_events(w, r->revision, at == r->count, n, buf_slice(&s->scratch));
         if (at == r->count)
             break;
         buf_reset(&s->scratch);
     }
     if (n == 0 && sent > 0) /* what was left is not wanted: only the end mark is missing */
-        send_events_frame(w, r->revision, true, 0, SLICE(""));
+        send_events(w, r->revision, true, 0, SLICE(""));
     if (sent > 0)
         w->quiet_since_ms = server_now_ms(s);
     w->next = r->revision + 1;
@@ -261,7 +239,7 @@ void server_events(struct server *s, int64_t revision, const struct kv_event *ev
     LIST_FOR_EACH(node, &s->live)
     {
         struct watch *w = container_of(node, struct watch, queue);
-        if (w->conn->closing)
+        if (w->caller->closing)
             continue;
         if (w->next <= revision)
             send_revision(w, &r);
@@ -276,7 +254,7 @@ void server_events(struct server *s, int64_t revision, const struct kv_event *ev
 /* One turn's piece of history for a watch; true when it wants another. */
 static bool catch_up_turn(struct watch *w)
 {
-    struct server *s = w->conn->server;
+    struct server *s = w->caller->server;
     struct mvcc *m = server_store(s);
     struct kv_event *events;
     size_t n;
@@ -290,7 +268,7 @@ static bool catch_up_turn(struct watch *w)
 #endif
     int status = mvcc_events(m, &w->span, w->next, newest, CATCH_UP_TURN_BYTES, &s->arena, &events, &n, &next, &err);
     if (status != 0) {
-        send_closed(w->conn, w->id, status, err.message);
+        send_closed(w->caller, w->id, status, err.message);
         watch_free(w);
         return false;
     }
@@ -315,7 +293,7 @@ bool watches_pump(struct server *s)
     LIST_FOR_EACH(node, &s->pumped_watches)
     {
         struct watch *w = container_of(node, struct watch, queue);
-        if (!w->conn->closing && !conn_full(w->conn))
+        if (!w->caller->closing && !w->caller->front->full(w->caller))
             again |= catch_up_turn(w);
     }
     return again;
@@ -327,7 +305,7 @@ void watches_tick(struct server *s)
     LIST_FOR_EACH(node, &s->live)
     {
         struct watch *w = container_of(node, struct watch, queue);
-        if (w->joined && w->progress_ms > 0 && now - w->quiet_since_ms >= w->progress_ms && !w->conn->closing)
+        if (w->joined && w->progress_ms > 0 && now - w->quiet_since_ms >= w->progress_ms && !w->caller->closing)
             send_progress(w, false);
     }
 }

@@ -3,9 +3,11 @@
 #include "raftstore/session.h"
 
 #include "common/mem.h"
+#include "raftstore/mvcc.h"
 #include "raftstore/store_limits.h"
 
 struct result {
+    uint64_t hash; /* of its sequence and bytes */
     uint32_t size;
     char bytes[];
 };
@@ -18,10 +20,29 @@ struct session {
     struct result **results;
     uint32_t capacity;         /* a power of two, or 0 */
     size_t bytes;
+    uint64_t results_sum;      /* of their hashes */
     struct list by_use;
+    struct sum_part part;
 };
 
 static struct slice id_slice(const uint8_t id[STORE_ID_BYTES]) { return slice_of(id, STORE_ID_BYTES); }
+
+/* What the sum of all sessions holds of one. */
+static uint64_t hash_of(const struct session *session, uint64_t results_sum)
+{
+    const uint64_t words[] = {session->used_ms, session->oldest, session->end, session->bytes, results_sum};
+    uint64_t h = mvcc_hash_bytes(id_slice(session->id), 0);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        h = sum_mix(h, words[i]);
+    return h;
+}
+
+static void changed(struct sessions *s, struct session *session)
+{
+    sum_set(&s->sum, &session->part, hash_of(session, session->results_sum));
+}
+
+static uint64_t result_hash(uint64_t sequence, struct slice bytes) { return mvcc_hash_bytes(bytes, sequence); }
 
 void sessions_init(struct sessions *s)
 {
@@ -39,6 +60,7 @@ static void result_drop(struct sessions *s, struct session *session, struct resu
     if (*at == NULL)
         return;
     session->bytes -= (*at)->size;
+    session->results_sum -= (*at)->hash;
     s->result_bytes -= (*at)->size;
     mem_free(*at);
     *at = NULL;
@@ -58,6 +80,7 @@ static void session_drop(struct sessions *s, struct session *session)
     session_acknowledge(s, session, session->end);
     ASSERT(session->bytes == 0);
     list_remove(&session->by_use);
+    sum_remove(&s->sum, &session->part);
     (void)map_remove(&s->by_id, id_slice(session->id)); /* is the one being dropped */
     mem_free(session->results);
     mem_free(session);
@@ -79,6 +102,7 @@ static struct session *session_add(struct sessions *s, const uint8_t id[STORE_ID
     session->oldest = session->end = 1;
     list_push_back(&s->by_use, &session->by_use);
     map_put(&s->by_id, id_slice(session->id), session);
+    sum_add(&s->sum, &session->part, hash_of(session, 0));
     return session;
 }
 
@@ -109,6 +133,22 @@ void sessions_expire(struct sessions *s, uint64_t now_ms)
         session_drop(s, first);
 }
 
+static enum session_verdict judge(struct sessions *s, struct session *session, const struct store_command *c, struct slice *ret_result)
+{
+    if (c->oldest > c->sequence || c->sequence - c->oldest >= SESSION_WINDOW_MAX)
+        return SESSION_WINDOW;
+    session_acknowledge(s, session, c->oldest);
+    if (c->sequence < session->oldest)
+        return SESSION_UNKNOWN;
+    if (c->sequence - session->oldest >= SESSION_WINDOW_MAX)
+        return SESSION_WINDOW;
+    struct result *known = c->sequence < session->end ? *slot(session, c->sequence) : NULL;
+    if (known == NULL)
+        return SESSION_EXECUTE;
+    *ret_result = slice_of(known->bytes, known->size);
+    return SESSION_REPEAT;
+}
+
 enum session_verdict sessions_judge(struct sessions *s, const struct store_command *c, uint64_t now_ms, struct session **ret,
                                     struct slice *ret_result)
 {
@@ -118,19 +158,10 @@ enum session_verdict sessions_judge(struct sessions *s, const struct store_comma
     session->used_ms = now_ms;
     list_remove(&session->by_use);
     list_push_back(&s->by_use, &session->by_use);
-    if (c->oldest > c->sequence || c->sequence - c->oldest >= SESSION_WINDOW_MAX)
-        return SESSION_WINDOW;
-    session_acknowledge(s, session, c->oldest);
-    if (c->sequence < session->oldest)
-        return SESSION_UNKNOWN;
-    if (c->sequence - session->oldest >= SESSION_WINDOW_MAX)
-        return SESSION_WINDOW;
     *ret = session;
-    struct result *known = c->sequence < session->end ? *slot(session, c->sequence) : NULL;
-    if (known == NULL)
-        return SESSION_EXECUTE;
-    *ret_result = slice_of(known->bytes, known->size);
-    return SESSION_REPEAT;
+    enum session_verdict verdict = judge(s, session, c, ret_result);
+    changed(s, session);
+    return verdict;
 }
 
 static void session_grow(struct session *session, uint64_t span)
@@ -152,6 +183,7 @@ static void result_put(struct sessions *s, struct session *session, uint64_t seq
 {
     struct result *r = mem_alloc(sizeof *r + bytes.size);
     session_grow(session, sequence - session->oldest + 1);
+    r->hash = result_hash(sequence, bytes);
     r->size = (uint32_t)bytes.size;
     memcpy(r->bytes, bytes.data, bytes.size);
     session->end = MAX(session->end, sequence + 1);
@@ -159,6 +191,8 @@ static void result_put(struct sessions *s, struct session *session, uint64_t seq
     *slot(session, sequence) = r;
     session->bytes += bytes.size;
     s->result_bytes += bytes.size;
+    session->results_sum += r->hash;
+    changed(s, session);
 }
 
 void session_store(struct sessions *s, struct session *session, uint64_t sequence, struct slice result, int64_t revision,
@@ -175,6 +209,22 @@ void session_store(struct sessions *s, struct session *session, uint64_t sequenc
     result_put(s, session, sequence, result);
     buf_release(&stub);
     sessions_bound(s, session);
+}
+
+static uint64_t part_hash(const struct sum_part *p)
+{
+    const struct session *session = container_of(p, struct session, part);
+    uint64_t results_sum = 0;
+    for (uint64_t n = session->oldest; n < session->end && n - session->oldest < session->capacity; n++) {
+        const struct result *r = *slot(session, n);
+        results_sum += r == NULL ? 0 : result_hash(n, slice_of(r->bytes, r->size));
+    }
+    return hash_of(session, results_sum);
+}
+
+int sessions_scrub(struct sessions *s, size_t max, bool *ret_whole, struct err *reterr)
+{
+    return sum_check(&s->sum, max, part_hash, ret_whole) ? 0 : err_set(reterr, ERR_CORRUPT, "a session in memory is not what it was written as");
 }
 
 uint64_t sessions_hash(const struct sessions *s)
@@ -242,6 +292,7 @@ static void session_decode(struct sessions *s, struct unpack *u)
     if (!u->bad && end > session->oldest)
         session_grow(session, end - session->oldest);
     session->end = u->bad ? session->end : end;
+    changed(s, session);
 }
 
 bool sessions_decode(struct sessions *s, struct unpack *u)

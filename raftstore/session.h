@@ -5,8 +5,10 @@
 
 #include "common/base.h"
 #include "common/buf.h"
+#include "common/err.h"
 #include "common/list.h"
 #include "common/map.h"
+#include "raftstore/state_sum.h"
 #include "raftstore/store_wire.h"
 
 struct sessions {
@@ -14,6 +16,7 @@ struct sessions {
     struct list by_use;    /* longest unused first */
     uint64_t opened;       /* ever: part of new ids */
     size_t result_bytes;
+    struct state_sum sum;  /* of all sessions with their results; kept with every change */
 };
 
 struct session;
@@ -37,6 +40,8 @@ void session_store(struct sessions *s, struct session *session, uint64_t sequenc
                    bool changed);
 
 uint64_t sessions_hash(const struct sessions *s);
+/* Compares up to `max` more sessions with the sum. ERR_CORRUPT; *ret_whole: all were compared, the next call begins again. */
+int sessions_scrub(struct sessions *s, size_t max, bool *ret_whole, struct err *reterr);
 void sessions_encode(const struct sessions *s, struct buf *out);
 bool sessions_decode(struct sessions *s, struct unpack *u);
 

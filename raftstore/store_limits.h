@@ -50,6 +50,8 @@
 #define SPACE_POLL_MS 1000
 #define REPORT_MS 1000
 #define CHECKPOINTS 4096                     /* entries whose state hash is kept for comparison */
+#define SCRUB_EVERY_MS 60000                 /* from the beginning of one comparison of the state with its hashes to the next */
+#define SCRUB_STEP_BYTES (256u * 1024)       /* of it per tick: a gigabyte takes about seven minutes, and a thousandth of a core */
 
 /* writes waiting for their result, on any member */
 #define WRITES_MAX 65536

@@ -455,3 +455,34 @@ bool member_request_decode(struct unpack *u, struct member_request *ret)
     ret->verb = (enum member_verb)verb;
     return true;
 }
+
+void members_encode(struct buf *out, const struct configuration *c)
+{
+    pack_uint(out, c->count);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct member *m = &c->members[i];
+        pack_uint(out, m->id);
+        pack_bytes(out, slice_str(m->peer_address));
+        pack_bytes(out, slice_str(m->client_address));
+        pack_bytes(out, slice_str(m->name));
+        pack_bool(out, m->voter);
+        pack_bool(out, m->automatic);
+        pack_uint(out, m->replaces);
+    }
+}
+
+bool members_decode(struct unpack *u, struct configuration *ret)
+{
+    *ret = (struct configuration){.count = (size_t)unpack_below(u, CONSENSUS_MEMBERS_MAX + 1)};
+    for (size_t i = 0; i < ret->count && !u->bad; i++) {
+        struct member *m = &ret->members[i];
+        m->id = unpack_uint(u);
+        if (!member_text(m->peer_address, unpack_bytes(u)) || !member_text(m->client_address, unpack_bytes(u)) ||
+            !member_text(m->name, unpack_bytes(u)))
+            return false;
+        m->voter = unpack_bool(u);
+        m->automatic = unpack_bool(u);
+        m->replaces = unpack_uint(u);
+    }
+    return !u->bad;
+}

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/wire/pack.h"
 #include "raftstore/kv.h"
+#include "raftstore/member.h"
 
 #define STORE_WIRE_FORMAT 1
 #define STORE_ID_BYTES 16
@@ -86,6 +87,9 @@ struct member_request {
 };
 void member_request_encode(struct buf *out, const struct member_request *m);
 bool member_request_decode(struct unpack *u, struct member_request *ret); /* false: malformed */
+
+void members_encode(struct buf *out, const struct configuration *c); /* of a RESULT_MEMBERS */
+bool members_decode(struct unpack *u, struct configuration *ret);    /* false: malformed */
 
 void wire_begin(struct buf *out, enum store_frame type); /* format and type byte */
 

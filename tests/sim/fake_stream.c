@@ -303,6 +303,8 @@ static void connect_op(void *impl, struct net_conn *c, const struct net_connect_
     ASSERT(to != NULL);
     f->sim = s;
     f->window = 1024 + sim_below(s, 64 * 1024);
+    if (s->pending_bytes != 0)
+        f->window /= 64; /* else pauses are too short for a client to fall behind */
     list_push_back(&s->streams, &f->link);
     end_init(f, 0, from);
     end_init(f, 1, to);

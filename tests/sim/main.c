@@ -16,7 +16,7 @@ static int usage(void)
 }
 
 struct totals {
-    uint64_t writes, reads, crashes, elections, events, added, promoted, removed, transfers, wiped, damaged;
+    uint64_t writes, reads, crashes, elections, events, added, promoted, removed, transfers, wiped, damaged, cut_off;
 };
 
 /* True when the history is clean. */
@@ -50,6 +50,7 @@ static bool run_one(const struct sim_options *o, struct totals *totals)
     totals->wiped += s->wiped;
     totals->damaged += s->damaged;
     sim_release(s);
+    totals->cut_off += s->cut_off; /* counted as members end */
     mem_free(s);
     return clean;
 }
@@ -107,8 +108,8 @@ int main(int argc, char **argv)
     if (o.quiet)
         printf("%" PRIu64 " seeds, %" PRIu64 " violations: %" PRIu64 " events, %" PRIu64 " writes, %" PRIu64 " reads, %" PRIu64
                " crashes, %" PRIu64 " elections; %" PRIu64 " members added, %" PRIu64 " promoted, %" PRIu64 " removed, %" PRIu64
-               " transfers, %" PRIu64 " folders lost, %" PRIu64 " damaged\n",
+               " transfers, %" PRIu64 " folders lost, %" PRIu64 " damaged, %" PRIu64 " slow clients cut off\n",
                to - from + 1, bad, totals.events, totals.writes, totals.reads, totals.crashes, totals.elections,
-               totals.added, totals.promoted, totals.removed, totals.transfers, totals.wiped, totals.damaged);
+               totals.added, totals.promoted, totals.removed, totals.transfers, totals.wiped, totals.damaged, totals.cut_off);
     return bad == 0 ? 0 : 1;
 }

@@ -1,7 +1,8 @@
 /* Changes of membership under faults: members are added, removed, lose their folder or find it damaged; leadership moves.
  *
- * A folder is lost only while the configuration is at rest and every voter of it still has its own: more is beyond what
- * the cluster promises. A member whose folder is gone comes back under a new id, in another slot of the simulation, and asks
+ * A folder is lost only while the configuration is at rest, no change of it waits to be proposed and every voter of it still has
+ * its own; and never that of a learner which the only voter is about to promote: more is beyond what the cluster promises, for the
+ * one that is gone would then be half of two voters. A member whose folder is gone comes back under a new id, in another slot of the simulation, and asks
  * until it is a learner that replaces the old one; everything after that the leader does by itself. */
 #include "common/base.h"
 
@@ -90,7 +91,15 @@ static void add(struct sim *s, const struct configuration *c)
     join(s, n, 0);
 }
 
-/* Everybody who counts is there and has the leader's configuration, which is committed. */
+static bool change_waits(const struct sim_node *n)
+{
+    LIST_FOR_EACH(node, &n->driver->queue)
+        if (container_of(node, struct proposal, link)->change)
+            return true;
+    return false;
+}
+
+/* Everybody who counts is there and has the leader's configuration, which is committed; nobody is about to change it. */
 static bool at_rest(struct sim *s, struct sim_node *leader)
 {
     uint64_t newest, committed;
@@ -104,7 +113,7 @@ static bool at_rest(struct sim *s, struct sim_node *leader)
         if (n == NULL || !n->up)
             return false;
         (void)driver_newest(n->driver, &index);
-        if (index != newest)
+        if (index != newest || change_waits(n))
             return false;
     }
     return true;
@@ -134,12 +143,18 @@ static bool damage(struct sim *s, struct sim_node *n)
     return true;
 }
 
+/* Voters that are left can go on without it, now and after it was promoted. */
+static bool can_lose(const struct configuration *c, const struct member *m)
+{
+    size_t voters = configuration_voters(c) + (!m->voter && m->automatic);
+    return (!m->voter && !m->automatic) || voters > 2;
+}
+
 static void lose_folder(struct sim *s, struct sim_node *leader, bool all)
 {
     const struct configuration *c = driver_newest(leader->driver, NULL);
     struct sim_node *n = sim_node_of(s, c->members[sim_below(s, c->count)].id);
-    const struct member *m = configuration_member(c, n->id);
-    if (!at_rest(s, leader) || !sim_node_free(s) || (m->voter && configuration_voters(c) < 3) || n->paused_until_us > s->now_us)
+    if (!at_rest(s, leader) || !sim_node_free(s) || !can_lose(c, configuration_member(c, n->id)) || n->paused_until_us > s->now_us)
         return;
     sim_node_crash(n);
     s->wiped += all;
@@ -183,15 +198,17 @@ static void transfer(struct sim *s, struct sim_node *leader)
     check_node(leader);
 }
 
-/* The process of a member that was removed stops; the others tell it, which is not simulated. */
+/* The process of a member that was removed stops; the others tell it, which is not simulated. Who leads may be one of an earlier
+ * term that knows only earlier configurations: those say nothing about who came later. */
 static void stop_removed(struct sim *s, struct sim_node *leader)
 {
-    const struct configuration *c = driver_configuration(leader->driver, NULL), *newest = driver_newest(leader->driver, NULL);
+    uint64_t index;
+    const struct configuration *c = driver_configuration(leader->driver, &index), *newest = driver_newest(leader->driver, NULL);
     for (size_t i = 0; i < s->members; i++) {
         struct sim_node *n = &s->nodes[i];
-        bool member = configuration_member(c, n->id) != NULL;
-        n->was_member |= member;
-        if (n->was_member && !member && configuration_member(newest, n->id) == NULL)
+        if (configuration_member(c, n->id) != NULL)
+            n->member_index = MAX(n->member_index, index + 1);
+        else if (n->member_index != 0 && n->member_index <= index && configuration_member(newest, n->id) == NULL)
             n->retired = true;
         if (n->retired && n->up && n != leader)
             sim_node_crash(n);

@@ -72,8 +72,8 @@ struct sim_node {
     bool up, failed;
     bool retired; /* its folder is gone: it comes back under another id, in another slot */
     bool was_voter; /* in some log */
-    bool was_member; /* of a committed configuration */
     bool damaged; /* its folder is: it must not start */
+    uint64_t member_index; /* the latest committed configuration that held it, by index, and one; 0: none yet */
     uint32_t generation;
     uint64_t paused_until_us;
     struct env env;
@@ -153,6 +153,7 @@ struct sim {
     struct list streams;
     struct store_sim *store;
     int64_t keep_revisions; /* the store compacts by itself to so many; 0: it does not */
+    size_t pending_bytes;   /* for a client that does not read, before it is cut off; 0: as in the real store */
     struct fake_net net;
     struct sim_client clients[SIM_CLIENTS_MAX];
     size_t client_count;
@@ -161,7 +162,7 @@ struct sim {
     uint64_t lost; /* the id whose folder is gone, until the configuration no longer holds it */
     struct sim_truth truth;
     uint64_t events_run, acknowledged_writes, reads, installs, snapshots, crashes, elections;
-    uint64_t added, removed, transfers, wiped, damaged, promoted;
+    uint64_t added, removed, transfers, wiped, damaged, promoted, cut_off;
     char violation[512];
 };
 

@@ -29,8 +29,11 @@ static void on_entry(void *arg, uint64_t index)
     struct sim_node *node = arg;
     truth_compacted(node, mvcc_compact_revision(apply_mvcc(node->apply)), mvcc_revision(apply_mvcc(node->apply)));
     check_applied(node, index, wal_term_of(node->driver->wal, index), 0, apply_hash(node->apply));
-    if (node->server != NULL)
-        server_entry(node->server, index);
+    if (node->server == NULL)
+        return;
+    server_entry(node->server, index);
+    if (server_quarantined(node->server))
+        sim_violation(node->sim, "member %zu is quarantined at entry %llu", node->index, (unsigned long long)index);
 }
 
 static void on_restored(void *arg)
@@ -80,6 +83,8 @@ static int store_front(struct sim_node *n, struct err *reterr)
     char address[STORE_TEXT_MAX];
     struct server_options o = {
         .member_id = n->id, .address = address, .apply = n->apply, .compact_revisions = n->sim->keep_revisions,
+        .pending_bytes_max = n->sim->pending_bytes,
+        .scrub_every_ms = 200, .scrub_step_bytes = 400, /* several passes, most of them while writing goes on */
         .consensus = {.propose = propose, .read_index = read_round, .status = get_status, .configuration = configuration,
                       .propose_configuration = propose_configuration, .in_sync = in_sync, .can_lose = can_lose, .live = live,
                       .settled = settled, .transfer = transfer, .transferring = transferring, .impl = n}};
@@ -92,6 +97,9 @@ static void server_closed(void *arg) { ((struct sim_node *)arg)->server = NULL; 
 
 static void store_front_close(struct sim_node *n)
 {
+    struct server_metrics m;
+    server_metrics(n->server, &m);
+    n->sim->cut_off += m.slow_closed;
     fake_stream_crash(n);
     server_close(n->server, server_closed, n);
 }

@@ -137,6 +137,8 @@ void swarm_run(struct sim *s)
     configure(s, &w);
     if (s->options.store && sim_chance(s, 300))
         s->keep_revisions = 20 + (int64_t)sim_below(s, 200);
+    if (s->options.store && s->options.seed / 7 % 4 == 0) /* not drawn: the other histories stay as they are */
+        s->pending_bytes = 64 + s->options.seed * 7919 % 2048;
     for (size_t i = 0; i < s->members; i++)
         sim_node_start(&s->nodes[i]);
     uint64_t pause_us = 1 + sim_below(s, 40 * MS);

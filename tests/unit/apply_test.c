@@ -5,6 +5,8 @@
 #include "raftstore/lease.h"
 #include "raftstore/store_limits.h"
 
+#include <stdio.h>
+
 struct fixture {
     struct apply *apply;
     struct machine machine;
@@ -431,13 +433,82 @@ static void a_large_lease_ends_in_one_revision(void **state UNUSED)
     stop(&f);
 }
 
+/* The byte of a key's value, as it stands in memory. */
+static char *value_in_memory(struct fixture *f, const char *key)
+{
+    struct arena arena = {0};
+    struct kv_range_result result;
+    assert_ok(mvcc_range(apply_mvcc(f->apply), &(struct kv_range){.span = {.key = slice_str(key)}}, &arena, &result, NULL));
+    assert_int_equal(result.kv_count, 1);
+    char *byte = (char *)(uintptr_t)result.kvs[0].value.data;
+    arena_clear(&arena);
+    return byte;
+}
+
+static int scrub(struct fixture *f, size_t step)
+{
+    bool whole = false;
+    int status = 0;
+    struct err why = {0};
+    for (int i = 0; i < 10000 && status == 0 && !whole; i++)
+        status = apply_scrub(f->apply, step, &whole, &why);
+    assert_true(status != 0 || whole);
+    assert_true(status == 0 || strstr(why.message, "in memory") != NULL);
+    return status;
+}
+
+/* The state is compared with its hashes in steps while it changes: nothing is wrong, until a bit is flipped. */
+static void scrubbing(void **state UNUSED)
+{
+    struct fixture f;
+    struct prng prng;
+    size_t passes = 0;
+    prng_seed(&prng, 11);
+    struct random r = prng_random(&prng);
+    start(&f);
+    assert_ok(scrub(&f, 1));
+    lease_command(&f, 1, COMMAND_LEASE_GRANT, 7, 1000);
+    for (uint64_t i = 2; i < 6000; i++) {
+        char key[16], value[32];
+        bool whole;
+        (void)snprintf(key, sizeof key, "k%u", (unsigned)random_below(&r, 300));
+        (void)snprintf(value, sizeof value, "%u", (unsigned)random_below(&r, 1000000000));
+        if (random_below(&r, 4) == 0) {
+            struct kv_op op = {.kind = KV_OP_DELETE, .delete = {.span = {.key = slice_str(key)}}};
+            struct buf body = {0};
+            txn_encode(&body, &(struct kv_txn){.success = &op, .success_count = 1});
+            add(&f, f.client, i, i > 5 ? i - 5 : 1, COMMAND_TXN, buf_slice(&body));
+            commit(&f);
+            buf_release(&body);
+        } else {
+            put(&f, i, i > 5 ? i - 5 : 1, slice_str(key), slice_str(value), random_below(&r, 3) == 0 ? 7 : 0);
+        }
+        assert_ok(apply_scrub(f.apply, 1 + random_below(&r, 2000), &whole, NULL));
+        passes += whole;
+    }
+    assert_true(passes > 20);
+    put(&f, 6000, 6000, SLICE("k5"), SLICE("value"), 0);
+    assert_ok(scrub(&f, 100)); /* what is left of the pass under way */
+    char *byte = value_in_memory(&f, "k5");
+    for (int at = 0; at < 5; at++) {
+        byte[at] ^= 16;
+        assert_int_equal(scrub(&f, 100), ERR_CORRUPT);
+        byte[at] ^= 16;
+        assert_ok(scrub(&f, 100));
+    }
+    byte[1] ^= 1; /* written over before anybody has looked: the sum has lost what was never in it */
+    put(&f, 6001, 6001, SLICE("k5"), SLICE("other"), 0);
+    assert_int_equal(scrub(&f, 100), ERR_CORRUPT);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leases_end_in_cluster_time), cmocka_unit_test(keys_move_between_leases),
         cmocka_unit_test(a_large_lease_ends_in_one_revision), cmocka_unit_test(a_lease_ends_alike_after_a_restore),
         cmocka_unit_test(a_snapshot_of_many_leases),
-        cmocka_unit_test(leases_of_the_branch_taken),
+        cmocka_unit_test(leases_of_the_branch_taken), cmocka_unit_test(scrubbing),
         cmocka_unit_test(once),         cmocka_unit_test(unknown_sessions), cmocka_unit_test(refusals),
         cmocka_unit_test(long_results), cmocka_unit_test(snapshots),        cmocka_unit_test(bad_snapshots),
     };

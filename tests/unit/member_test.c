@@ -135,6 +135,39 @@ static void bounds(void **state)
     assert_int_equal(full.members[MEMBER_NEW_MAX - 1].replaces, 0);
 }
 
+/* A folder is lost, and lost again: before the new id votes, and after. */
+static void lost_twice(void **state)
+{
+    struct configuration c = of(3), before;
+    struct member again = member_of(21, false), third = member_of(22, false), elsewhere = member_of(23, false);
+    struct err e;
+    (void)state;
+    again.automatic = third.automatic = true;
+    again.replaces = 2;
+    memcpy(again.peer_address, c.members[1].peer_address, sizeof again.peer_address);
+    assert_ok(member_add(&c, &again, &e));
+    third.replaces = 21;
+    memcpy(third.peer_address, again.peer_address, sizeof third.peer_address);
+    before = c;
+    memcpy(elsewhere.peer_address, again.peer_address, sizeof elsewhere.peer_address);
+    refused(member_add(&c, &elsewhere, &e), &e, ERR_EXISTS, "Peer URLs already exists");
+    elsewhere.replaces = 21;
+    memcpy(elsewhere.peer_address, c.members[0].peer_address, sizeof elsewhere.peer_address);
+    refused(member_add(&c, &elsewhere, &e), &e, ERR_EXISTS, "Peer URLs already exists");
+    assert_memory_equal(&c, &before, sizeof c); /* a refusal leaves the learner where it was */
+    assert_ok(member_add(&c, &third, &e));
+    assert_null(configuration_member(&c, 21));
+    assert_int_equal(configuration_member(&c, 22)->replaces, 2);
+    assert_true(configuration_adjacent(&before, &c));
+    assert_ok(member_promote(&c, 22, true, &e));
+    assert_ok(member_remove(&c, 2, &e));
+    assert_int_equal(configuration_member(&c, 22)->replaces, 0);
+    again.replaces = 22;
+    assert_ok(member_add(&c, &again, &e));
+    assert_int_equal(configuration_member(&c, 21)->replaces, 22);
+    assert_int_equal(c.count, 4);
+}
+
 static void adjacency(void **state)
 {
     struct configuration three = of(3), four = of(4), five = of(5), other = of(3);
@@ -208,7 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_and_back), cmocka_unit_test(noise_is_refused), cmocka_unit_test(changes),
-        cmocka_unit_test(bounds),         cmocka_unit_test(adjacency),        cmocka_unit_test(files),
+        cmocka_unit_test(bounds), cmocka_unit_test(lost_twice),         cmocka_unit_test(adjacency),        cmocka_unit_test(files),
     };
     return RUN_TESTS(tests);
 }

@@ -6,6 +6,7 @@
 #include "tests/support/pki_fixture.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* One server and one client in a loop; what is received comes back. */
 struct fixture {
@@ -197,6 +198,66 @@ static void files_are_checked(void **state)
     assert_int_equal(tls_new(&(struct tls_options){.ca_file = key}, &t, &err), ERR_TLS);
 }
 
+static void append_file(const char *from, const char *to)
+{
+    char bytes[8192];
+    FILE *in = fopen(from, "r"), *out = fopen(to, "a");
+    assert_non_null(in);
+    assert_non_null(out);
+    size_t n = fread(bytes, 1, sizeof bytes, in);
+    assert_int_equal(fwrite(bytes, 1, n, out), n);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void echo_again(struct fixture *f)
+{
+    buf_reset(&f->echoed);
+    f->client_closed = f->server_closed = 1;
+    echo(f);
+}
+
+/* An authority is exchanged as people do it: both are trusted, then certificates of the new one, then the new one alone. */
+static void files_are_followed(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    char ca[160], other[160], key[160];
+    f->server_tls = pki_fixture_tls(&f->pki, "ca", "server", true);
+    f->client_tls = pki_fixture_tls(&f->pki, "ca", "client", false);
+    pki_fixture_path(&f->pki, "ca", ".crt", ca);
+    pki_fixture_path(&f->pki, "other", ".crt", other);
+    pki_fixture_path(&f->pki, "client", ".key", key);
+    echo(f);
+    assert_int_equal(tls_refresh(f->server_tls, &err), 0);
+
+    tls_unref(pki_fixture_tls(&f->pki, "other", "client", false)); /* new files of the same names */
+    echo_again(f); /* nobody has looked yet */
+    assert_int_equal(tls_refresh(f->client_tls, &err), 1);
+    buf_reset(&f->echoed);
+    f->client_closed = f->server_closed = 1;
+    listen_here(f);
+    connect_to(f, net_listener_port(&f->env->net, &f->listener));
+    assert_int_equal(f->server_closed, ERR_TLS);
+
+    append_file(other, ca);
+    assert_int_equal(tls_refresh(f->server_tls, &err), 1);
+    echo_again(f);
+    assert_int_equal(tls_refresh(f->client_tls, &err), 1); /* it trusts the same file */
+    echo_again(f);
+
+    append_file(ca, key); /* a key file with something else at its end is a key still */
+    assert_int_equal(tls_refresh(f->client_tls, &err), 1);
+    assert_int_equal(truncate(key, 20), 0);
+    assert_int_equal(tls_refresh(f->client_tls, &err), ERR_TLS);
+    assert_non_null(strstr(err.message, "client.key"));
+    assert_int_equal(tls_refresh(f->client_tls, &err), 0); /* told once */
+    echo_again(f); /* with what it had */
+    assert_int_equal(unlink(key), 0);
+    assert_int_equal(tls_refresh(f->client_tls, &err), ERR_NOT_FOUND);
+    echo_again(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
         cmocka_unit_test_setup_teardown(taken_and_bad_addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_followed, setup, teardown),
     };
     return RUN_TESTS(tests);
 }

@@ -41,6 +41,8 @@ struct cluster {
     bool timed_out, drop_answers;
     uint64_t compact_age_ms, compact_bytes;
     int64_t compact_revisions;
+    uint64_t scrub_every_ms;
+    size_t pending_bytes_max;
     int closed;
 };
 
@@ -153,6 +155,8 @@ static void start_node(struct cluster *k, int at)
     o.compact_age_ms = k->compact_age_ms;
     o.compact_bytes = k->compact_bytes;
     o.compact_revisions = k->compact_revisions;
+    o.scrub_every_ms = k->scrub_every_ms;
+    o.pending_bytes_max = k->pending_bytes_max;
     struct err err = {0};
     apply_up(node);
     if (server_new(k->env, &o, &node->server, &err) != 0)
@@ -746,6 +750,179 @@ static void odd_one_out(void **state)
     }
 }
 
+/* A bit flips in a follower's memory: no entry tells, and no other member could; it finds that by itself, and serves nobody. */
+static void flipped_bit(void **state)
+{
+    struct cluster *k = *state;
+    struct store_client *c = client_of(k, 0, NODES);
+    struct arena arena = {0};
+    struct kv_range_result result;
+    k->scrub_every_ms = 50;
+    stop_node(k, 2);
+    start_node(k, 2);
+    put(k, c, "a", "value");
+    assert_ok(mvcc_range(apply_mvcc(k->nodes[2].apply), &(struct kv_range){.span = {.key = SLICE("a")}}, &arena, &result, NULL));
+    ((char *)(uintptr_t)result.kvs[0].value.data)[3] ^= 32;
+    arena_clear(&arena);
+    wait_for(k, is_quarantined, &k->nodes[2]);
+    struct server_metrics m;
+    server_metrics(k->nodes[2].server, &m);
+    assert_true(m.scrub_failures == 1 && m.quarantined);
+    put(k, c, "a", "2");
+    assert_false(is_quarantined(&k->nodes[0]) || is_quarantined(&k->nodes[1]));
+    close_client(k, c);
+}
+
+/* --- a client that does not read --- */
+
+struct relayed {
+    struct net_conn conn;
+    struct relay *relay;
+    struct relayed *other; /* NULL: closed */
+};
+
+/* Between one client and member 0; with `stopped` it takes nothing from the member any more, as a client would whose process
+ * stands still or whose connection is full of other things. */
+struct relay {
+    struct cluster *cluster;
+    struct net_listener listener;
+    struct relayed *to_member; /* the last one */
+    size_t open, connections;
+    int listener_gone;
+};
+
+static void relay_read(struct net_conn *c, struct slice bytes)
+{
+    struct relayed *from = container_of(c, struct relayed, conn);
+    if (from->other != NULL)
+        net_write(&from->relay->cluster->env->net, &from->other->conn, &bytes, 1);
+}
+
+static void relay_closed(struct net_conn *c, const struct err *why UNUSED)
+{
+    struct relayed *from = container_of(c, struct relayed, conn);
+    struct relay *r = from->relay;
+    if (from->other != NULL) {
+        from->other->other = NULL;
+        net_close(&r->cluster->env->net, &from->other->conn, false);
+    }
+    if (r->to_member == from)
+        r->to_member = NULL;
+    r->open--;
+    mem_free(from);
+}
+
+static void relay_open(struct net_conn *c UNUSED) { }
+static const struct net_conn_callbacks relay_callbacks = {.on_open = relay_open, .on_read = relay_read, .on_close = relay_closed};
+
+static struct net_conn *relay_accept(struct net_listener *l)
+{
+    struct relay *r = container_of(l, struct relay, listener);
+    char address[64];
+    struct relayed *ends[2] = {NEW(struct relayed), NEW(struct relayed)};
+    for (int i = 0; i < 2; i++) {
+        ends[i]->conn.callbacks = &relay_callbacks;
+        ends[i]->relay = r;
+        ends[i]->other = ends[1 - i];
+    }
+    r->open += 2;
+    r->connections++;
+    r->to_member = ends[1];
+    snprintf(address, sizeof address, "127.0.0.1:%d", FIRST_PORT);
+    net_connect(&r->cluster->env->net, &ends[1]->conn, &(struct net_connect_options){.address = address});
+    return &ends[0]->conn;
+}
+
+static void relay_gone(struct net_listener *l) { container_of(l, struct relay, listener)->listener_gone = 1; }
+static bool relay_ended(void *arg) { return ((struct relay *)arg)->open == 0; }
+static bool was_cut_off(void *arg)
+{
+    struct server_metrics m;
+    server_metrics(((struct node *)arg)->server, &m);
+    return m.slow_closed > 0;
+}
+
+struct all_seen {
+    struct seen *seen;
+    int events;
+};
+static bool all_seen(void *arg) { return ((struct all_seen *)arg)->seen->events >= ((struct all_seen *)arg)->events; }
+
+/* A watch whose connection starves is cut off, once too much waits for it; it goes on where it was, without a gap and without
+ * anything twice. Other watches of the member notice nothing. */
+static void starved_stream(void **state)
+{
+    enum { PUTS = 400, BYTES = 100000 };
+    struct cluster *k = *state;
+    struct relay relay = {.cluster = k, .listener = {.on_accept = relay_accept, .on_close = relay_gone}};
+    k->pending_bytes_max = 1 << 20;
+    stop_node(k, 0);
+    start_node(k, 0);
+    assert_ok(net_listen(&k->env->net, &relay.listener, &(struct net_listen_options){.address = "127.0.0.1:0"}, NULL));
+    char endpoint[32];
+    snprintf(endpoint, sizeof endpoint, "127.0.0.1:%d", net_listener_port(&k->env->net, &relay.listener));
+    struct store_client *slow = store_client_new(k->env, &(struct store_client_options){.endpoints = (const char *[]){endpoint}, .endpoint_count = 1});
+    struct store_client *c = client_of(k, 0, 1);
+    struct seen starved, fed;
+    watch(slow, &starved, "s/", "s0", 0);
+    watch(c, &fed, "s/", "s0", 0);
+    wait_for(k, is_set, &starved.synced);
+    wait_for(k, is_set, &fed.synced);
+    net_read_pause(&k->env->net, &relay.to_member->conn, true);
+    char *value = mem_zalloc(BYTES + 1), key[16];
+    memset(value, 'v', BYTES);
+    for (int i = 0; i < PUTS; i++) {
+        snprintf(key, sizeof key, "s/%d", i % 7);
+        put(k, c, key, value);
+        assert_int_equal(fed.events, i + 1);
+    }
+    mem_free(value);
+    assert_true(starved.events < PUTS);
+    wait_for(k, was_cut_off, &k->nodes[0]);
+    if (relay.to_member != NULL)
+        net_read_pause(&k->env->net, &relay.to_member->conn, false); /* what was on its way comes, and the end of it */
+    wait_for(k, all_seen, &(struct all_seen){&starved, PUTS});
+    assert_true(starved.events == PUTS && starved.revisions == PUTS && starved.last == fed.last); /* and each later than the one before */
+    assert_true(relay.connections >= 2);
+    close_client(k, slow);
+    close_client(k, c);
+    wait_for(k, relay_ended, &relay);
+    net_listener_close(&k->env->net, &relay.listener);
+    wait_for(k, is_set, &relay.listener_gone);
+}
+
+/* The events of one revision are more than may wait for a client: one that reads gets them all the same, live and from history. */
+static void large_revision(void **state)
+{
+    enum { PUTS = 100, BYTES = 5000 };
+    struct cluster *k = *state;
+    struct server_metrics m;
+    struct call txn = {.call = {.done = finish_txn}};
+    struct kv_op ops[PUTS];
+    char keys[PUTS][16], *value = mem_zalloc(BYTES);
+    k->pending_bytes_max = 64 * 1024;
+    stop_node(k, 0);
+    start_node(k, 0);
+    struct store_client *c = client_of(k, 0, 1);
+    struct seen live, past;
+    int64_t first = put(k, c, "before", "1");
+    watch(c, &live, "b/", "b0", 0);
+    wait_for(k, is_set, &live.synced);
+    for (int i = 0; i < PUTS; i++) {
+        snprintf(keys[i], sizeof keys[i], "b/%03d", i);
+        ops[i] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = slice_str(keys[i]), .value = slice_of(value, BYTES)}};
+    }
+    store_txn(c, &txn.call, &(struct kv_txn){.success = ops, .success_count = PUTS}, 0);
+    wait_for(k, all_seen, &(struct all_seen){&live, PUTS});
+    watch(c, &past, "b/", "b0", first);
+    wait_for(k, all_seen, &(struct all_seen){&past, PUTS});
+    assert_true(live.revisions == 1 && past.revisions == 1 && live.events == PUTS && past.events == PUTS);
+    server_metrics(k->nodes[0].server, &m);
+    assert_int_equal(m.slow_closed, 0);
+    mem_free(value);
+    close_client(k, c);
+}
+
 static struct mvcc *store_of(struct cluster *k, int at) { return apply_mvcc(k->nodes[at].apply); }
 struct compacted_to {
     struct cluster *cluster;
@@ -995,7 +1172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
         STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),       STORY(snapshots),
-        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(compaction_by_itself),
+        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(flipped_bit), STORY(starved_stream), STORY(large_revision), STORY(compaction_by_itself),
     };
     return RUN_TESTS(tests);
 }
