@@ -32,7 +32,7 @@ JEPSEN_LIB := $(B)/libjepsen.a
 JEPSEN := $(patsubst jepsen/%_main.c,$(B)/bin/jepsen-%,$(JEPSEN_MAINS))
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images fuzz fuzz-build
+.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images jepsen jepsen-full fuzz fuzz-build
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -73,6 +73,12 @@ bench: all ## figures of docs/benchmarks.md
 bench-store: all ## raftstore beside etcd in one run; SECTIONS="speed watch size failover gigabyte"
 	@tools/deps.sh bench
 	@tests/bench/store $(SECTIONS)
+
+jepsen: all ## a selection of campaigns with checked histories, 15 minutes; SEED=n
+	@SEED=$(SEED) jepsen/campaign selection
+
+jepsen-full: all ## every workload under every nemesis, hours; SEED=n HOURS=n
+	@SEED=$(SEED) HOURS=$(or $(HOURS),0) jepsen/campaign full
 
 lint: ## include direction, banned functions, names of hosts and paths
 	@tools/lint.sh
