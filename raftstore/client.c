@@ -64,7 +64,6 @@ static void send_hello(struct net_conn *net)
     c->state = CLIENT_GREETING;
     c->heard_ms = now_ms(c);
     pack_bytes(&hello, slice_of(c->cluster_id, known ? STORE_ID_BYTES : 0));
-    pack_uint(&hello, 0);
     append_frame(c, STORE_HELLO, buf_slice(&hello), SLICE(""));
     buf_release(&hello);
 }

@@ -40,6 +40,11 @@ bool driver_send(struct driver *d, uint64_t to, const struct peer_message *m, bo
     return true;
 }
 
+bool driver_pass(struct driver *d, uint64_t to, struct slice bytes, bool bulk)
+{
+    return !d->closing && !d->failed && driver_send(d, to, &(struct peer_message){.kind = PEER_STORE, .store = bytes}, bulk);
+}
+
 void driver_entries_reserve(struct driver *d, size_t n)
 {
     if (n <= d->entry_capacity)
@@ -427,6 +432,10 @@ int driver_receive(struct driver *d, uint64_t from, struct slice message, struct
     }
     case PEER_PIECE: driver_snapshot_piece(d, from, &m); break;
     case PEER_PIECE_ACK: driver_snapshot_ack(d, from, &m); break;
+    case PEER_STORE:
+        if (d->options.passed != NULL)
+            d->options.passed(d->options.arg, from, m.store);
+        break;
     default: read_index_message(d, from, &m); break;
     }
     peer_message_release(&m);

@@ -39,6 +39,8 @@ struct driver_options {
     void (*failed)(void *arg, const struct err *why); /* the log failed: stop the process, acknowledge nothing more */
     void (*changed)(void *arg);      /* role, leader or term changed */
     void (*configured)(void *arg);   /* the committed or the newest configuration changed. May be NULL */
+    /* What another member's server says (driver_pass); borrowed for the call. May be NULL. */
+    void (*passed)(void *arg, uint64_t from, struct slice bytes);
     void *arg;
 };
 
@@ -52,6 +54,10 @@ int driver_receive(struct driver *d, uint64_t from, struct slice message, struct
 
 /* The connection to `member` was reset. When it was the leader, an election begins early: pre-vote keeps this harmless. */
 void driver_peer_lost(struct driver *d, uint64_t member);
+
+/* Carries what this member's server says to that of `to`, as the messages of consensus go: it may be lost. `bulk`: not before
+ * those. False: there is no connection, or no room. */
+bool driver_pass(struct driver *d, uint64_t to, struct slice bytes, bool bulk);
 
 /* Proposes one entry; embedded in the caller's struct, which stays until done. Leader only: ERR_NOT_LEADER at once.
  * done(0, index): committed and applied here (its effect is in the machine). ERR_OUTCOME_UNKNOWN: leadership was lost; the

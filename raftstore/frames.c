@@ -294,7 +294,6 @@ static void on_hello(struct connection *c, struct unpack *u)
     const struct frames_options *o = &c->frames->options;
     struct slice cluster = unpack_bytes(u);
     struct err why;
-    c->caller.member_id = unpack_uint(u);
     if (u->bad || (cluster.size != 0 && cluster.size != STORE_ID_BYTES)) {
         refuse(&c->caller, ERR_INVALID, "malformed hello");
         return;
@@ -303,12 +302,8 @@ static void on_hello(struct connection *c, struct unpack *u)
         refuse(&c->caller, ERR_IDENTITY, "etcdserver: cluster ID mismatch: this member belongs to another cluster; check the endpoints");
         return;
     }
-    if (c->caller.member_id != 0 && !caller_may(&c->caller, ROLE_MEMBER, NULL)) {
-        refuse(&c->caller, ERR_PERMISSION, "etcdserver: permission denied: this certificate is none of a member's");
-        return;
-    }
     int status = server_trusted(o->server, &why);
-    if (status != 0 && c->caller.member_id == 0) {
+    if (status != 0) {
         refuse(&c->caller, status, why.message);
         return;
     }
@@ -420,45 +415,11 @@ static void on_watch(struct connection *c, struct unpack *u)
 static void on_watch_stop(struct connection *c, struct unpack *u) { serve_watch_stop(&c->caller, unpack_uint(u)); }
 static void on_watch_ask(struct connection *c, struct unpack *u) { serve_watch_ask(&c->caller, unpack_uint(u)); }
 
-/* --- frames in: from members --- */
-
-/* The member that forwards answers its client from its own apply; only a refusal goes back. */
-static void on_forward(struct connection *c, struct unpack *u)
-{
-    struct slice bytes = u->in;
-    struct store_command command;
-    bool ok = command_decode(u, &command);
-    int status = ok ? serve_forwarded(c->frames->options.server, slice_of(bytes.data, bytes.size - u->in.size)) : ERR_INVALID;
-    if (status == ERR_INVALID) {
-        refuse(&c->caller, status, "malformed forwarded write");
-    } else if (status != 0) {
-        size_t mark = conn_frame(c, STORE_BOUNCED);
-        pack_bytes(&c->out, slice_of(command.client, STORE_ID_BYTES));
-        pack_uint(&c->out, command.sequence);
-        pack_int(&c->out, status);
-        conn_frame_end(c, mark);
-    }
-}
-
-static void on_report(struct connection *c, struct unpack *u)
-{
-    bool low = unpack_bool(u);
-    uint64_t index = unpack_uint(u), hash = unpack_uint(u);
-    if (!unpack_done(u)) {
-        refuse(&c->caller, ERR_INVALID, "malformed report");
-    } else if (serve_report(c->frames->options.server, c->caller.member_id, low, index, hash)) {
-        size_t mark = conn_frame(c, STORE_VERDICT);
-        pack_bool(&c->out, true);
-        conn_frame_end(c, mark);
-    }
-}
-
 /* --- frames in --- */
 
 struct frame_row {
     void (*call)(struct connection *c, uint64_t id, struct unpack *u); /* a request: its id comes first; or */
     void (*serve)(struct connection *c, struct unpack *u);
-    bool from_members; /* only */
 };
 
 static const struct frame_row rows[] = {
@@ -468,8 +429,7 @@ static const struct frame_row rows[] = {
     [STORE_LEASES] = {.call = on_leases},          [STORE_MEMBERS] = {.call = on_members},
     [STORE_MEMBER] = {.call = on_member},          [STORE_SNAPSHOT] = {.call = on_snapshot},
     [STORE_WATCH] = {.serve = on_watch},           [STORE_WATCH_STOP] = {.serve = on_watch_stop},
-    [STORE_WATCH_ASK] = {.serve = on_watch_ask},   [STORE_FORWARD] = {.serve = on_forward, .from_members = true},
-    [STORE_REPORT] = {.serve = on_report, .from_members = true},
+    [STORE_WATCH_ASK] = {.serve = on_watch_ask},
 };
 
 static void on_call(struct connection *c, const struct frame_row *row, struct unpack *u)
@@ -495,8 +455,6 @@ static void on_frame(struct connection *c, struct slice payload)
         refuse(&c->caller, ERR_INVALID, "a hello must come first");
     else if (row == NULL || (row->call == NULL && row->serve == NULL))
         refuse(&c->caller, ERR_INVALID, "unknown type of a frame");
-    else if (row->from_members && c->caller.member_id == 0)
-        refuse(&c->caller, ERR_PERMISSION, "etcdserver: permission denied: only members forward and report");
     else if (row->call != NULL)
         on_call(c, row, &u);
     else

@@ -184,6 +184,7 @@ void peer_message_encode(const struct peer_message *m, struct buf *out)
         PUT(out, m->ack.index, m->ack.file_id, m->ack.next);
         put_flag(out, m->ack.refused);
         break;
+    case PEER_STORE: buf_append_slice(out, m->store); break;
     }
 }
 
@@ -218,6 +219,7 @@ static bool take_message(struct reader *r, struct peer_message *m)
         m->ack.next = take_u64(r);
         m->ack.refused = take_flag(r);
         return true;
+    case PEER_STORE: m->store = take(r, r->rest.size); return true;
     }
     return false;
 }

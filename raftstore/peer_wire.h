@@ -22,6 +22,7 @@ enum peer_kind {
     PEER_READ_ANSWER,
     PEER_PIECE,       /* leader → follower: bytes of a snapshot file; none: just an offer */
     PEER_PIECE_ACK,   /* follower → leader: how far it has them */
+    PEER_STORE,       /* what one member's server says to another's: server_link.c */
 };
 
 struct peer_message {
@@ -39,6 +40,7 @@ struct peer_message {
             uint64_t index, file_id, next; /* the first byte it lacks */
             bool refused;                  /* it has or wants no such snapshot: stop */
         } ack;
+        struct slice store; /* borrowed */
     };
 };
 

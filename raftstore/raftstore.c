@@ -153,6 +153,8 @@ static void on_lost(void *arg, uint64_t member)
     struct raftstore *r = arg;
     if (r->driver != NULL && !r->closing)
         driver_peer_lost(r->driver, member);
+    if (r->server != NULL && !r->closing)
+        server_peer_lost(r->server, member);
 }
 
 static void on_events(void *arg, int64_t revision, const struct kv_event *events, size_t n)
@@ -181,6 +183,13 @@ static void on_restored(void *arg)
     struct raftstore *r = arg;
     if (r->server != NULL)
         server_restored(r->server);
+}
+
+static void on_passed(void *arg, uint64_t from, struct slice bytes)
+{
+    struct raftstore *r = arg;
+    if (r->server != NULL)
+        server_passed(r->server, from, bytes);
 }
 
 static void on_changed(void *arg)
@@ -301,6 +310,7 @@ static bool live(void *impl, uint64_t member) { return driver_live(((struct raft
 static bool settled(void *impl) { return driver_settled(((struct raftstore *)impl)->driver); }
 static bool transferring(void *impl) { return driver_transferring(((struct raftstore *)impl)->driver); }
 static int transfer(void *impl, uint64_t to, struct err *reterr) { return driver_transfer(((struct raftstore *)impl)->driver, to, reterr); }
+static bool pass(void *impl, uint64_t to, struct slice bytes, bool bulk) { return driver_pass(((struct raftstore *)impl)->driver, to, bytes, bulk); }
 static void propose(void *impl, struct proposal *p) { driver_propose(((struct raftstore *)impl)->driver, p); }
 static void read_round(void *impl, struct read_index *r) { driver_read_index(((struct raftstore *)impl)->driver, r); }
 static void get_status(void *impl, struct driver_status *ret) { driver_status(((struct raftstore *)impl)->driver, ret); }
@@ -353,7 +363,7 @@ static int start_driver(struct raftstore *r, bool founder, struct err *reterr)
     struct driver_options o = {.member_id = r->identity.member_id, .segment_bytes = r->options.segment_bytes,
                                .snapshot_log_bytes = r->options.snapshot_log_bytes,
                                .trailing_bytes = r->options.snapshot_log_bytes / 4, .failed = on_failed,
-                               .changed = on_changed, .configured = on_configured, .arg = r};
+                               .changed = on_changed, .configured = on_configured, .passed = on_passed, .arg = r};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
     if (founder)
         o.bootstrap = r->options.members;
@@ -376,7 +386,7 @@ static int start_server(struct raftstore *r, struct err *reterr)
                                .consensus = {.propose = propose, .read_index = read_round, .status = get_status,
                                              .configuration = get_configuration, .propose_configuration = propose_configuration,
                                              .in_sync = in_sync, .can_lose = can_lose, .live = live, .settled = settled, .transfer = transfer,
-                                             .transferring = transferring, .impl = r}};
+                                             .transferring = transferring, .pass = pass, .impl = r}};
     memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
     return server_new(r->env, &o, &r->server, reterr);
 }

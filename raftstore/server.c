@@ -158,7 +158,7 @@ static int listen(struct server *s, struct err *reterr)
 int server_new(struct env *env, const struct server_options *o, struct server **ret, struct err *reterr)
 {
     struct server *s = NEW(struct server);
-    struct list *lists[] = {&s->callers, &s->retries, &s->pumped, &s->pumped_watches, &s->live, &s->writes,
+    struct list *lists[] = {&s->callers, &s->passed_on, &s->retries, &s->pumped, &s->pumped_watches, &s->live, &s->writes,
                             &s->member_calls, &s->snapshots};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
@@ -183,7 +183,7 @@ int server_new(struct env *env, const struct server_options *o, struct server **
 
 void server_finish_close(struct server *s)
 {
-    if (!s->closing || s->frames != NULL || s->link != NULL || s->proposals > 0 || s->reads_waiting > 0 || s->snapshot_count > 0)
+    if (!s->closing || s->frames != NULL || s->proposals > 0 || s->reads_waiting > 0 || s->snapshot_count > 0)
         return;
     void (*closed)(void *arg) = s->closed;
     void *arg = s->closed_arg;
@@ -205,7 +205,7 @@ void server_close(struct server *s, void (*closed)(void *arg), void *arg)
     s->closed = closed;
     s->closed_arg = arg;
     loop_timer_stop(&s->env->loop, &s->tick);
-    link_close(s);
+    links_forget(s);
     frames_close(s->frames);
 }
 

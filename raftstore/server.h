@@ -27,6 +27,7 @@ struct server_consensus {
     bool (*settled)(void *impl); /* it has led for so long that who is not live is silent */
     int (*transfer)(void *impl, uint64_t to, struct err *reterr);
     bool (*transferring)(void *impl);
+    bool (*pass)(void *impl, uint64_t to, struct slice bytes, bool bulk); /* driver_pass */
     void *impl;
 };
 
@@ -63,6 +64,8 @@ void server_result(struct server *s, const struct store_command *c, struct slice
 void server_entry(struct server *s, uint64_t index);
 void server_restored(struct server *s);
 void server_changed(struct server *s); /* role, leader or term changed */
+void server_passed(struct server *s, uint64_t from, struct slice bytes); /* another member's server says it */
+void server_peer_lost(struct server *s, uint64_t member); /* what was on its way to it may be lost */
 
 struct server_metrics {
     uint64_t connections, watches, writes_waiting, requests_total, entries_proposed, events_sent, slow_closed, no_space_total, hash_mismatches_total, scrubs, scrub_failures;

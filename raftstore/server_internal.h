@@ -55,8 +55,6 @@ struct watch {
     unsigned asks;             /* answers owed once it has joined */
 };
 
-struct forward_link; /* server_link.c */
-
 struct checkpoint {
     uint64_t index, hash; /* of the state behind entry `index`; index 0: none */
 };
@@ -102,7 +100,7 @@ struct server {
     size_t write_bytes;
     struct buf batch;           /* commands of this turn, without the entry's head */
     size_t batch_count, proposals, reads_waiting;
-    struct forward_link *link;
+    struct list passed_on;      /* of struct link_caller: members that pass on what their clients ask */
     struct {
         uint64_t cluster_ms, own_ms; /* it was this cluster time, then by our own clock */
         uint64_t term, after;        /* in which we lead, and the last entry that others may have stamped; term 0: none */
@@ -164,8 +162,8 @@ void writes_unsend(struct server *s); /* what was proposed or passed on may be l
 void write_bounced(struct server *s, const uint8_t *client, uint64_t sequence, int status); /* the leader did not take it */
 
 /* server_link.c */
-void link_close(struct server *s);
 bool link_request(struct server *s, enum store_frame type, struct slice values); /* to the leader; false: not now */
+void links_forget(struct server *s); /* it closes */
 
 /* server_clock.c */
 uint64_t server_cluster_time_ms(struct server *s);          /* what the next entry would be stamped with here */

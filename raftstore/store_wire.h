@@ -17,7 +17,7 @@
 
 /* Frames: format byte, type byte, values. From clients below 64, from servers above. */
 enum store_frame {
-    STORE_HELLO = 1,       /* cluster id (or empty: any), sender's member id (0: a client) */
+    STORE_HELLO = 1,       /* cluster id (or empty: any) */
     STORE_PING = 2,        /* number */
     STORE_RANGE = 3,       /* request id, range */
     STORE_WRITE = 4,       /* request id, command */
@@ -27,10 +27,10 @@ enum store_frame {
     STORE_WATCH = 8,       /* watch id, span, start revision, prev_kv, progress ms, filters (WATCH_NO_*) */
     STORE_WATCH_STOP = 9,  /* watch id */
     STORE_WATCH_ASK = 10,  /* watch id: progress now */
-    STORE_FORWARD = 11,    /* command, from another member */
+    STORE_FORWARD = 11,    /* command; between members only: server_link.c */
     STORE_LEASES = 12,     /* request id, lease id (0: list them), with keys? */
     STORE_MEMBER = 13,     /* request id, member request */
-    STORE_REPORT = 14,     /* disk low?, index, hash of the state there; from another member */
+    STORE_REPORT = 14,     /* disk low?, index, hash of the state there; between members */
     STORE_SNAPSHOT = 15,   /* request id, number: 0 begins to read a snapshot, then one part after the other */
 
     STORE_WELCOME = 64,    /* cluster id, member id, request bytes max */
@@ -41,8 +41,8 @@ enum store_frame {
     STORE_PROGRESS = 69,   /* watch id, revision, answer to STORE_WATCH_ASK? */
     STORE_CLOSED = 70,     /* watch id, status, oldest readable revision, message */
     STORE_REFUSED = 71,    /* status, message: of the connection; it is closed */
-    STORE_VERDICT = 73,    /* state differs?; to a member that reported */
-    STORE_BOUNCED = 72,    /* client id, sequence, status: a forwarded write was not taken */
+    STORE_VERDICT = 73,    /* state differs?; between members, to one that reported */
+    STORE_BOUNCED = 72,    /* client id, sequence, status: a write passed on was not taken; between members */
 };
 
 /* Filters of a watch: events it does not want. */

@@ -180,6 +180,9 @@ void fuzz_seeds(void (*add)(void *arg, const char *name, struct slice input), vo
     peer_message_encode(&(struct peer_message){.kind = PEER_CONSENSUS, .consensus = {.kind = MESSAGE_APPEND, .from = 1, .to = 2,
                                                                                       .append = {1, 2, 1, 2}, .entries = &entry, .entry_count = 1}}, &b);
     seed(add, arg, "append", 2, &b);
+    buf_reset(&b);
+    peer_message_encode(&(struct peer_message){.kind = PEER_STORE, .store = SLICE("\1\13what a server says")}, &b);
+    seed(add, arg, "store", 2, &b);
     bytes_unref(entry.data);
     buf_release(&b);
     buf_release(&body);

@@ -262,6 +262,7 @@ void sim_node_start(struct sim_node *n)
     const struct sim_kind *kind = n->sim->kind;
     n->options.failed = sim_node_failed;
     n->options.changed = kind->changed;
+    n->options.passed = kind->passed;
     n->options.arg = n;
     n->applied_seen = 0;
     n->failed = false;

@@ -143,6 +143,7 @@ struct sim_kind {
     bool (*closed)(const struct sim_node *n);
     void (*release)(struct sim_node *n);
     void (*changed)(void *node);
+    void (*passed)(void *node, uint64_t from, struct slice bytes); /* between servers; NULL: the machine has none */
     uint64_t (*hash)(struct sim_node *n);
 };
 extern const struct sim_kind sim_kind_registers, sim_kind_store;

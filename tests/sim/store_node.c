@@ -51,6 +51,13 @@ static void on_changed(void *arg)
         server_changed(node->server);
 }
 
+static void on_passed(void *arg, uint64_t from, struct slice bytes)
+{
+    struct sim_node *node = arg;
+    if (node->server != NULL)
+        server_passed(node->server, from, bytes);
+}
+
 static struct machine store_machine(struct sim_node *n)
 {
     n->apply = apply_new(&(struct apply_options){
@@ -78,6 +85,7 @@ static bool live(void *impl, uint64_t member) { return driver_live(driver_of(imp
 static bool settled(void *impl) { return driver_settled(driver_of(impl)); }
 static int transfer(void *impl, uint64_t to, struct err *reterr) { return driver_transfer(driver_of(impl), to, reterr); }
 static bool transferring(void *impl) { return driver_transferring(driver_of(impl)); }
+static bool pass(void *impl, uint64_t to, struct slice bytes, bool bulk) { return driver_pass(driver_of(impl), to, bytes, bulk); }
 
 /* --- how it begins: begin.c and rejoin.c, as raftstore.c uses them --- */
 
@@ -165,7 +173,7 @@ static int store_front(struct sim_node *n, struct err *reterr)
         .scrub_every_ms = 200, .scrub_step_bytes = 400, /* several passes, most of them while writing goes on */
         .consensus = {.propose = propose, .read_index = read_round, .status = get_status, .configuration = configuration,
                       .propose_configuration = propose_configuration, .in_sync = in_sync, .can_lose = can_lose, .live = live,
-                      .settled = settled, .transfer = transfer, .transferring = transferring, .impl = n}};
+                      .settled = settled, .transfer = transfer, .transferring = transferring, .pass = pass, .impl = n}};
     address_of(n, address);
     memcpy(o.cluster_id, n->options.cluster_id, sizeof o.cluster_id);
     return server_new(&n->env, &o, &n->server, reterr);
@@ -199,4 +207,4 @@ static uint64_t store_hash(struct sim_node *n) { return apply_hash(n->apply); }
 
 const struct sim_kind sim_kind_store = {
     .begin = store_begin, .damaged = store_damaged, .machine = store_machine, .front = store_front, .front_close = store_front_close, .closed = store_closed,
-    .release = store_release, .changed = on_changed, .hash = store_hash};
+    .release = store_release, .changed = on_changed, .passed = on_passed, .hash = store_hash};

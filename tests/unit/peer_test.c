@@ -229,6 +229,10 @@ static void wire(void **state)
     }
     b.data[0] = 2;
     assert_int_equal(peer_message_decode(buf_slice(&b), 9, 1, &back, NULL), ERR_FORMAT);
+    buf_reset(&b);
+    peer_message_encode(&(struct peer_message){.kind = PEER_STORE, .store = SLICE("what a server says")}, &b);
+    assert_ok(peer_message_decode(buf_slice(&b), 9, 1, &back, NULL));
+    assert_slice_equal(back.store, "what a server says");
     buf_release(&b);
     bytes_unref(data);
 }

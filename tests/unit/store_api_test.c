@@ -232,6 +232,12 @@ static void result(void *arg, const struct store_command *c, struct slice bytes)
 static void entry(void *arg, uint64_t index) { server_entry(((struct member_alone *)arg)->server, index); }
 static void restored(void *arg) { server_restored(((struct member_alone *)arg)->server); }
 
+static bool pass(void *impl, uint64_t to, struct slice bytes, bool bulk)
+{
+    (void)impl, (void)to, (void)bytes, (void)bulk;
+    return false; /* it is alone */
+}
+
 /* `number`: of the case; each has a port of its own, so that one that fails does not take the next one's. */
 static void up(struct member_alone *m, int number, const struct roles *roles)
 {
@@ -251,7 +257,7 @@ static void up(struct member_alone *m, int number, const struct roles *roles)
     snprintf(address, sizeof address, "127.0.0.1:%d", 20000 + getpid() % 500 * 8 + number);
     struct server_options o = {.cluster_id = "test cluster 16", .member_id = 1, .address = address, .apply = m->apply, .roles = roles,
                                .consensus = {.propose = propose, .read_index = read_index, .status = status,
-                                             .configuration = configuration, .impl = m}};
+                                             .configuration = configuration, .pass = pass, .impl = m}};
     if (server_new(m->env, &o, &m->server, &err) != 0)
         fail_msg("%s", err.message);
     server_changed(m->server);
