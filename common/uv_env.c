@@ -24,6 +24,7 @@ struct uv_env {
     uv_signal_t terminate, interrupt;
     void (*on_signal)(void *arg);
     void *signal_arg;
+    int signal_number; /* the latest */
     struct uv_net *net;
     struct {
         void (*close)(void *seam);
@@ -157,8 +158,8 @@ static const struct random_ops random_ops = {random_bytes};
 
 static void on_signal(uv_signal_t *handle, int number)
 {
-    (void)number;
     struct uv_env *uv = handle->data;
+    uv->signal_number = number;
     if (uv->on_signal != NULL)
         uv->on_signal(uv->signal_arg);
     else
@@ -214,11 +215,15 @@ void uv_env_run(struct uv_env *uv, void (*handler)(void *arg), void *arg)
     if (handler != NULL) {
         uv_signal_start(&uv->terminate, on_signal, SIGTERM);
         uv_signal_start(&uv->interrupt, on_signal, SIGINT);
+    } else {
+        uv_signal_stop(&uv->terminate);
+        uv_signal_stop(&uv->interrupt);
     }
     uv_run(&uv->loop, UV_RUN_DEFAULT);
 }
 
 void uv_env_stop(struct uv_env *uv) { uv_stop(&uv->loop); }
+int uv_env_signal(const struct uv_env *uv) { return uv->signal_number; }
 
 void uv_env_free(struct uv_env *uv)
 {

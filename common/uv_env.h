@@ -31,6 +31,7 @@ void uv_env_add(struct uv_env *uv, void (*close)(void *seam), void *seam);
 /* Runs until nothing is left to do or uv_env_stop. `on_signal` is called for SIGTERM and SIGINT; NULL leaves them alone. */
 void uv_env_run(struct uv_env *uv, void (*on_signal)(void *arg), void *arg);
 void uv_env_stop(struct uv_env *uv);
+int uv_env_signal(const struct uv_env *uv); /* the latest that came while a handler was there: SIGTERM or SIGINT; 0: none */
 void uv_env_free(struct uv_env *uv); /* after every component has closed; NULL is fine */
 
 #endif

@@ -36,6 +36,7 @@ struct store_status_result {
     uint64_t leader, commit_index, applied_index, last_index, snapshot_index, log_bytes, state_bytes; /* leader 0: unknown */
     int64_t compact_revision;
     bool learner;
+    uint64_t connections, watches, requests_total, disk_free_bytes; /* 0 from a member that does not tell yet */
     enum { STORE_FOLLOWER, STORE_CANDIDATE, STORE_LEADER } role;
 };
 

@@ -435,6 +435,12 @@ static bool decode_status(struct store_call *call, struct unpack *u)
     uint64_t role = unpack_below(u, STORE_LEADER + 1);
     s->role = role == 2 ? STORE_LEADER : role == 1 ? STORE_CANDIDATE : STORE_FOLLOWER;
     s->learner = unpack_below(u, 2) == 1;
+    if (u->bad || u->in.size == 0)
+        return !u->bad; /* an older member */
+    s->connections = unpack_uint(u);
+    s->watches = unpack_uint(u);
+    s->requests_total = unpack_uint(u);
+    s->disk_free_bytes = unpack_uint(u);
     return !u->bad;
 }
 

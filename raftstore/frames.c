@@ -171,7 +171,8 @@ static void put_status(struct caller *caller, uint64_t id, const struct kv_heade
     const struct driver_status *d = &m->consensus;
     const uint64_t numbers[] = {d->member_id,  d->leader,         d->term,      d->commit_index,
                                 d->applied_index, d->last_index,  d->snapshot_index, d->log_bytes,
-                                (uint64_t)m->compact_revision, m->state_bytes, (uint64_t)d->role, m->learner};
+                                (uint64_t)m->compact_revision, m->state_bytes, (uint64_t)d->role, m->learner,
+                                m->connections, m->watches, m->requests_total, m->disk_free_bytes};
     size_t mark = answer_begin(c, id, h, RESULT_STATUS);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         pack_uint(&c->out, numbers[i]);

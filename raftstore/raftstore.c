@@ -7,6 +7,7 @@
 #include "common/tls.h"
 #include "raftstore/begin.h"
 #include "raftstore/http_keys.h"
+#include "raftstore/introduce.h"
 #include "raftstore/peer.h"
 
 /*   joining ──added by a leader──▶ running ──raftstore_close──▶ closing
@@ -25,6 +26,7 @@ struct raftstore {
     struct peer *peer;
     struct driver *driver;
     struct server *server;
+    struct introduction introduction;
     struct http_keys_options keys;
     bool closing;
     void (*closed)(void *arg);
@@ -385,9 +387,13 @@ static int start_front(struct raftstore *r, struct err *reterr)
     int status = start_peer(r, reterr);
     if (status == 0)
         status = start_server(r, reterr);
-    if (status == 0)
-        on_configured(r); /* what the driver said before there were peers */
-    return status;
+    if (status != 0)
+        return status;
+    on_configured(r); /* what the driver said before there were peers */
+    struct member self = {.id = r->identity.member_id};
+    if (r->options.name != NULL && member_text(self.name, slice_str(r->options.name)))
+        introduction_begin(&r->introduction, r->env, r->server, &self);
+    return 0;
 }
 
 /* --- joining --- */
@@ -524,6 +530,7 @@ void raftstore_close(struct raftstore *r, void (*closed)(void *arg), void *arg)
     r->closing = true;
     r->closed = closed;
     r->closed_arg = arg;
+    introduction_end(&r->introduction);
     if (r->server != NULL)
         server_close(r->server, server_is_closed, r);
     if (r->driver != NULL)

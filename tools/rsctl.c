@@ -3,7 +3,6 @@
 
 #include "tools/rsctl.h"
 
-#include "common/flags.h"
 #include "common/tls.h"
 #include "common/uv_env.h"
 
@@ -19,50 +18,58 @@ static int run_version(struct rsctl *r)
 
 static int run_shell(struct rsctl *r);
 
-static int run_completion(struct rsctl *r);
-
-static const struct rsctl_verb verbs[] = {
+const struct rsctl_verb rsctl_verbs[] = {
     {"get", "KEY [END]", "keys and their values", rsctl_get,
-     "prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
+     "kind namespace all-namespaces pretty prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
      "min-create-rev max-create-rev",
-     "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n"},
+     "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n"
+     "  rsctl get -k pods -n default web-0\n  rsctl get -k deployments --all-namespaces --keys-only\n", 0},
     {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put,
-     "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n"},
-    {"del", "KEY [END]", "removes keys", rsctl_del, "prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n"},
+     "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n", 0},
+    {"del", "KEY [END]", "removes keys", rsctl_del, "kind namespace prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n  rsctl del -k leases -n kube-node-lease n1\n", 0},
     {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn, "interactive",
-     "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n"},
-    {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "prefix from-key rev prev-kv progress-notify print-value-only",
-     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch greeting --rev 7 -w json\n"},
-    {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n"},
-    {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n"},
-    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n"},
+     "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n", 0},
+    {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "kind namespace all-namespaces pretty prefix from-key rev prev-kv progress-notify print-value-only",
+     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch -k pods --all-namespaces\n  rsctl watch greeting --rev 7 -w json\n", 0},
+    {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n", 0},
+    {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n", 0},
+    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n", 0},
     {"member", "list|add NAME|promote ID|remove ID|update ID", "the members of the cluster, and changes of them", rsctl_member,
-     "consistency peer-urls client-urls learner force", "  rsctl member list\n  rsctl member add m4 --peer-urls 10.0.0.4:2380\n"},
-    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n"},
+     "consistency peer-urls client-urls learner force", "  rsctl member list\n  rsctl member add m4 --peer-urls 10.0.0.4:2380\n", 0},
+    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n", 0},
     {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease, "keys once",
-     "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n"},
+     "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n", 0},
+    {"lock", "NAME [CMD…]", "holds a lock: while CMD runs, or until interrupted", rsctl_lock, "ttl",
+     "  rsctl lock jobs/nightly ./nightly.sh --all\n  rsctl lock jobs/nightly --ttl 30\n", 2},
+    {"elect", "NAME PROPOSAL", "stands for election and leads until interrupted, or listens who leads", rsctl_elect, "ttl listen",
+     "  rsctl elect region/eu host-7\n  rsctl elect region/eu --listen\n", 0},
+    {"check", "perf", "puts for a minute as a small, medium or large cluster's clients would, and judges the answers", rsctl_check,
+     "load check:prefix duration auto-compact", "  rsctl check perf\n  rsctl check perf --load m --duration 30s --auto-compact\n", 0},
+    {"top", "", "members, their roles, lag and latency, as they change", rsctl_top, "interval once",
+     "  rsctl top\n  rsctl top --once -w json\n", 0},
     {"snapshot", "save FILE|status FILE|verify FILE|restore FILE", "the whole store as a file, and a new cluster from it", rsctl_snapshot,
      "data-dir cluster-id member-id members clients bump-revision mark-compacted",
-     "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n"},
+     "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n", 0},
     {"recover", "", "a new cluster from the folder of one member, when the majority is lost for good", rsctl_recover,
      "data-dir cluster-id bump-revision mark-compacted dry-run",
-     "  rsctl recover --data-dir /var/lib/m1 --dry-run\n  rsctl recover --data-dir /var/lib/m1\n"},
+     "  rsctl recover --data-dir /var/lib/m1 --dry-run\n  rsctl recover --data-dir /var/lib/m1\n", 0},
     {"tree", "[PREFIX]", "keys below /registry, or another prefix, as a tree: how many, how large", rsctl_tree, "depth rev",
-     "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n"},
+     "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n", 0},
     {"diff", "REVISION REVISION [PREFIX]", "what was added (+), removed (-) and changed (~) between two revisions", rsctl_diff, "",
-     "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n"},
-    {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "",
-     "  rsctl history /registry/pods/default/web-0\n"},
-    {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n"},
-    {"completion", "bash|zsh", "a script that completes commands and flags", run_completion, "", "  . <(rsctl completion bash)\n"},
-    {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n"},
+     "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n", 0},
+    {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "kind namespace",
+     "  rsctl history /registry/pods/default/web-0\n  rsctl history -k deploy web\n", 0},
+    {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n", 0},
+    {"completion", "bash|zsh", "a script that completes commands and flags", rsctl_completion, "", "  . <(rsctl completion bash)\n", 0},
+    {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n", 0},
+    {0},
 };
 
 static const struct rsctl_verb *find_verb(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            return &verbs[i];
+    for (const struct rsctl_verb *v = rsctl_verbs; v->name != NULL; v++)
+        if (strcmp(v->name, name) == 0)
+            return v;
     return NULL;
 }
 
@@ -101,91 +108,11 @@ static int run_shell(struct rsctl *r)
     return code;
 }
 
-#define FLAGS_MAX 48
-
-static void flag_table(struct rsctl_flags *f, struct flag out[FLAGS_MAX])
-{
-    const struct flag table[] = {
-        {"endpoints", FLAG_TEXT, &f->endpoints, "members' client addresses: HOST:PORT,…", 0, "RSCTL_ENDPOINTS"},
-        {"cacert", FLAG_TEXT, &f->ca, "certificate authority of the members", 0, "RSCTL_CACERT"},
-        {"cert", FLAG_TEXT, &f->cert, "own certificate", 0, "RSCTL_CERT"},
-        {"key", FLAG_TEXT, &f->key, "its key", 0, "RSCTL_KEY"},
-        {"command-timeout", FLAG_MS, &f->timeout_ms, "for one request, with fail-over", 0, NULL},
-        {"write-out", FLAG_TEXT, &f->write_out, "simple, json, fields or table; watch: also lines", 'w', NULL},
-        {"hex", FLAG_BOOL, &f->hex, "print bytes as \\x..", 0, NULL},
-        {"prefix", FLAG_BOOL, &f->prefix, "all keys that begin with KEY", 0, NULL},
-        {"from-key", FLAG_BOOL, &f->from_key, "all keys from KEY on", 0, NULL},
-        {"keys-only", FLAG_BOOL, &f->keys_only, "get: no values", 0, NULL},
-        {"count-only", FLAG_BOOL, &f->count_only, "get: only how many", 0, NULL},
-        {"print-value-only", FLAG_BOOL, &f->value_only, "get: only values", 0, NULL},
-        {"limit", FLAG_INT, &f->limit, "get: at most so many", 0, NULL},
-        {"order", FLAG_TEXT, &f->order, "get: ASCEND or DESCEND", 0, NULL},
-        {"sort-by", FLAG_TEXT, &f->sort_by, "get: KEY, VERSION, CREATE, MODIFY or VALUE", 0, NULL},
-        {"rev", FLAG_INT, &f->rev, "get, tree: as of this revision; watch: from it on", 0, NULL},
-        {"consistency", FLAG_TEXT, &f->consistency, "get, member list: l (linearizable) or s (serializable)", 0, NULL},
-        {"min-mod-rev", FLAG_INT, &f->min_mod, "get: least modification revision", 0, NULL},
-        {"max-mod-rev", FLAG_INT, &f->max_mod, "get: greatest modification revision", 0, NULL},
-        {"min-create-rev", FLAG_INT, &f->min_create, "get: least creation revision", 0, NULL},
-        {"max-create-rev", FLAG_INT, &f->max_create, "get: greatest creation revision", 0, NULL},
-        {"prev-kv", FLAG_BOOL, &f->prev_kv, "put, del, watch: what was there before", 0, NULL},
-        {"ignore-value", FLAG_BOOL, &f->ignore_value, "put: keep the value", 0, NULL},
-        {"ignore-lease", FLAG_BOOL, &f->ignore_lease, "put: keep the lease", 0, NULL},
-        {"lease", FLAG_TEXT, &f->lease_text, "put: attach to this lease (hexadecimal)", 0, NULL},
-        {"keys", FLAG_BOOL, &f->keys, "lease timetolive: show the attached keys", 0, NULL},
-        {"once", FLAG_BOOL, &f->once, "lease keep-alive: renew once and end", 0, NULL},
-        {"peer-urls", FLAG_TEXT, &f->peer_urls, "member add, update: HOST:PORT for other members", 0, NULL},
-        {"client-urls", FLAG_TEXT, &f->client_urls, "member add, update: HOST:PORT for clients", 0, NULL},
-        {"learner", FLAG_BOOL, &f->learner, "member add: it stays a learner until it is promoted by hand", 0, NULL},
-        {"force", FLAG_BOOL, &f->force, "member remove: also when too few voters that answer are left", 0, NULL},
-        {"range", FLAG_BOOL, &f->range, "del: END is the end of a range (the default)", 0, NULL},
-        {"interactive", FLAG_BOOL, &f->interactive, "txn: ask on a terminal", 'i', NULL},
-        {"depth", FLAG_INT, &f->depth, "tree: so many levels; 0: all", 0, NULL},
-        {"data-dir", FLAG_TEXT, &f->data_dir, "snapshot restore: the folder to make; recover: the one that is left", 0, NULL},
-        {"cluster-id", FLAG_TEXT, &f->cluster_id, "snapshot restore, recover: of the new cluster; 32 hexadecimal digits", 0, NULL},
-        {"member-id", FLAG_TEXT, &f->member_id, "snapshot restore: whose folder it is; 16 hexadecimal digits", 0, NULL},
-        {"members", FLAG_TEXT, &f->members, "snapshot restore: of the new cluster: ID=HOST:PORT,…", 0, NULL},
-        {"clients", FLAG_TEXT, &f->clients, "snapshot restore: their client addresses: ID=HOST:PORT,…", 0, NULL},
-        {"bump-revision", FLAG_INT, &f->bump_revision, "snapshot restore, recover: revisions go on so much later", 0, NULL},
-        {"mark-compacted", FLAG_BOOL, &f->mark_compacted, "snapshot restore, recover: forget the revisions before", 0, NULL},
-        {"dry-run", FLAG_BOOL, &f->dry_run, "recover: only say what the folder holds", 0, NULL},
-        {"progress-notify", FLAG_BOOL, &f->progress_notify, "watch: say how far it is when quiet", 0, NULL},
-        {"physical", FLAG_BOOL, &f->physical, "compact: accepted; memory always goes in the background", 0, NULL},
-        {0},
-    };
-    _Static_assert(ARRAY_LEN(table) <= FLAGS_MAX, "the table fits");
-    memcpy(out, table, sizeof table);
-}
-
-/* Is `name` among the words? */
-static bool has_word(const char *words, const char *name)
-{
-    for (struct slice rest = slice_str(words); rest.size > 0;)
-        if (slice_is(slice_cut(&rest, ' '), name))
-            return true;
-    return false;
-}
-
-static bool flag_applies(const struct rsctl_verb *verb, const char *name)
-{
-    return has_word("endpoints cacert cert key command-timeout write-out hex", name) || strcmp(verb->flags, "*") == 0 ||
-           has_word(verb->flags, name);
-}
-
-/* The rows of `all` that the verb takes. */
-static void flags_of(const struct rsctl_verb *verb, const struct flag *all, struct flag out[FLAGS_MAX])
-{
-    size_t n = 0;
-    for (const struct flag *f = all; f->name != NULL; f++)
-        if (flag_applies(verb, f->name))
-            out[n++] = *f;
-    out[n] = (struct flag){0};
-}
-
 static void print_verb_help(const struct rsctl_verb *verb, const struct flag *all)
 {
-    struct flag flags[FLAGS_MAX];
+    struct flag flags[RSCTL_FLAGS_MAX];
     struct buf text = {0}, usage = {0};
-    flags_of(verb, all, flags);
+    rsctl_flags_of(verb, all, flags);
     buf_printf(&usage, "Usage: rsctl %s%s%s [flags]\n\n%s\n\nExamples:\n%s", verb->name, verb->arguments[0] != '\0' ? " " : "",
                verb->arguments, verb->help, verb->examples);
     usage.data[--usage.size] = '\0';
@@ -195,53 +122,14 @@ static void print_verb_help(const struct rsctl_verb *verb, const struct flag *al
     buf_release(&usage);
 }
 
-static void print_words(struct buf *out, const struct rsctl_verb *verb, const struct flag *all)
-{
-    for (const struct flag *f = all; f->name != NULL; f++)
-        if (verb == NULL || flag_applies(verb, f->name))
-            buf_printf(out, " --%s", f->name);
-}
-
-/* One function for both shells: zsh runs it through its bash compatibility. */
-static int run_completion(struct rsctl *r)
-{
-    struct flag all[FLAGS_MAX];
-    const char *shell = r->argument_count == 1 ? r->arguments[0] : "";
-    bool zsh = strcmp(shell, "zsh") == 0;
-    if (!zsh && strcmp(shell, "bash") != 0)
-        return rsctl_usage("completion wants bash or zsh");
-    flag_table(&r->flags, all);
-    if (zsh)
-        buf_append_str(&r->out, "autoload -U +X bashcompinit && bashcompinit\n");
-    buf_append_str(&r->out, "_rsctl() {\n    local word verb= words i\n    word=${COMP_WORDS[COMP_CWORD]}\n"
-                            "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n        ");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        buf_printf(&r->out, "%s%s", i == 0 ? "" : "|", verbs[i].name);
-    buf_append_str(&r->out, ") verb=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n    case $verb in\n");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        buf_printf(&r->out, "    %s) words='", verbs[i].name);
-        for (const char *c = verbs[i].arguments; *c != '\0'; c++) /* small words are to be typed as they stand, large ones are names */
-            buf_append_char(&r->out, *c == '|' || *c == ' ' ? ' ' : (*c >= 'a' && *c <= 'z') || *c == '-' ? *c : ' ');
-        print_words(&r->out, &verbs[i], all);
-        buf_append_str(&r->out, "' ;;\n");
-    }
-    buf_append_str(&r->out, "    *) words='help");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        buf_printf(&r->out, " %s", verbs[i].name);
-    print_words(&r->out, NULL, all);
-    buf_append_str(&r->out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words --help\" -- \"$word\"))\n}\n"
-                            "complete -o default -F _rsctl rsctl\n");
-    return RSCTL_OK;
-}
-
 static void print_help(const struct flag *flags)
 {
-    struct flag common[FLAGS_MAX];
+    struct flag common[RSCTL_FLAGS_MAX];
     struct buf text = {0}, usage = {0};
-    flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, flags, common);
+    rsctl_flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, flags, common);
     buf_append_str(&usage, "Usage: rsctl [flags] COMMAND [arguments]\n\nCommands; \"rsctl help COMMAND\" tells more:\n");
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        buf_printf(&usage, "  %-13s%s\n", verbs[i].name, verbs[i].help);
+    for (const struct rsctl_verb *v = rsctl_verbs; v->name != NULL; v++)
+        buf_printf(&usage, "  %-13s%s\n", v->name, v->help);
     usage.data[--usage.size] = '\0';
     flags_help(common, usage.data, &text);
     fwrite(text.data, 1, text.size, stdout);
@@ -331,9 +219,20 @@ int rsctl_finish(struct rsctl_call *c)
     return c->status == 0 ? RSCTL_OK : rsctl_complain(c->status, c->why.message);
 }
 
+/* A person who watches gets lines, unless the flags ask for what only the simple form has. */
+static enum rsctl_format default_format(const struct rsctl *r, const struct rsctl_verb *verb)
+{
+    bool lines = verb->run == rsctl_watch && isatty(STDOUT_FILENO) && !r->flags.value_only && !r->flags.hex && !r->flags.prev_kv;
+    return lines ? RSCTL_LINES : RSCTL_SIMPLE;
+}
+
 static int parse_format(struct rsctl *r, const struct rsctl_verb *verb)
 {
     static const char *const names[] = {"simple", "json", "fields", "table", "lines"};
+    if (r->flags.write_out == NULL) {
+        r->format = default_format(r, verb);
+        return RSCTL_OK;
+    }
     size_t known = ARRAY_LEN(names) - (verb->run != rsctl_watch); /* lines are of events */
     for (size_t i = 0; i < known; i++)
         if (strcmp(r->flags.write_out, names[i]) == 0) {
@@ -403,71 +302,56 @@ static int run_verb(struct rsctl *r, const struct rsctl_verb *verb)
     return code != RSCTL_OK ? code : r->exit_code;
 }
 
-static int read_lease(struct rsctl_flags *f)
+/* The command that the line names, or its help. */
+static int run_command(struct rsctl *r, int argc, char **argv, const struct flag *all, const char *name, bool help)
 {
-    if (f->lease_text == NULL || rsctl_lease_id(f->lease_text, &f->lease))
-        return RSCTL_OK;
-    return rsctl_usage("--lease is \"%s\", but must be a lease's id: hexadecimal digits", f->lease_text);
-}
-
-int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count)
-{
-    struct flag flags[FLAGS_MAX];
-    struct flags_result parsed;
-    struct err err;
-    flag_table(f, flags);
-    if (flags_parse(flags, argc, argv, NULL, &parsed, &err) != 0)
-        return rsctl_usage("%s", err.message);
-    *ret_arguments = parsed.arguments;
-    *ret_count = parsed.argument_count;
-    return read_lease(f);
-}
-
-/* The command that the line names, or its help. Flags are parsed again with those that it takes alone. */
-static int run_command(struct rsctl *r, int argc, char **argv, const struct flag *all, const struct flags_result *parsed)
-{
-    bool help = strcmp(parsed->arguments[0], "help") == 0;
-    const char *name = parsed->arguments[help ? 1 : 0];
     const struct rsctl_verb *verb = find_verb(name);
-    struct flag own[FLAGS_MAX];
-    struct flags_result again;
-    struct err err;
+    struct flags_result parsed;
     if (verb == NULL)
         return rsctl_usage("unknown command \"%s\"; rsctl --help lists the known ones", name);
-    if (help || parsed->help) {
+    int code = help ? RSCTL_OK : rsctl_parse_command(verb, all, argc, argv, &parsed);
+    if (code != RSCTL_OK)
+        return code;
+    if (help || parsed.help) {
         print_verb_help(verb, all);
-        return RSCTL_OK;
+    } else {
+        r->arguments = parsed.arguments + 1;
+        r->argument_count = parsed.argument_count - 1;
+        code = rsctl_read_lease(&r->flags);
+        if (code == RSCTL_OK)
+            code = run_verb(r, verb);
     }
-    flags_of(verb, all, own);
-    if (flags_parse(own, argc, argv, getenv, &again, &err) != 0)
-        return rsctl_usage("%s: %.*s; \"rsctl help %s\" lists those that it takes", verb->name, (int)strcspn(err.message, ";"),
-                           err.message, verb->name);
-    flags_release(&again);
-    r->arguments = parsed->arguments + 1;
-    r->argument_count = parsed->argument_count - 1;
-    return run_verb(r, verb);
+    if (!help)
+        flags_release(&parsed);
+    return code;
+}
+
+/* A line without a command. */
+static int run_bare(const struct flag *all, int argc, char **argv, bool asked)
+{
+    struct flag common[RSCTL_FLAGS_MAX];
+    struct flags_result parsed;
+    struct err err;
+    rsctl_flags_of(&(struct rsctl_verb){.name = "", .flags = ""}, all, common);
+    if (flags_parse(common, argc, argv, getenv, &parsed, &err) != 0)
+        return rsctl_usage("%s", err.message);
+    asked |= parsed.help;
+    flags_release(&parsed);
+    print_help(all);
+    return asked ? RSCTL_OK : RSCTL_USAGE;
 }
 
 int main(int argc, char **argv)
 {
-    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .write_out = "simple", .consistency = "l",
-                               .bump_revision = 1000000000, .mark_compacted = true}};
-    struct flag flags[FLAGS_MAX];
-    struct flags_result parsed;
-    struct err err;
-    flag_table(&r.flags, flags);
-    if (flags_parse(flags, argc, argv, getenv, &parsed, &err) != 0)
-        return rsctl_usage("%s", err.message);
-    bool help = parsed.argument_count > 0 && strcmp(parsed.arguments[0], "help") == 0;
-    if (parsed.argument_count == (help ? 1u : 0u)) {
-        bool asked = parsed.help;
-        print_help(flags);
-        flags_release(&parsed);
-        return help || asked ? RSCTL_OK : RSCTL_USAGE;
-    }
-    if (read_lease(&r.flags) != RSCTL_OK)
-        return RSCTL_USAGE;
-    int code = run_command(&r, argc, argv, flags, &parsed);
-    flags_release(&parsed);
-    return code;
+    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .consistency = "l",
+                               .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10, .load = "s",
+                               .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000, .interval_ms = 1000,
+                               .pretty = isatty(STDOUT_FILENO) == 1}};
+    struct flag all[RSCTL_FLAGS_MAX];
+    rsctl_flag_table(&r.flags, all);
+    int at = rsctl_find_word(all, argc, argv, 0);
+    bool help = at < argc && strcmp(argv[at], "help") == 0;
+    if (help)
+        at = rsctl_find_word(all, argc, argv, 1);
+    return at == argc ? run_bare(all, argc, argv, help) : run_command(&r, argc, argv, all, argv[at], help);
 }

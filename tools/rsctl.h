@@ -5,6 +5,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/env.h"
+#include "common/flags.h"
 #include "raftstore/client.h"
 
 #define RSCTL_VERSION "0.1.0"
@@ -15,12 +16,12 @@ enum rsctl_exit { RSCTL_OK = 0, RSCTL_ERROR = 1, RSCTL_CONNECTION = 2, RSCTL_INP
 enum rsctl_format { RSCTL_SIMPLE, RSCTL_JSON, RSCTL_FIELDS, RSCTL_TABLE, RSCTL_LINES };
 
 struct rsctl_flags {
-    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients;
-    unsigned timeout_ms;
+    const char *endpoints, *ca, *cert, *key, *write_out, *order, *sort_by, *consistency, *peer_urls, *client_urls, *data_dir, *cluster_id, *member_id, *members, *clients, *load, *check_prefix, *kind, *object_namespace;
+    unsigned timeout_ms, duration_ms, interval_ms;
     bool hex, prefix, from_key, keys_only, count_only, value_only, prev_kv, ignore_value, ignore_lease, progress_notify,
-        interactive, range, physical, keys, once, learner, force, mark_compacted, dry_run;
+        interactive, range, physical, keys, once, learner, force, mark_compacted, dry_run, listen, auto_compact, all_namespaces, pretty;
     const char *lease_text; /* hexadecimal */
-    int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create, bump_revision, depth;
+    int64_t limit, rev, lease, min_mod, max_mod, min_create, max_create, bump_revision, depth, ttl;
 };
 
 struct rsctl {
@@ -47,7 +48,10 @@ struct rsctl_verb {
     int (*run)(struct rsctl *r); /* an rsctl_exit */
     const char *flags;           /* beside those of every verb: names between blanks; "*": all */
     const char *examples;        /* lines */
+    size_t own_words;            /* after so many words, itself counted, the rest is not ours to read; 0: all is */
 };
+
+extern const struct rsctl_verb rsctl_verbs[]; /* ends with a NULL name */
 
 int rsctl_get(struct rsctl *r);
 int rsctl_put(struct rsctl *r);
@@ -59,8 +63,13 @@ int rsctl_endpoint(struct rsctl *r);
 int rsctl_member(struct rsctl *r);
 int rsctl_move_leader(struct rsctl *r);
 int rsctl_lease(struct rsctl *r);
+int rsctl_lock(struct rsctl *r);
+int rsctl_elect(struct rsctl *r);
+int rsctl_check(struct rsctl *r);
+int rsctl_top(struct rsctl *r);
 int rsctl_snapshot(struct rsctl *r);
 int rsctl_recover(struct rsctl *r);
+int rsctl_completion(struct rsctl *r);
 int rsctl_tree(struct rsctl *r);
 int rsctl_diff(struct rsctl *r);
 int rsctl_history(struct rsctl *r);
@@ -84,15 +93,30 @@ int rsctl_usage(const char *format, ...) PRINTF_ARGS(1, 2);     /* complains; RS
 int rsctl_complain(int status, const char *message);            /* an exit code */
 void rsctl_flush(struct rsctl *r);
 bool rsctl_read_input(struct buf *out, size_t bytes_max);       /* standard input; false: more than that, or an error */
+
+/* rsctl_flags.c */
+#define RSCTL_FLAGS_MAX 64
+
+void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX]); /* of all verbs; a name VERB:NAME is that verb's own NAME */
+const char *rsctl_flag_name(const struct flag *f);
+bool rsctl_flag_applies(const struct rsctl_verb *verb, const char *name);
+void rsctl_flags_of(const struct rsctl_verb *verb, const struct flag *all, struct flag out[RSCTL_FLAGS_MAX]); /* the rows that the verb takes */
+/* Where the `nth` (from 0) word that is no flag stands, by the flags of a table; argc: there is none. */
+int rsctl_find_word(const struct flag *all, int argc, char **argv, size_t nth);
+/* An rsctl_exit. Flags are those of the verb alone; what follows its own words is left as it is. */
+int rsctl_parse_command(const struct rsctl_verb *verb, const struct flag *all, int argc, char **argv, struct flags_result *ret);
+int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count);
+int rsctl_read_lease(struct rsctl_flags *f);
 /* Key and optional end of the arguments, with --prefix and --from-key; `scratch` keeps the computed end. */
 int rsctl_span(const struct rsctl_flags *f, const char *const *arguments, size_t n, struct buf *scratch, struct kv_span *ret);
 int rsctl_range(const struct rsctl_flags *f, struct kv_span span, struct kv_range *ret);
-int rsctl_parse_flags(struct rsctl_flags *f, int argc, char **argv, const char ***ret_arguments, size_t *ret_count);
 
 /* rsctl_print.c */
 void print_header_json(struct buf *out, const struct kv_header *h);
 void print_header_fields(struct buf *out, const struct kv_header *h);
 const char *print_size(struct arena *a, uint64_t bytes); /* for people: 2.1 MB */
+void print_key(struct rsctl *r, struct slice key);     /* with --kind as a name */
+void print_value(struct rsctl *r, struct slice value); /* with --pretty JSON as people read it */
 void print_kv(struct rsctl *r, const struct kv *kv);
 void print_kv_json(struct buf *out, const struct kv *kv);
 void print_range(struct rsctl *r, const struct kv_header *h, const struct kv_range_result *range);

@@ -3,7 +3,9 @@
 
 #include "tools/rsctl.h"
 
+#include "common/json.h"
 #include "common/mem.h"
+#include "tools/rsctl_kinds.h"
 
 static void print_hex(struct buf *out, struct slice bytes)
 {
@@ -17,6 +19,26 @@ static void print_bytes(struct rsctl *r, struct slice bytes)
         print_hex(&r->out, bytes);
     else
         buf_append_slice(&r->out, bytes);
+}
+
+void print_key(struct rsctl *r, struct slice key)
+{
+    if (r->flags.kind != NULL && !r->flags.hex)
+        kinds_key_name(&r->out, key);
+    else
+        print_bytes(r, key);
+}
+
+void print_value(struct rsctl *r, struct slice value)
+{
+    struct json_doc *d = json_doc_new();
+    struct json *v;
+    bool json = r->flags.pretty && !r->flags.hex && json_parse(d, value, &v, NULL) == 0 && (json_type(v) == JSON_OBJECT || json_type(v) == JSON_ARRAY);
+    if (json)
+        json_print_pretty(v, &r->out);
+    else
+        print_bytes(r, value);
+    json_doc_free(d);
 }
 
 static void print_base64(struct buf *out, struct slice bytes)
@@ -122,10 +144,10 @@ static void print_kv_fields(struct buf *out, const char *before, const struct kv
 void print_kv(struct rsctl *r, const struct kv *kv)
 {
     if (!r->flags.value_only) {
-        print_bytes(r, kv->key);
+        print_key(r, kv->key);
         buf_append_char(&r->out, '\n');
     }
-    print_bytes(r, kv->value);
+    print_value(r, kv->value);
     buf_append_char(&r->out, '\n');
 }
 
@@ -136,12 +158,16 @@ static void print_range_table(struct rsctl *r, const struct kv_range_result *ran
     for (size_t i = 0; i < range->kv_count; i++) {
         const struct kv *kv = &range->kvs[i];
         struct arena a = {0};
+        struct buf name = {0};
+        if (r->flags.kind != NULL)
+            kinds_key_name(&name, kv->key);
         const char *cells[] = {
-            arena_strdup(&a, kv->key), arena_printf(&a, "%lld", (long long)kv->create_revision),
+            arena_strdup(&a, r->flags.kind != NULL ? buf_slice(&name) : kv->key), arena_printf(&a, "%lld", (long long)kv->create_revision),
             arena_printf(&a, "%lld", (long long)kv->mod_revision), arena_printf(&a, "%lld", (long long)kv->version),
             arena_printf(&a, "%llx", (unsigned long long)kv->lease), arena_printf(&a, "%zu", kv->value.size)};
         print_table_add(&t, cells);
         arena_clear(&a);
+        buf_release(&name);
     }
     print_table_out(&r->out, &t);
     print_table_release(&t);

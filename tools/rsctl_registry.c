@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/uv_env.h"
 #include "tools/rsctl_changes.h"
+#include "tools/rsctl_kinds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -306,10 +307,15 @@ static int history_base(struct history *h, struct slice key)
 int rsctl_history(struct rsctl *r)
 {
     struct history h = {.watch = {.on_events = history_events, .on_progress = history_progress, .on_closed = history_closed}, .r = r};
-    int code = RSCTL_OK;
+    struct rsctl_target target = {0};
     if (r->argument_count != 1 || r->arguments[0][0] == '\0')
-        return rsctl_usage("history wants a KEY");
-    struct slice key = slice_str(r->arguments[0]);
+        return rsctl_usage("history wants a KEY, or --kind and a NAME");
+    int code = rsctl_target(&r->flags, r->arguments, 1, &target);
+    struct slice key = target.span.key;
+    if (code != RSCTL_OK) {
+        rsctl_target_release(&target);
+        return code;
+    }
     history_watch(&h, key, 1);
     if (h.status == ERR_COMPACTED) {
         code = history_base(&h, key);
@@ -321,5 +327,6 @@ int rsctl_history(struct rsctl *r)
     if (code == RSCTL_OK && r->format == RSCTL_JSON)
         buf_append_str(&r->out, h.printed > 0 ? "]\n" : "[]\n");
     buf_release(&h.value);
+    rsctl_target_release(&target);
     return code;
 }

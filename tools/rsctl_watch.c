@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/uv_env.h"
 #include "tools/rsctl_changes.h"
+#include "tools/rsctl_kinds.h"
 
 #define PROGRESS_MS 10000
 
@@ -31,21 +32,6 @@ static void print_events_json(struct rsctl *r, int64_t revision, const struct kv
     buf_append_str(&r->out, "]}\n");
 }
 
-/* "/registry/pods/default/web" reads as "pods default/web". */
-static void print_name(struct buf *out, struct slice key)
-{
-    struct slice rest = key;
-    if (!slice_has_prefix(key, SLICE("/registry/"))) {
-        buf_append_slice(out, key);
-        return;
-    }
-    rest = slice_from(rest, strlen("/registry/"));
-    struct slice kind = slice_cut(&rest, '/');
-    buf_append_slice(out, kind);
-    buf_append_char(out, ' ');
-    buf_append_slice(out, rest);
-}
-
 /* A line per event that a person can follow, when it came here, and one for each field that changed. */
 static void print_lines(struct rsctl *r, int64_t revision, const struct kv_event *events, size_t n)
 {
@@ -54,7 +40,7 @@ static void print_lines(struct rsctl *r, int64_t revision, const struct kv_event
     for (size_t i = 0; i < n; i++) {
         const struct kv_event *e = &events[i];
         buf_printf(&r->out, "%s  %lld  %-8s  ", now, (long long)revision, e->is_delete ? "DELETED" : e->kv.version == 1 ? "ADDED" : "MODIFIED");
-        print_name(&r->out, e->kv.key);
+        kinds_key_name(&r->out, e->kv.key);
         buf_append_char(&r->out, '\n');
         if (!e->is_delete && e->has_prev)
             (void)changes_print(&r->out, e->prev.value, e->kv.value, false);
@@ -110,14 +96,15 @@ int rsctl_watch(struct rsctl *r)
     struct watcher w = {.watch = {.on_events = on_events, .on_progress = on_progress, .on_closed = on_closed}, .r = r};
     struct store_watch_options o = {.start_revision = r->flags.rev, .prev_kv = r->flags.prev_kv || r->format == RSCTL_LINES,
                                     .progress_ms = r->flags.progress_notify ? PROGRESS_MS : 0};
-    struct buf scratch = {0};
+    struct rsctl_target target = {0};
     if (r->format == RSCTL_FIELDS || r->format == RSCTL_TABLE)
         return rsctl_usage("watch writes simple, json or lines");
-    int code = rsctl_span(&r->flags, r->arguments, r->argument_count, &scratch, &o.span);
+    int code = rsctl_target(&r->flags, r->arguments, r->argument_count, &target);
+    o.span = target.span;
     if (code == RSCTL_OK)
         store_watch_start(rsctl_client(r), &w.watch, &o);
     while (code == RSCTL_OK && !w.closed)
         uv_env_run(r->uv, on_signal, &w);
-    buf_release(&scratch);
+    rsctl_target_release(&target);
     return code != RSCTL_OK ? code : w.code;
 }

@@ -35,7 +35,7 @@ start() { # number, then further flags
     shift
     (exec "$bin/raftstore" --member-id "00000000000000a$i" --cluster-id "$cluster" --members "$(list 0)" --clients "$(list 10)" \
         --listen-peer 127.0.0.1:$((25200 + i)) --listen-client 127.0.0.1:$((25210 + i)) --listen-http 127.0.0.1:$((25220 + i)) \
-        --data "$dir/m$i" --ca "$dir/ca.crt" --cert "$dir/member.crt" --key "$dir/member.key" --segment-bytes 4m --snapshot-log-bytes 1m \
+        --data "$dir/m$i" --ca "$dir/ca.crt" --cert "$dir/member.crt" --key "$dir/member.key" --segment-bytes 4m --snapshot-log-bytes 1m --name "m$i" \
         "$@") >>"$dir/m$i.log" 2>&1 &
     pids[$i]=$!
 }
@@ -67,6 +67,11 @@ refused() { # what, code, pattern, then the command
 
 for i in 1 2 3; do start $i; done
 for i in 1 2 3; do ready $i || fail "member $i does not get ready"; done
+for _ in $(seq 200); do # founders tell their names themselves
+    [ "$(rs member list | grep -cE '^00000000000000a([123]), started, m\1, ')" = 3 ] && break
+    pause
+done
+[ "$(rs member list | grep -cE '^00000000000000a([123]), started, m\1, ')" = 3 ] || fail "names: $(rs member list)"
 big=$(printf '%04000d' 7)
 for i in $(seq 900); do echo "put key/$i $i-$big"; done | rs shell | grep -c OK | grep -qx 900 || fail "writes"
 rs put last acknowledged >/dev/null || fail "the last write"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# rsctl's command line without a cluster: help and examples of each command, flags of others refused by name, exit codes, and
-# the completion in bash. Port 25090, where nobody listens.
+# rsctl's command line without a cluster: help and examples of each command, flags of others refused by name, exit codes. Port 25090, where nobody listens.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=${KEELSON_BIN:-$PWD/build/release/bin}
@@ -39,17 +38,3 @@ refused "an endpoint without a port" 128 "is not HOST:PORT" --endpoints 127.0.0.
 refused "nobody there" 2 "no connection" --endpoints 127.0.0.1:25090 --command-timeout 1s get a
 refused "an unknown shell" 128 "bash or zsh" completion fish
 ok "bad command lines are refused with the reason and the exit code"
-
-script=$(rs completion bash) && bash -n <<<"$script" || fail "the completion is no bash"
-complete_as() { # words; prints what fits the last one
-    bash -c 'eval "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rsctl; echo "${COMPREPLY[*]}"' - "$script" "$@"
-}
-expect() { local wanted=$1; shift; [ "$(complete_as "$@")" = "$wanted" ] || fail "completion of $*: $(complete_as "$@")"; }
-expect snapshot rsctl sn
-expect "save status" rsctl snapshot s
-expect --limit rsctl get --lim
-expect "" rsctl put --lim
-expect --lease rsctl -w json put --l
-expect promote rsctl member p
-rs completion zsh | grep -q bashcompinit || fail "zsh"
-ok "completion"
