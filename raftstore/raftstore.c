@@ -553,6 +553,7 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
     struct server_metrics m;
     struct mvcc *store = apply_mvcc(r->apply);
     server_metrics(r->server, &m);
+    const struct loop_turns turns = r->env->loop.turns == NULL ? (struct loop_turns){0} : *r->env->loop.turns;
     const struct {
         const char *name, *type;
         uint64_t value;
@@ -579,6 +580,8 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
         {"raftstore_scrubs_total", "counter", m.scrubs},
         {"raftstore_scrub_failures_total", "counter", m.scrub_failures},
         {"raftstore_quarantined", "gauge", m.quarantined},
+        {"raftstore_loop_longest_turn_milliseconds", "gauge", turns.longest_ms},
+        {"raftstore_loop_long_turns_total", "counter", turns.long_count},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         buf_printf(out, "# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].type, rows[i].name, (unsigned long long)rows[i].value);

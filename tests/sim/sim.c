@@ -111,7 +111,7 @@ static void node_init(struct sim *s, struct sim_node *n, size_t index)
     fake_disk_init(&n->disk, s, n);
     n->log = (struct log){"raftstore", LOG_DEBUG, wall_ms, log_write, n};
     n->env = (struct env){
-        .loop = {&loop_ops, n},
+        .loop = {&loop_ops, n, NULL},
         .clock = {&clock_ops, n},
         .random = prng_random(&n->prng),
         .disk = fake_disk_disk(&n->disk),

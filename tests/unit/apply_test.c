@@ -272,6 +272,30 @@ static void compaction_over_a_crash(void **state UNUSED)
         stop(all[i]);
 }
 
+/* The state that a restore replaces is handed out once, and may be freed by whoever took it. */
+static void replaced_state(void **state UNUSED)
+{
+    struct fixture f, g;
+    start(&f);
+    start(&g);
+    const struct machine_ops *ops = g.machine.ops;
+    for (uint64_t i = 1; i <= 50; i++)
+        put(&f, i, 1, slice_of("abcdefg" + i % 7, 1), SLICE("new"), 0);
+    put(&g, 1, 1, SLICE("old"), SLICE("state"), 0);
+    assert_null(ops->replaced(g.machine.impl));
+    uint64_t hash = f.machine.ops->hash(f.machine.impl);
+    copy_state(&f, &g, true);
+    void *replaced = ops->replaced(g.machine.impl);
+    assert_non_null(replaced);
+    assert_null(ops->replaced(g.machine.impl));
+    ops->free_replaced(replaced);
+    assert_true(ops->hash(g.machine.impl) == hash);
+    copy_state(&f, &g, true); /* nobody takes what this one replaces */
+    copy_state(&f, &g, true);
+    stop(&f);
+    stop(&g);
+}
+
 static void bad_snapshots(void **state UNUSED)
 {
     struct fixture f;
@@ -553,7 +577,8 @@ int main(void)
         cmocka_unit_test(a_snapshot_of_many_leases),
         cmocka_unit_test(leases_of_the_branch_taken), cmocka_unit_test(scrubbing), cmocka_unit_test(compaction_over_a_crash),
         cmocka_unit_test(once),         cmocka_unit_test(unknown_sessions), cmocka_unit_test(refusals),
-        cmocka_unit_test(long_results), cmocka_unit_test(snapshots),        cmocka_unit_test(bad_snapshots),
+        cmocka_unit_test(long_results), cmocka_unit_test(snapshots), cmocka_unit_test(replaced_state),
+        cmocka_unit_test(bad_snapshots),
     };
     return RUN_TESTS(tests);
 }
