@@ -29,6 +29,7 @@ static void call_free(struct client_call *k)
 static void call_done(struct client_call *k, int status, const struct err *why)
 {
     struct store_call *call = k->call;
+    call->sent = k->attempts > 0;
     k->client->call_count--;
     call_free(k);
     struct arena arena = call->arena; /* `call` may be started again in done */
