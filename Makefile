@@ -26,9 +26,13 @@ LINK = $(CC) $(CFLAGS) -rdynamic -o $@ $(filter %.o,$^) -Wl,--start-group $(filt
 BINARIES := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/main.c),$(B)/bin/$(c)))
 TOOLS := $(foreach t,rsctl keelson bench walcat,$(if $(wildcard tools/$(t).c),$(B)/bin/$(t)))
 FAULTS := $(addprefix $(B)/faults/,disk.so clock.so powercut packets)
+# jepsen: checkers and load (the library), and their programs.
+JEPSEN_MAINS := $(wildcard jepsen/*_main.c)
+JEPSEN_LIB := $(B)/libjepsen.a
+JEPSEN := $(patsubst jepsen/%_main.c,$(B)/bin/jepsen-%,$(JEPSEN_MAINS))
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images fuzz fuzz-build
+.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images jepsen jepsen-full fuzz fuzz-build
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -43,7 +47,7 @@ all: ## build everything into build/bin
 	@$(MAKE) --no-print-directory build
 	@ln -sfn release/bin build/bin
 
-build: $(BINARIES) $(TOOLS) $(B)/run_cases $(FAULTS)
+build: $(BINARIES) $(TOOLS) $(JEPSEN) $(B)/run_cases $(FAULTS)
 
 test: ## lint, units and simulation under sanitizers, end-to-end stories; T=name runs the cases that match
 	@tests/run $(if $(T),"$(T)")
@@ -69,6 +73,12 @@ bench: all ## figures of docs/benchmarks.md
 bench-store: all ## raftstore beside etcd in one run; SECTIONS="speed watch size failover gigabyte"
 	@tools/deps.sh bench
 	@tests/bench/store $(SECTIONS)
+
+jepsen: all ## a selection of campaigns with checked histories, 15 minutes; SEED=n
+	@SEED=$(SEED) jepsen/campaign selection
+
+jepsen-full: all ## every workload under every nemesis, hours; SEED=n HOURS=n
+	@SEED=$(SEED) HOURS=$(or $(HOURS),0) jepsen/campaign full
 
 lint: ## include direction, banned functions, names of hosts and paths
 	@tools/lint.sh
@@ -106,11 +116,17 @@ $(BINARIES) $(TOOLS):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
+$(JEPSEN_LIB): $(call objects,$(filter-out $(JEPSEN_MAINS),$(wildcard jepsen/*.c)))
+	@rm -f $@ && ar rcs $@ $^
+$(JEPSEN): $(B)/bin/jepsen-%: $(B)/jepsen/%_main.o $(JEPSEN_LIB) $(B)/libraftstore.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD $@";) $(LINK)
+
 # An archive, so that a unit gets of the simulation only what it uses.
 $(B)/libsim.a: $(filter-out $(B)/tests/sim/main.o,$(SIM_OBJECTS))
 	@rm -f $@ && ar rcs $@ $^
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(B)/libsim.a $(LIBS)
+$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(B)/libsim.a $(JEPSEN_LIB) $(LIBS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
 

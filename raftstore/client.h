@@ -92,6 +92,7 @@ struct store_call {
     void (*done)(struct store_call *call, int status, const struct err *why);
     void *data; /* of the caller */
 
+    bool sent;               /* valid in done: false: it never left this client, so a write that failed did not happen */
     struct kv_header header; /* valid in done, status 0 */
     union {
         struct kv_range_result range;

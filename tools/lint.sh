@@ -21,6 +21,8 @@ for folder in common raftstore apiserver controllers scheduler nodeagent netprox
         { if [ "$folder" = apiserver ]; then grep -v '"raftstore/client.h"'; else cat; fi; } |
         complain "$folder includes another folder"
 done
+sources 'jepsen/*.c' 'jepsen/*.h' | xargs -r grep -nE '^#include "' | grep -vE '#include "(common/|jepsen/|raftstore/client\.h")' |
+    complain "jepsen includes a component"
 sources 'common/*.c' 'common/*.h' | grep -vE '^common/(wire|kube)/' | xargs -r grep -nE '^#include "common/(wire|kube)/' |
     complain "common's base and seams do not include wire/ or kube/"
 

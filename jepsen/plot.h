@@ -1,0 +1,27 @@
+/* What a run looked like: availability figures, and a picture. Pure. */
+#ifndef JEPSEN_PLOT_H
+#define JEPSEN_PLOT_H
+
+#include "common/base.h"
+#include "common/buf.h"
+#include "jepsen/history.h"
+
+/* Seconds of the history's time. */
+struct plot_fault {
+    double from, to, healed; /* it began; healing began; healing was over */
+    struct slice name;
+};
+
+struct plot {
+    struct attempt *attempts;
+    size_t count;
+    struct plot_fault *faults;
+    size_t fault_count;
+};
+
+/* Operations and latencies, the longest time without an acknowledged write in all and around each fault, and the time from the
+ * beginning of healing to the first acknowledged write that began after it. Markdown. */
+void plot_figures(const struct plot *p, struct buf *out);
+void plot_svg(const struct plot *p, struct buf *out);
+
+#endif

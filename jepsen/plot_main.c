@@ -1,0 +1,110 @@
+/* jepsen-plot: availability figures of a history as text, and an SVG of latency and throughput over time with the times of the
+ * faults shaded.
+ *   jepsen-plot --history history.edn --faults faults --began 1700000000.123 --plot plot.svg
+ * A line of `faults`: when it began, when it was being healed, when that was over (seconds since 1970), its name. Exit codes: 0, 2. */
+#include "common/base.h"
+
+#include "jepsen/files.h"
+#include "jepsen/plot.h"
+
+#include "common/flags.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FAULTS_MAX 10000
+
+static int read_faults(struct plot *p, struct slice text, double began_s, struct err *reterr)
+{
+    while (text.size != 0) {
+        struct slice line = slice_cut(&text, '\n');
+        double at[3];
+        if (line.size == 0)
+            continue;
+        for (int i = 0; i < 3; i++) {
+            struct slice word = slice_cut(&line, ' ');
+            char number[32] = {0}, *end;
+            memcpy(number, word.data, MIN(word.size, sizeof number - 1));
+            at[i] = strtod(number, &end) - began_s;
+            if (end == number || *end != '\0')
+                return err_set(reterr, ERR_BAD_REQUEST, "a fault's time is no number: \"%.*s\"", SLICE_ARGS(word));
+        }
+        if (p->fault_count == FAULTS_MAX)
+            return err_set(reterr, ERR_TOO_LARGE, "more than %d faults", FAULTS_MAX);
+        p->faults = mem_realloc(p->faults, (p->fault_count + 1) * sizeof p->faults[0]);
+        p->faults[p->fault_count++] = (struct plot_fault){at[0], at[1], at[2], line};
+    }
+    return 0;
+}
+
+static int write_plot(const struct plot *p, const char *name, struct err *reterr)
+{
+    struct buf svg = {0};
+    plot_svg(p, &svg);
+    FILE *f = fopen(name, "we");
+    bool good = f != NULL && fwrite(svg.data, 1, svg.size, f) == svg.size;
+    good = (f == NULL || fclose(f) == 0) && good;
+    buf_release(&svg);
+    return good ? 0 : err_set_errno(reterr, errno, "%s", name);
+}
+
+static int run(const char *history, const char *faults, const char *svg, double began_s, struct err *reterr)
+{
+    struct buf text = {0}, fault_text = {0}, out = {0};
+    struct history h = {0};
+    struct plot p = {0};
+    int rv = file_read(history, &text, reterr);
+    if (rv == 0)
+        rv = history_read(&h, buf_slice(&text), reterr);
+    if (rv == 0)
+        rv = history_attempts(&h, &p.attempts, &p.count, reterr);
+    if (rv == 0 && faults != NULL)
+        rv = file_read(faults, &fault_text, reterr);
+    if (rv == 0)
+        rv = read_faults(&p, buf_slice(&fault_text), began_s, reterr);
+    if (rv == 0) {
+        plot_figures(&p, &out);
+        fwrite(out.data, 1, out.size, stdout);
+    }
+    if (rv == 0 && svg != NULL)
+        rv = write_plot(&p, svg, reterr);
+    mem_free(p.attempts);
+    mem_free(p.faults);
+    history_release(&h);
+    buf_release(&text);
+    buf_release(&fault_text);
+    buf_release(&out);
+    return rv;
+}
+
+int main(int argc, char **argv)
+{
+    const char *history = NULL, *faults = NULL, *svg = NULL, *began = "0";
+    const struct flag flags[] = {
+        {"history", FLAG_TEXT, &history, "history.edn", 0, NULL},
+        {"faults", FLAG_TEXT, &faults, "times of faults", 0, NULL},
+        {"began", FLAG_TEXT, &began, "when time 0 of the history was, seconds since 1970", 0, NULL},
+        {"plot", FLAG_TEXT, &svg, "SVG to write", 0, NULL},
+        {0},
+    };
+    struct flags_result parsed;
+    struct err err;
+    if (flags_parse(flags, argc, argv, getenv, &parsed, &err) != 0) {
+        fprintf(stderr, "jepsen-plot: %s\n", err.message);
+        return 2;
+    }
+    int code = 0;
+    if (parsed.help || history == NULL) {
+        struct buf text = {0};
+        flags_help(flags, "Usage: jepsen-plot --history FILE [flags]", &text);
+        fwrite(text.data, 1, text.size, parsed.help ? stdout : stderr);
+        buf_release(&text);
+        code = parsed.help ? 0 : 2;
+    } else if (run(history, faults, svg, strtod(began, NULL), &err) != 0) {
+        fprintf(stderr, "jepsen-plot: %s\n", err.message);
+        code = 2;
+    }
+    flags_release(&parsed);
+    return code;
+}
