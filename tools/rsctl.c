@@ -120,8 +120,8 @@ static void print_verb_help(const struct rsctl_verb *verb, const struct flag *al
     struct flag flags[RSCTL_FLAGS_MAX];
     struct buf text = {0}, usage = {0};
     rsctl_flags_of(verb, all, flags);
-    buf_printf(&usage, "Usage: rsctl %s%s%s [flags]\n\n%s\n\nExamples:\n%s", verb->name, verb->arguments[0] != '\0' ? " " : "",
-               verb->arguments, verb->help, verb->examples);
+    buf_printf(&usage, "Usage: rsctl %s%s%s [flags]\n\n%s\n\nWrites (-w): %s\n\nExamples:\n%s", verb->name, verb->arguments[0] != '\0' ? " " : "",
+               verb->arguments, verb->help, verb->formats, verb->examples);
     usage.data[--usage.size] = '\0';
     flags_help(flags, usage.data, &text);
     fwrite(text.data, 1, text.size, stdout);
@@ -175,6 +175,8 @@ int rsctl_complain(int status, const char *message)
 
 void rsctl_flush(struct rsctl *r)
 {
+    if (r->out.size == 0)
+        return; /* and no bytes either */
     if (fwrite(r->out.data, 1, r->out.size, stdout) != r->out.size || fflush(stdout) != 0) {
         fprintf(stderr, "rsctl: cannot write to standard output\n");
         r->exit_code = RSCTL_ERROR;

@@ -17,7 +17,7 @@ void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX])
         {"cert", FLAG_TEXT, &f->cert, "own certificate", 0, "RSCTL_CERT"},
         {"key", FLAG_TEXT, &f->key, "its key", 0, "RSCTL_KEY"},
         {"command-timeout", FLAG_MS, &f->timeout_ms, "for one request, with fail-over", 0, NULL},
-        {"write-out", FLAG_TEXT, &f->write_out, "simple (the default), json, fields or table; watch: also lines, the default on a terminal", 'w', NULL},
+        {"write-out", FLAG_TEXT, &f->write_out, "the form of what is written; simple is the default, and lines that of watch on a terminal", 'w', NULL},
         {"hex", FLAG_BOOL, &f->hex, "print bytes as \\x..", 0, NULL},
         {"kind", FLAG_TEXT, &f->kind, "instead of a KEY: the Kubernetes object NAME of this kind (plural, singular or short), or all of them", 'k', NULL},
         {"namespace", FLAG_TEXT, &f->object_namespace, "with --kind: where it is (default)", 'n', NULL},

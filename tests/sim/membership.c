@@ -271,7 +271,8 @@ static void stop_removed(struct sim *s, struct sim_node *leader)
         struct sim_node *n = &s->nodes[i];
         if (configuration_member(c, n->id) != NULL)
             n->member_index = MAX(n->member_index, index + 1);
-        else if (n->member_index != 0 && n->member_index <= index && configuration_member(newest, n->id) == NULL)
+        else if (n->member_index != 0 && n->member_index <= index && configuration_member(newest, n->id) == NULL &&
+                 n->begin.rejoin == NULL) /* one that still asks is not told, and asks again */
             n->retired = true;
         if (n->retired && n->up && n != leader)
             sim_node_crash(n);
