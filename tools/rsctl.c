@@ -108,6 +108,9 @@ static int run_shell(struct rsctl *r)
     if (r->argument_count > 0)
         return rsctl_usage("shell takes no arguments, got \"%s\"", r->arguments[0]);
     while (getline(&line, &capacity, stdin) > 0) {
+        struct err why;
+        if (r->tls != NULL && tls_refresh(r->tls, &why) < 0) /* a shell may live longer than its certificates */
+            (void)rsctl_complain(why.code, why.message);
         int one = run_line(r, line);
         code = one != RSCTL_OK ? one : code;
     }

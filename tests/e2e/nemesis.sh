@@ -80,6 +80,11 @@ put "${at[master-1]}" 1s && fail "a client reaches master-1"
 serves master-1 >/dev/null || fail "master-1 has lost the others"
 settled
 lead=$(leader)
+nemesis partition start client --member "$lead"
+until_true 10 "a leader that no client reaches: writes through the others" put "$(except "$lead")" 5s
+settled
+expect "it leads still" "$lead" "$(leader)"
+lead=$(leader)
 nemesis partition start one-way --member "$lead"
 until_true 10 "one-way: writes" put "$(except "$lead")" 5s
 settled
