@@ -8,7 +8,7 @@
 
 static const struct check *const checks[] = {
     &checker_register, &checker_append, &checker_set, &checker_watch, &checker_lease, &checker_lock, &checker_election,
-    &checker_api,
+    &checker_api, &checker_controllers,
 };
 
 const struct check *check_at(size_t i) { return i < ARRAY_LEN(checks) ? checks[i] : NULL; }

@@ -13,7 +13,7 @@
 
 static const struct workload *const workloads[] = {
     &workload_register, &workload_append, &workload_set, &workload_watch, &workload_lease, &workload_lock, &workload_election,
-    &workload_api,
+    &workload_api, &workload_controllers,
 };
 
 const struct workload *workload_at(size_t i) { return i < ARRAY_LEN(workloads) ? workloads[i] : NULL; }

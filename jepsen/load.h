@@ -102,6 +102,6 @@ int64_t load_number(struct slice text);            /* what load_key wrote with %
 struct edn load_pair(struct process *p, struct edn a, struct edn b);
 struct slice load_key(struct process *p, const char *format, ...) PRINTF_ARGS(2, 3);
 
-extern const struct workload workload_register, workload_append, workload_set, workload_watch, workload_lease, workload_lock, workload_election, workload_api;
+extern const struct workload workload_register, workload_append, workload_set, workload_watch, workload_lease, workload_lock, workload_election, workload_api, workload_controllers;
 
 #endif

@@ -276,6 +276,24 @@ static void objects(void **state)
     JUDGE("api", cases);
 }
 
+static void controllers(void **state)
+{
+    static const struct planted cases[] = {
+        {NULL, VERDICT_VALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 0]) I(0, scale, 5) I(1, pods, nil) O(1, pods, [5 0]) O(0, scale, 5)
+         I(2, delete, nil) O(2, delete, "a") I(1, pods, nil) O(1, pods, [4 0]) I(0, scale, 2) O(0, scale, 2) I(1, pods, nil) O(1, pods, [5 0])
+         I(1, converge, nil) O(1, converge, [2 2])},
+        {"surge", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [4 0]) I(1, converge, nil) O(1, converge, [3 3])},
+        /* settled at two, then four without anybody having asked */
+        {"surge", VERDICT_INVALID, I(0, scale, 5) O(0, scale, 5) I(0, scale, 2) O(0, scale, 2) I(1, pods, nil) O(1, pods, [2 0]) I(1, pods, nil) O(1, pods, [4 0])
+         I(1, converge, nil) O(1, converge, [2 2])},
+        {"orphan", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 1]) I(1, converge, nil) O(1, converge, [3 3])},
+        {"not-converged", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, converge, nil) O(1, converge, [3 2])},
+        {NULL, VERDICT_UNKNOWN, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 0])},
+    };
+    (void)state;
+    JUDGE("controllers", cases);
+}
+
 /* --- large ones: a machine that does each operation at a moment between its beginning and its end --- */
 
 #define PROCESSES 10
@@ -461,7 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registers), cmocka_unit_test(appends), cmocka_unit_test(sets), cmocka_unit_test(watches), cmocka_unit_test(leases),
-        cmocka_unit_test(locks), cmocka_unit_test(objects), cmocka_unit_test(large_registers), cmocka_unit_test(one_wrong_read), cmocka_unit_test(budget),
+        cmocka_unit_test(locks), cmocka_unit_test(objects), cmocka_unit_test(controllers), cmocka_unit_test(large_registers), cmocka_unit_test(one_wrong_read), cmocka_unit_test(budget),
         cmocka_unit_test(large_appends),
     };
     return RUN_TESTS(tests);
