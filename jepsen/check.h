@@ -42,7 +42,7 @@ struct check_options {
 };
 
 #define CHECK_STEPS_MAX 200000000u
-#define CHECK_LATE_MS 5000u
+#define CHECK_LATE_MS 1000u
 
 struct check {
     const char *workload, *help;
