@@ -478,19 +478,44 @@ bool json_duplicate(const struct json *v, struct buf *ret_path)
     return false;
 }
 
-static void print(const struct json *v, yyjson_write_flag flags, struct buf *out)
+void json_print(const struct json *v, struct buf *out)
 {
     size_t size;
     yyjson_write_err why;
-    char *text = yyjson_mut_val_write_opts(val(v), flags, NULL, &size, &why);
+    char *text = yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, NULL, &size, &why);
     if (text == NULL)
         PANIC("cannot print a JSON value: %s", why.msg);
     buf_append(out, text, size);
     free(text);
 }
 
-void json_print(const struct json *v, struct buf *out) { print(v, YYJSON_WRITE_NOFLAG, out); }
-void json_print_pretty(const struct json *v, struct buf *out) { print(v, YYJSON_WRITE_PRETTY_TWO_SPACES, out); }
+static void new_line(struct buf *out, unsigned depth) { buf_printf(out, "\n%*s", (int)(2 * depth), ""); }
+
+/* Not the library's own: that leaves numbers in arrays, which keep their text, without indentation. The depth is the parser's. */
+static void print_deep(const struct json *v, unsigned depth, struct buf *out)
+{
+    bool object = json_type(v) == JSON_OBJECT;
+    if ((!object && json_type(v) != JSON_ARRAY) || json_size(v) == 0) {
+        json_print(v, out);
+        return;
+    }
+    buf_append_char(out, object ? '{' : '[');
+    struct json_iterator i = json_iterate(v);
+    for (bool first = true; json_next(&i); first = false) {
+        if (!first)
+            buf_append_char(out, ',');
+        new_line(out, depth + 1);
+        if (object) {
+            json_print_string(i.key, out);
+            buf_append_str(out, ": ");
+        }
+        print_deep(i.value, depth + 1, out);
+    }
+    new_line(out, depth);
+    buf_append_char(out, object ? '}' : ']');
+}
+
+void json_print_pretty(const struct json *v, struct buf *out) { print_deep(v, 0, out); }
 
 void json_print_string(struct slice s, struct buf *out)
 {

@@ -25,9 +25,18 @@ struct loop_ops {
     void (*undefer)(void *impl, struct deferred *d); /* after it `run` is not called */
 };
 
+/* How long the loop was busy between two waits, for whoever watches it. */
+#define LOOP_TURN_LONG_MS 20
+#define LOOP_TURN_ODD_MS 100 /* such a one is logged */
+struct loop_turns {
+    uint64_t longest_ms;
+    uint64_t long_count; /* of LOOP_TURN_LONG_MS and more */
+};
+
 struct loop {
     const struct loop_ops *ops;
     void *impl;
+    const struct loop_turns *turns; /* NULL where time is not real */
 };
 
 static inline void timer_init(struct timer *t, void (*fire)(struct timer *t)) { *t = (struct timer){.fire = fire}; }

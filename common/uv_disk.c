@@ -1,8 +1,8 @@
 /* The real disk seam: one folder, locked, and two threads (lanes) that carry jobs out in order. Completions come back to the
  * loop through an async handle. The threads are not uv's shared pool: nothing else can hold up the log.
  *
- * Whole synced blocks are written with O_DIRECT|O_DSYNC where the file system can: one system call instead of two, no copy
- * in the page cache, and nothing dirty that another file's sync would have to wait for. */
+ * Whole blocks are written with O_DIRECT where the file system can, those of the log with O_DSYNC as well: one system call instead of
+ * two, no copy in the page cache, and nothing dirty that another file's sync would have to wait for. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* O_DIRECT */
 #endif
@@ -29,12 +29,16 @@
 
 #define BLOCK_BYTES 4096            /* what O_DIRECT wants sizes, offsets and memory to be multiples of */
 #define BOUNCE_BYTES (256 * 1024)
+#define BULK_BOUNCE_BYTES (1024 * 1024) /* of the bulk thread: the more at a time, the faster */
+#define BULK_DIRECT_BYTES (64 * 1024)   /* less than that is written through the page cache, where it is read again at once */
+#define READ_AHEAD_FROM (64 * 1024)
+#define READ_AHEAD_BYTES (4 * 1024 * 1024) /* the disk fetches what comes next while this is worked on */
 #define BULK_NICE 10                /* the loop comes first on a busy machine */
 
 struct open_file {
     char *name;
     int fd;
-    bool direct;
+    int flags; /* O_DIRECT and so on, or 0 */
 };
 
 struct lane {
@@ -80,22 +84,22 @@ static void file_forget(struct lane *l, const char *name)
             file_close(&l->files[i]);
 }
 
-static int file_open(struct lane *l, const char *name, bool direct)
+static int file_open(struct lane *l, const char *name, int flags)
 {
     for (size_t i = 0; i < OPEN_FILES; i++) {
         struct open_file f = l->files[i];
-        if (f.name == NULL || f.direct != direct || strcmp(f.name, name) != 0)
+        if (f.name == NULL || f.flags != flags || strcmp(f.name, name) != 0)
             continue;
         memmove(l->files + 1, l->files, i * sizeof f);
         l->files[0] = f;
         return f.fd;
     }
-    int fd = openat(l->disk->folder_fd, name, O_WRONLY | O_CLOEXEC | (direct ? O_DIRECT | O_DSYNC : 0));
+    int fd = openat(l->disk->folder_fd, name, O_WRONLY | O_CLOEXEC | flags);
     if (fd < 0)
         return -1;
     file_close(&l->files[OPEN_FILES - 1]);
     memmove(l->files + 1, l->files, (OPEN_FILES - 1) * sizeof l->files[0]);
-    l->files[0] = (struct open_file){mem_strdup(name), fd, direct};
+    l->files[0] = (struct open_file){mem_strdup(name), fd, flags};
     return fd;
 }
 
@@ -146,16 +150,17 @@ static bool whole_blocks(const struct disk_job *job)
     return job->offset % BLOCK_BYTES == 0 && job->bytes.size % BLOCK_BYTES == 0 && job->bytes.size > 0;
 }
 
-/* 1: written and durable; 0: this file system cannot; -1 with errno. */
+/* 1: written, and durable when the log's; 0: this file system cannot; -1 with errno. */
 static int write_direct(struct lane *l, const struct disk_job *job)
 {
-    if (l->bounce == NULL && posix_memalign((void **)&l->bounce, BLOCK_BYTES, BOUNCE_BYTES) != 0)
+    size_t bounce_bytes = l->bulk ? BULK_BOUNCE_BYTES : BOUNCE_BYTES;
+    if (l->bounce == NULL && posix_memalign((void **)&l->bounce, BLOCK_BYTES, bounce_bytes) != 0)
         return 0;
-    int fd = file_open(l, job->name, true);
+    int fd = file_open(l, job->name, O_DIRECT | (l->bulk ? 0 : O_DSYNC));
     if (fd < 0)
         return errno == EINVAL || errno == EOPNOTSUPP ? 0 : -1;
     for (size_t at = 0; at < job->bytes.size;) {
-        size_t n = MIN(job->bytes.size - at, (size_t)BOUNCE_BYTES);
+        size_t n = MIN(job->bytes.size - at, bounce_bytes);
         memcpy(l->bounce, job->bytes.data + at, n);
         if (write_all(fd, l->bounce, n, job->offset + at) != 0)
             return errno == EINVAL && at == 0 ? 0 : -1;
@@ -164,13 +169,21 @@ static int write_direct(struct lane *l, const struct disk_job *job)
     return 1;
 }
 
+/* The log's when they are to be durable; bulk when there are many of them. */
+static bool wants_direct(const struct disk_job *job)
+{
+    return whole_blocks(job) && (job->bulk ? job->bytes.size >= BULK_DIRECT_BYTES : job->sync);
+}
+
 static int write_job(struct lane *l, const struct disk_job *job)
 {
-    int rv = job->sync && !job->bulk && whole_blocks(job) ? write_direct(l, job) : 0;
-    if (rv != 0)
-        return rv < 0 ? -1 : 0;
-    int fd = file_open(l, job->name, false);
-    if (fd < 0 || write_all(fd, job->bytes.data, job->bytes.size, job->offset) != 0)
+    int rv = wants_direct(job) ? write_direct(l, job) : 0;
+    if (rv < 0)
+        return -1;
+    if (rv > 0 && (!job->bulk || !job->sync))
+        return 0;
+    int fd = file_open(l, job->name, 0);
+    if (fd < 0 || (rv == 0 && write_all(fd, job->bytes.data, job->bytes.size, job->offset) != 0))
         return -1;
     return job->sync ? fdatasync(fd) : 0;
 }
@@ -194,7 +207,7 @@ static int remove_job(struct lane *l, const struct disk_job *job)
 
 static int truncate_job(struct lane *l, const struct disk_job *job)
 {
-    int fd = file_open(l, job->name, false);
+    int fd = file_open(l, job->name, 0);
     if (fd < 0 || ftruncate(fd, (off_t)job->size) != 0)
         return -1;
     return fsync(fd);
@@ -299,6 +312,8 @@ static int read_file(void *impl, const char *name, uint64_t offset, void *bytes,
     int fd = openat(d->folder_fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_set_errno(reterr, errno, "cannot open %s/%s", d->folder, name);
+    if (size >= READ_AHEAD_FROM) /* who reads so much reads on; a hint that is not taken costs time only */
+        (void)posix_fadvise(fd, (off_t)offset, (off_t)size + READ_AHEAD_BYTES, POSIX_FADV_WILLNEED);
     size_t done = 0;
     int rv = 0;
     while (done < size) {

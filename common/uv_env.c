@@ -6,10 +6,18 @@
 
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #define UV_ENV_ADDED_MAX 4
+
+/* The turn under way: from the end of a wait to the next one. What is neither deferred nor timers is input and output. */
+struct turn {
+    uint64_t began_ms;
+    struct rusage before;            /* of this thread */
+    uint64_t deferred_ns, timers_ns; /* spent so far */
+};
 
 struct uv_env {
     struct env env;
@@ -19,6 +27,7 @@ struct uv_env {
     uint64_t timer_sequence;
     uv_timer_t timer;  /* armed for the first of `timers` */
     struct list queue; /* deferred */
+    uv_prepare_t prepare; /* right before the poll phase: a turn has ended */
     uv_check_t check;  /* runs the queue right after the poll phase */
     uv_idle_t idle;    /* active while the queue is not empty: the poll must not wait */
     uv_signal_t terminate, interrupt;
@@ -26,6 +35,8 @@ struct uv_env {
     void *signal_arg;
     int signal_number; /* the latest */
     struct uv_net *net;
+    struct loop_turns turns;
+    struct turn turn;
     struct {
         void (*close)(void *seam);
         void *seam;
@@ -62,8 +73,7 @@ static void arm(struct uv_env *uv)
         uv_timer_stop(&uv->timer);
         return;
     }
-    uint64_t now = monotonic_ns(uv) / 1000000, deadline = container_of(first, struct timer, node)->deadline_ms;
-    uv_update_time(&uv->loop);
+    uint64_t now = uv_now(&uv->loop), deadline = container_of(first, struct timer, node)->deadline_ms; /* of the same clock */
     uv_timer_start(&uv->timer, fire_due, deadline > now ? deadline - now : 0, 0);
 }
 
@@ -71,7 +81,7 @@ static void arm(struct uv_env *uv)
 static void fire_due(uv_timer_t *handle)
 {
     struct uv_env *uv = handle->data;
-    uint64_t now = monotonic_ns(uv) / 1000000, last = uv->timer_sequence;
+    uint64_t began_ns = monotonic_ns(uv), now = began_ns / 1000000, last = uv->timer_sequence;
     for (;;) {
         struct heap_node *first = heap_min(&uv->timers);
         if (first == NULL)
@@ -83,6 +93,7 @@ static void fire_due(uv_timer_t *handle)
         t->fire(t);
     }
     arm(uv);
+    uv->turn.timers_ns += monotonic_ns(uv) - began_ns;
 }
 
 static void timer_start(void *impl, struct timer *t, uint64_t delay_ms)
@@ -125,6 +136,12 @@ static void run_deferred(uv_check_t *handle)
 {
     struct uv_env *uv = handle->data;
     struct list now;
+    uv->turn.began_ms = uv_now(&uv->loop); /* read by uv when the poll returned; nothing here updates it in between */
+    if (list_empty(&uv->queue)) {
+        uv_idle_stop(&uv->idle);
+        return;
+    }
+    uint64_t began_ns = monotonic_ns(uv);
     list_init(&now);
     list_splice(&now, &uv->queue);
     while (!list_empty(&now)) {
@@ -134,6 +151,46 @@ static void run_deferred(uv_check_t *handle)
     }
     if (list_empty(&uv->queue))
         uv_idle_stop(&uv->idle);
+    uv->turn.deferred_ns += monotonic_ns(uv) - began_ns;
+}
+
+static struct rusage thread_usage(void)
+{
+    struct rusage u = {0};
+    (void)getrusage(RUSAGE_THREAD, &u); /* the arguments are right */
+    return u;
+}
+
+static uint64_t usage_cpu_ms(const struct rusage *u)
+{
+    return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000 + (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1000;
+}
+
+/* `cpu_ms` far below `took_ms`: it slept (for a disk or a lock) `sleeps` times, or others had the processor. */
+static void turn_report(struct uv_env *uv, uint64_t took_ms)
+{
+    const struct turn *t = &uv->turn;
+    const struct rusage now = thread_usage();
+    uint64_t deferred_ms = t->deferred_ns / 1000000, timers_ms = t->timers_ns / 1000000;
+    uv->turns.long_count++;
+    log_line(&uv->log, took_ms >= LOOP_TURN_ODD_MS ? LOG_WARN : LOG_DEBUG, "the loop was busy for long",
+             "took_ms=%llu cpu_ms=%llu io_ms=%llu deferred_ms=%llu timers_ms=%llu sleeps=%ld preempted=%ld faults=%ld", (unsigned long long)took_ms,
+             (unsigned long long)(usage_cpu_ms(&now) - usage_cpu_ms(&t->before)),
+             (unsigned long long)(took_ms - MIN(took_ms, deferred_ms + timers_ms)), (unsigned long long)deferred_ms,
+             (unsigned long long)timers_ms, now.ru_nvcsw - t->before.ru_nvcsw, now.ru_nivcsw - t->before.ru_nivcsw,
+             now.ru_minflt - t->before.ru_minflt);
+}
+
+/* The wait that is about to begin ends the turn. */
+static void turn_ended(uv_prepare_t *handle)
+{
+    struct uv_env *uv = handle->data;
+    uint64_t now_ms = monotonic_ns(uv) / 1000000;
+    uint64_t took_ms = uv->turn.began_ms == 0 ? 0 : now_ms - MIN(now_ms, uv->turn.began_ms);
+    uv->turns.longest_ms = MAX(uv->turns.longest_ms, took_ms);
+    if (took_ms >= LOOP_TURN_LONG_MS)
+        turn_report(uv, took_ms);
+    uv->turn = (struct turn){.before = thread_usage()};
 }
 
 static void random_bytes(void *impl, void *bytes, size_t size)
@@ -171,11 +228,14 @@ static void init_handles(struct uv_env *uv)
     uv_loop_init(&uv->loop);
     uv->loop.data = uv;
     uv_timer_init(&uv->loop, &uv->timer);
+    uv_prepare_init(&uv->loop, &uv->prepare);
     uv_check_init(&uv->loop, &uv->check);
     uv_idle_init(&uv->loop, &uv->idle);
     uv_signal_init(&uv->loop, &uv->terminate);
     uv_signal_init(&uv->loop, &uv->interrupt);
-    uv->timer.data = uv->check.data = uv->idle.data = uv->terminate.data = uv->interrupt.data = uv;
+    uv->timer.data = uv->prepare.data = uv->check.data = uv->idle.data = uv->terminate.data = uv->interrupt.data = uv;
+    uv_prepare_start(&uv->prepare, turn_ended);
+    uv_unref((uv_handle_t *)&uv->prepare);
     uv_check_start(&uv->check, run_deferred);
     uv_unref((uv_handle_t *)&uv->check);
     uv_unref((uv_handle_t *)&uv->terminate);
@@ -191,7 +251,7 @@ struct uv_env *uv_env_new(const char *component, enum log_level level)
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that left is an error of the write, not a signal */
     uv->log = (struct log){component, level, wall_ms, write_line, uv};
     uv->env.log = &uv->log;
-    uv->env.loop = (struct loop){&loop_ops, uv};
+    uv->env.loop = (struct loop){&loop_ops, uv, &uv->turns};
     uv->env.clock = (struct clock){&clock_ops, uv};
     uv->env.random = (struct random){&random_ops, uv};
     uv->net = uv_net_new(&uv->loop, &uv->env.loop, &uv->env.net);
@@ -234,6 +294,7 @@ void uv_env_free(struct uv_env *uv)
         uv->added[uv->added_count].close(uv->added[uv->added_count].seam);
     }
     uv_close((uv_handle_t *)&uv->timer, NULL);
+    uv_close((uv_handle_t *)&uv->prepare, NULL);
     uv_close((uv_handle_t *)&uv->check, NULL);
     uv_close((uv_handle_t *)&uv->idle, NULL);
     uv_close((uv_handle_t *)&uv->terminate, NULL);

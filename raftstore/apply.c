@@ -29,7 +29,10 @@ struct apply {
     enum scrubbing scrubbing; /* what is compared with its sum now */
     struct arena arena;  /* of the command at work */
     struct buf result;
+    struct apply_restore *replaced; /* holds the state before the last restore until somebody takes it */
 };
+
+static void restore_free(struct apply_restore *r);
 
 /* A key may hang only on a lease that is there. */
 static bool lease_known(void *arg, int64_t lease) { return leases_find(&((struct apply *)arg)->leases, lease) != NULL; }
@@ -52,6 +55,7 @@ void apply_free(struct apply *a)
     mvcc_free(a->mvcc);
     sessions_release(&a->sessions);
     leases_release(&a->leases);
+    restore_free(a->replaced);
     arena_clear(&a->arena);
     buf_release(&a->result);
     mem_free(a);
@@ -455,7 +459,7 @@ struct apply_restore {
     struct leases leases;
     uint64_t index, cluster_time_ms;
     struct buf head; /* as far as it has come */
-    bool head_read;
+    bool head_read, sealed;
 };
 
 static void *apply_restore_begin(void *machine)
@@ -498,6 +502,8 @@ static int apply_restore_piece(void *restore, struct slice piece, struct err *re
 
 static void restore_free(struct apply_restore *r)
 {
+    if (r == NULL)
+        return;
     mvcc_free(r->mvcc);
     sessions_release(&r->sessions);
     leases_release(&r->leases);
@@ -505,45 +511,77 @@ static void restore_free(struct apply_restore *r)
     mem_free(r);
 }
 
-/* The lists' heads are part of the structs, so moving sessions means splicing. */
-static void take_sessions(struct apply *a, struct sessions *from)
+static int apply_restore_seal(void *restore, struct err *reterr)
 {
-    sessions_release(&a->sessions);
-    a->sessions.by_id = from->by_id;
-    a->sessions.opened = from->opened;
-    a->sessions.result_bytes = from->result_bytes;
-    a->sessions.sum = from->sum;
-    list_splice(&a->sessions.by_use, &from->by_use);
-    from->by_id = (struct map){0};
-    from->result_bytes = 0;
-    from->sum = (struct state_sum){0};
+    struct apply_restore *r = restore;
+    int status = r->sealed ? 0 : mvcc_restore_end(r->mvcc, reterr);
+    if (status == 0 && !r->sealed)
+        leases_attach_all(&r->leases, r->mvcc);
+    r->sealed = status == 0;
+    return status;
+}
+
+/* The lists' heads are part of the structs, so moving sessions means splicing. */
+static void swap_sessions(struct sessions *x, struct sessions *y)
+{
+    struct list by_use;
+    list_init(&by_use);
+    list_splice(&by_use, &x->by_use);
+    list_splice(&x->by_use, &y->by_use);
+    list_splice(&y->by_use, &by_use);
+    struct sessions was = *x;
+    x->by_id = y->by_id;
+    x->opened = y->opened;
+    x->result_bytes = y->result_bytes;
+    x->sum = y->sum;
+    y->by_id = was.by_id;
+    y->opened = was.opened;
+    y->result_bytes = was.result_bytes;
+    y->sum = was.sum;
+}
+
+/* What was the machine's is the restore's from now on, and the other way round. */
+static void swap_state(struct apply *a, struct apply_restore *r)
+{
+    struct mvcc *store = a->mvcc;
+    struct leases leases = a->leases; /* its nodes are on the heap: moving the struct moves nothing they point to */
+    a->mvcc = r->mvcc;
+    a->leases = r->leases;
+    r->mvcc = mvcc_pinned(store) ? NULL : store; /* else it goes with its last pin */
+    r->leases = leases;
+    swap_sessions(&a->sessions, &r->sessions);
+    mvcc_set_leases(a->mvcc, lease_known, a);
+    a->scrubbing = SCRUB_KEYS;
+    a->index = r->index;
+    a->cluster_time_ms = r->cluster_time_ms;
 }
 
 static int apply_restore_end(void *machine, void *restore, bool commit, struct err *reterr)
 {
     struct apply *a = machine;
     struct apply_restore *r = restore;
-    int status = commit ? mvcc_restore_end(r->mvcc, reterr) : 0;
-    if (commit && status == 0) {
-        if (!mvcc_pinned(a->mvcc))
-            mvcc_free(a->mvcc);
-        a->mvcc = r->mvcc;
-        r->mvcc = NULL;
-        mvcc_set_leases(a->mvcc, lease_known, a);
-        take_sessions(a, &r->sessions);
-        leases_release(&a->leases);
-        a->leases = r->leases; /* its nodes are on the heap: moving the struct moves nothing they point to */
-        leases_init(&r->leases);
-        leases_attach_all(&a->leases, a->mvcc);
-        a->scrubbing = SCRUB_KEYS;
-        a->index = r->index;
-        a->cluster_time_ms = r->cluster_time_ms;
+    int status = commit ? apply_restore_seal(r, reterr) : 0;
+    if (!commit || status != 0) {
+        restore_free(r);
+        return status;
     }
-    restore_free(r);
-    if (commit && status == 0 && a->options.on_restored != NULL)
+    swap_state(a, r);
+    restore_free(a->replaced);
+    a->replaced = r;
+    if (a->options.on_restored != NULL)
         a->options.on_restored(a->options.arg);
-    return status;
+    return 0;
 }
+
+static void *apply_replaced(void *machine)
+{
+    struct apply *a = machine;
+    void *replaced = a->replaced;
+    a->replaced = NULL;
+    return replaced;
+}
+
+static void apply_free_replaced(void *replaced) { restore_free(replaced); }
 
 static uint64_t machine_hash(void *machine) { return apply_hash(machine); }
 
@@ -554,7 +592,10 @@ static const struct machine_ops apply_ops = {
     .unpin = apply_unpin,
     .restore_begin = apply_restore_begin,
     .restore_piece = apply_restore_piece,
+    .restore_seal = apply_restore_seal,
     .restore_end = apply_restore_end,
+    .replaced = apply_replaced,
+    .free_replaced = apply_free_replaced,
     .hash = machine_hash,
 };
 

@@ -165,6 +165,12 @@ static void on_close(struct net_conn *net, const struct err *why)
     loop_timer_start(&c->env->loop, &c->retry, all_tried ? CLIENT_RETRY_MS : 0);
 }
 
+static unsigned connect_timeout_ms(const struct store_client *c)
+{
+    size_t rounds = MIN(c->failures / c->endpoint_count, (size_t)3);
+    return MIN(CLIENT_CONNECT_MS << rounds, CLIENT_CONNECT_MAX_MS);
+}
+
 static void start_connecting(struct timer *t)
 {
     static const struct net_conn_callbacks callbacks = {.on_open = send_hello, .on_read = on_read, .on_close = on_close};
@@ -172,7 +178,7 @@ static void start_connecting(struct timer *t)
     c->state = CLIENT_CONNECTING;
     c->net = (struct net_conn){.callbacks = &callbacks};
     net_connect(&c->env->net, &c->net, &(struct net_connect_options){.address = c->endpoints[c->endpoint], .tls = c->tls,
-                                                                     .timeout_ms = CLIENT_CONNECT_MS});
+                                                                     .timeout_ms = connect_timeout_ms(c)});
 }
 
 static void run_tick(struct timer *t)
@@ -182,7 +188,7 @@ static void run_tick(struct timer *t)
     if (!connected(c))
         return;
     if (now_ms(c) - c->heard_ms >= CLIENT_SILENCE_MS) {
-        client_hang_up(c, ERR_TIMEOUT, "no answer for three seconds");
+        client_hang_up(c, ERR_TIMEOUT, "no answer for a second and a half");
         return;
     }
     if (c->state != CLIENT_READY)

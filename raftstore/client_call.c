@@ -348,6 +348,19 @@ static void session_opened(struct client_call *k, struct unpack *u)
     calls_ready(c);
 }
 
+/* Who may do nothing at all may not open a session either: those that wait for one hear it. */
+static void session_refused(struct client_call *k, const struct err *why)
+{
+    struct store_client *c = k->client;
+    call_free(k);
+    c->session = SESSION_NONE;
+    LIST_FOR_EACH(node, &c->calls) {
+        struct client_call *waiting = container_of(node, struct client_call, link);
+        if (is_write(waiting) && waiting->sequence == 0 && !waiting->sent)
+            call_end_later(waiting, why->code, why->message);
+    }
+}
+
 /* The session is gone. What was sent once under it was not executed and goes under a new one; about what was sent more
  * often nothing is known. Others under way hear the same themselves. */
 static void session_lost(struct client_call *k)
@@ -550,7 +563,9 @@ static void call_failed(struct client_call *k, const struct store_result *head)
         return;
     }
     err_set(&why, head->status, "%.*s", (int)MIN(head->message.size, (size_t)400), head->message.data);
-    if (head->status == ERR_UNAVAILABLE || head->status == ERR_NOT_LEADER) {
+    if (k->call == NULL && head->status == ERR_PERMISSION) {
+        session_refused(k, &why);
+    } else if (head->status == ERR_UNAVAILABLE || head->status == ERR_NOT_LEADER) {
         send_later(k); /* until the deadline; perhaps another member sees a leader */
         if (!c->pinned && c->endpoint_count > 1)
             client_hang_up(c, head->status, why.message);

@@ -11,9 +11,10 @@
 
 #define CLIENT_CALLS_MAX 4096
 #define CLIENT_TIMEOUT_MS 10000
-#define CLIENT_CONNECT_MS 1500
-#define CLIENT_PING_MS 1000
-#define CLIENT_SILENCE_MS 3000
+#define CLIENT_CONNECT_MS 800u /* twice as long each time all endpoints have been tried in vain: some are far away */
+#define CLIENT_CONNECT_MAX_MS 6400u
+#define CLIENT_PING_MS 500
+#define CLIENT_SILENCE_MS 1500
 #define CLIENT_RETRY_MS 100 /* before an endpoint is tried again, and before a busy store is */
 
 struct client_call {

@@ -10,6 +10,7 @@
 #define HEARTBEAT_MS 50
 #define ELECTION_TIMEOUT_MS 300
 #define INFLIGHT_BYTES (8ull * 1024 * 1024)
+#define APPEND_BYTES (1024ull * 1024)
 #define INFLIGHT_ENTRIES_MIN 16
 #define INFLIGHT_ENTRIES_MAX 65536
 
@@ -39,50 +40,12 @@ bool driver_send(struct driver *d, uint64_t to, const struct peer_message *m, bo
     return true;
 }
 
-static void scratch_reserve(struct driver *d, size_t n)
+void driver_entries_reserve(struct driver *d, size_t n)
 {
     if (n <= d->entry_capacity)
         return;
     d->entry_capacity = n;
     d->entries = mem_realloc(d->entries, n * sizeof *d->entries);
-}
-
-/* An append of the core names a range of entries; they are filled in here, split into messages of bounded size. What the
- * window does not take is dropped: the follower's rejection or the next heartbeat brings the core back to it. */
-static void send_append(struct driver *d, const struct message *m)
-{
-    struct peer_message pm = {.kind = PEER_CONSENSUS, .consensus = *m};
-    struct message *part = &pm.consensus;
-    size_t left = m->entry_count;
-    do {
-        size_t n = 0;
-        if (left > 0) {
-            struct err e;
-            size_t want = MIN(left, (size_t)DRIVER_SUBMIT_ENTRIES_MAX);
-            scratch_reserve(d, want);
-            int rv = wal_entries(d->wal, part->append.prev_index + 1, want, PEER_APPEND_BYTES, d->entries, &n, &e);
-            if (rv == ERR_COMPACTED || rv == ERR_NOT_FOUND)
-                return;
-            if (rv != 0) {
-                driver_fail(d, &e);
-                return;
-            }
-        }
-        part->entries = d->entries;
-        part->entry_count = n;
-        bool sent = driver_send(d, m->to, &pm, false);
-        if (sent)
-            announce_sent(d, m->to, part->append.leader_commit);
-        if (n > 0) {
-            part->append.prev_index += n;
-            part->append.prev_term = d->entries[n - 1].term;
-        }
-        for (size_t i = 0; i < n; i++)
-            bytes_unref(d->entries[i].data);
-        left -= n;
-        if (!sent)
-            return;
-    } while (left > 0);
 }
 
 static void send_message(struct driver *d, const struct message *m)
@@ -91,7 +54,7 @@ static void send_message(struct driver *d, const struct message *m)
     switch (m->kind) {
     case MESSAGE_APPEND:
         if (m->append.term == consensus_term(d->consensus) && consensus_role(d->consensus) == ROLE_LEADER)
-            send_append(d, m);
+            driver_append(d, m);
         return;
     case MESSAGE_INSTALL_SNAPSHOT: driver_snapshot_send(d, m); return;
     default: driver_send(d, m->to, &pm, false); return;
@@ -309,7 +272,7 @@ static void refuse(struct driver *d, struct proposal *p, int status)
 static size_t gather(struct driver *d)
 {
     size_t n = 0, bytes = 0;
-    scratch_reserve(d, DRIVER_SUBMIT_ENTRIES_MAX);
+    driver_entries_reserve(d, DRIVER_SUBMIT_ENTRIES_MAX);
     LIST_FOR_EACH(node, &d->queue) {
         struct proposal *p = container_of(node, struct proposal, link);
         if (n == DRIVER_SUBMIT_ENTRIES_MAX || bytes >= DRIVER_SUBMIT_BYTES_MAX || (p->change && n > 0))
@@ -454,8 +417,10 @@ int driver_receive(struct driver *d, uint64_t from, struct slice message, struct
             carry_out_checked(d, rv, &u, "message");
         if (m.consensus.kind == MESSAGE_APPEND_RESULT)
             driver_heard(d, from);
-        if (m.consensus.kind == MESSAGE_APPEND_RESULT) /* who acknowledges after the commit has not heard of it yet */
+        if (m.consensus.kind == MESSAGE_APPEND_RESULT) { /* who acknowledges after the commit has not heard of it yet; and has room */
             loop_defer(&d->env->loop, &d->announce_turn);
+            loop_defer(&d->env->loop, &d->append_turn);
+        }
         if (rv == ERR_CORRUPT)
             err_set(reterr, rv, "member %016llx sent a message that cannot be true", (unsigned long long)from);
         break;
@@ -556,6 +521,7 @@ static void abandon(struct driver *d)
     loop_undefer(&d->env->loop, &d->turn);
     loop_undefer(&d->env->loop, &d->apply_turn);
     loop_undefer(&d->env->loop, &d->announce_turn);
+    loop_undefer(&d->env->loop, &d->append_turn);
     if (d->wal != NULL)
         wal_close(d->wal, wal_closed, d);
     else
@@ -578,6 +544,8 @@ static struct driver *driver_make(struct env *env, const struct driver_options *
         d->options.piece_bytes = PEER_PIECE_BYTES;
     if (o->inflight_bytes == 0)
         d->options.inflight_bytes = INFLIGHT_BYTES;
+    if (o->append_bytes == 0)
+        d->options.append_bytes = APPEND_BYTES;
     d->average_bytes = 256;
     list_init(&d->writes);
     list_init(&d->queue);
@@ -586,6 +554,7 @@ static struct driver *driver_make(struct env *env, const struct driver_options *
     deferred_init(&d->turn, turn);
     deferred_init(&d->apply_turn, apply_turn);
     deferred_init(&d->announce_turn, announce_commit);
+    deferred_init(&d->append_turn, driver_append_turn);
     deferred_init(&d->close_turn, close_turn);
     timer_init(&d->tick, tick_due);
     timer_init(&d->pulse, pulse_due);
@@ -637,6 +606,7 @@ void driver_close(struct driver *d, void (*closed)(void *arg), void *arg)
     loop_undefer(&d->env->loop, &d->turn);
     loop_undefer(&d->env->loop, &d->apply_turn);
     loop_undefer(&d->env->loop, &d->announce_turn);
+    loop_undefer(&d->env->loop, &d->append_turn);
     fail_proposals(&d->waiting, ERR_CANCELED);
     fail_proposals(&d->queue, ERR_CANCELED);
     read_index_close(d);

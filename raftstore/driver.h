@@ -32,8 +32,9 @@ struct driver_options {
     uint64_t snapshot_log_bytes;     /* take one when the log since the last is longer; 0: max(64 MiB, half the state) */
     uint64_t trailing_bytes;         /* kept behind a snapshot for slow followers; 0: 16 MiB */
     uint64_t segment_bytes;          /* of the log; 0: 64 MiB */
-    uint64_t cache_bytes;            /* of entries kept in memory; 0: 16 MiB */
+    uint64_t cache_bytes;            /* of entries kept in memory; 0: 8 MiB */
     uint64_t inflight_bytes;         /* of entries under way to one follower; 0: 8 MiB */
+    uint64_t append_bytes;           /* of entries sent to one follower in a turn, about; 0: 1 MiB */
     uint64_t piece_bytes;            /* of a snapshot on its way; 0: 256 KiB, which is also the most */
     void (*failed)(void *arg, const struct err *why); /* the log failed: stop the process, acknowledge nothing more */
     void (*changed)(void *arg);      /* role, leader or term changed */

@@ -39,6 +39,10 @@ struct snapshot_send {
     struct snapfile_info info;
     char name[SNAPFILE_NAME_MAX];
     uint64_t acked, sent, progress_ms;
+    struct driver *driver;
+    struct disk_job job; /* reads the next piece */
+    char *piece;
+    bool reading, ended; /* ended while reading: the job's end frees it */
 };
 
 /* A snapshot coming in.
@@ -56,7 +60,8 @@ struct incoming {
     unsigned jobs;
     struct snapfile_reader *reader;
     void *restore;
-    struct deferred turn;
+    struct disk_job work; /* reads on, on the bulk thread: `reader` and `restore` are its while it is under way */
+    bool work_over;       /* it has read all */
     struct wal_append reset;
     char name[SNAPFILE_NAME_MAX];
 };
@@ -68,6 +73,7 @@ struct contact {
     uint64_t answered_round; /* of reads */
     uint64_t heard_ms;
     uint64_t round_index, round_began_ms; /* of replication */
+    uint64_t rest_index, rest_last; /* driver_append.c: sent up to rest_index, to be sent up to rest_last; equal: nothing left */
     bool in_sync;            /* the last round took less than an election timeout */
 };
 
@@ -87,7 +93,7 @@ struct driver {
     unsigned jobs; /* of the disk, and writers, that closing waits for */
     void (*closed)(void *arg);
     void *closed_arg;
-    struct deferred turn, apply_turn, announce_turn, close_turn;
+    struct deferred turn, apply_turn, announce_turn, append_turn, close_turn;
     struct timer tick, pulse;
 
     struct list writes;
@@ -112,6 +118,7 @@ struct driver {
 
     struct snapfile_info snapshot; /* newest one; index 0: none */
     struct snapfile_writer *writer;
+    uint64_t writer_began_ms;
     uint64_t bytes_since_snapshot, snapshot_retry_bytes;
     struct list sends;
     struct incoming incoming;
@@ -128,10 +135,15 @@ void driver_settle(struct driver *d); /* goes on with closing when nothing is un
 void driver_carry_out(struct driver *d, struct consensus_update *u);
 bool driver_send(struct driver *d, uint64_t to, const struct peer_message *m, bool bulk); /* false: dropped */
 
+/* driver_append.c */
+void driver_append(struct driver *d, const struct message *m); /* sends an append of the core's; we lead in its term */
+void driver_append_turn(struct deferred *deferred);
+
 /* Commits to followers at once (announce.c). */
 void announce_commit(struct deferred *deferred);
 void announce_sent(struct driver *d, uint64_t to, uint64_t commit); /* an append has told `to` so much */
 void driver_pulse_start(struct driver *d);
+void driver_entries_reserve(struct driver *d, size_t n); /* room in d->entries */
 
 /* driver_member.c */
 struct contact *driver_contact(struct driver *d, uint64_t member); /* of this term; NULL: no member */

@@ -12,6 +12,7 @@
 
 #define SNAPSHOT_LOG_BYTES (64ull * 1024 * 1024)
 #define TRAILING_BYTES (16ull * 1024 * 1024)
+#define WORK_BYTES (4u * 1024 * 1024) /* read of an incoming snapshot per job */
 
 /* Jobs on files whose result matters little */
 
@@ -145,6 +146,9 @@ static void taken(void *arg, int status, const struct snapfile_info *info, const
         return;
     }
     take_over(d, info);
+    log_info(d->env->log, "snapshot taken", "index=%llu state_bytes=%llu file_bytes=%llu took_ms=%llu", (unsigned long long)info->index,
+             (unsigned long long)info->state_bytes, (unsigned long long)info->file_bytes,
+             (unsigned long long)(driver_now_ms(d) - d->writer_began_ms));
     d->bytes_since_snapshot = wal_bytes_after(d->wal, info->index);
     uint64_t bytes = d->options.trailing_bytes == 0 ? TRAILING_BYTES : d->options.trailing_bytes;
     uint64_t trailing = wal_trailing(d->wal, info->index, bytes);
@@ -168,6 +172,7 @@ void driver_snapshot_consider(struct driver *d)
     if (info.configuration_index > d->applied) /* of a later entry: the next entry applied brings us here again */
         return;
     d->jobs++;
+    d->writer_began_ms = driver_now_ms(d);
     d->writer = snapfile_write(d->env, d->machine, &info, taken, d);
 }
 
@@ -183,16 +188,25 @@ static struct snapshot_send *send_to(struct driver *d, uint64_t to)
     return NULL;
 }
 
+static void send_free(struct snapshot_send *s)
+{
+    mem_free(s->piece);
+    mem_free(s);
+}
+
 void driver_snapshot_send_end(struct driver *d, struct snapshot_send *s)
 {
     uint64_t index = s->info.index, term = s->info.term;
     list_remove(&s->link);
-    mem_free(s);
+    s->ended = true;
+    if (!s->reading)
+        send_free(s);
     if (index != d->snapshot.index && !d->closing)
         remove_snapshot(d, index, term);
 }
 
-static void send_piece(struct driver *d, struct snapshot_send *s, size_t bytes)
+/* False: no room for it now. Without bytes it is an offer. */
+static bool send_piece(struct driver *d, struct snapshot_send *s, struct slice bytes)
 {
     struct peer_message m = {.kind = PEER_PIECE};
     m.piece.term = consensus_term(d->consensus);
@@ -202,26 +216,54 @@ static void send_piece(struct driver *d, struct snapshot_send *s, size_t bytes)
     m.piece.file_id = s->info.file_id;
     m.piece.file_bytes = s->info.file_bytes;
     m.piece.offset = s->sent;
-    char *buffer = mem_alloc(bytes);
+    m.piece.bytes = bytes;
+    return driver_send(d, s->to, &m, true);
+}
+
+/* On the bulk thread: the file may have to come from the disk. */
+static int read_piece(struct disk_job *job)
+{
+    struct snapshot_send *s = container_of(job, struct snapshot_send, job);
     size_t got = 0;
-    struct err e;
-    int rv = bytes == 0 ? 0 : disk_read(&d->env->disk, s->name, s->sent, buffer, bytes, &got, &e);
-    m.piece.bytes = slice_of(buffer, got);
-    if (rv != 0 || got != bytes)
-        log_warn(d->env->log, "cannot read a snapshot file", "file=%s why=\"%s\"", s->name, rv != 0 ? e.message : "too short");
-    else if (driver_send(d, s->to, &m, true))
-        s->sent += bytes;
-    mem_free(buffer);
+    int rv = disk_read(&s->driver->env->disk, s->name, job->offset, s->piece, (size_t)job->size, &got, &job->err);
+    return rv != 0 || got == job->size ? rv : err_set(&job->err, ERR_CORRUPT, "it is too short");
+}
+
+static void send_more(struct driver *d, struct snapshot_send *s);
+
+static void piece_read(struct disk_job *job, int status, const struct err *why)
+{
+    struct snapshot_send *s = container_of(job, struct snapshot_send, job);
+    struct driver *d = s->driver;
+    const bool ended = s->ended;
+    d->jobs--;
+    s->reading = false;
+    if (ended)
+        send_free(s);
+    if (d->closing || d->failed) {
+        driver_settle(d);
+    } else if (ended) {
+        return;
+    } else if (status != 0) { /* the pulse tries again, until it gives up */
+        log_warn(d->env->log, "cannot read a snapshot file", "file=%s why=\"%s\"", s->name, why->message);
+    } else if (job->offset != s->sent) { /* the follower has begun anew meanwhile */
+        send_more(d, s);
+    } else if (send_piece(d, s, slice_of(s->piece, (size_t)job->size))) { /* else no room: the pulse or the next answer goes on */
+        s->sent += job->size;
+        send_more(d, s);
+    }
 }
 
 static void send_more(struct driver *d, struct snapshot_send *s)
 {
-    while (s->sent < s->info.file_bytes && s->sent < s->acked + DRIVER_SEND_WINDOW * d->options.piece_bytes) {
-        uint64_t before = s->sent;
-        send_piece(d, s, (size_t)MIN(s->info.file_bytes - s->sent, d->options.piece_bytes));
-        if (s->sent == before)
-            return; /* no room: the pulse or the next answer goes on */
-    }
+    if (s->reading || s->sent >= s->info.file_bytes || s->sent >= s->acked + DRIVER_SEND_WINDOW * d->options.piece_bytes)
+        return;
+    uint64_t bytes = MIN(s->info.file_bytes - s->sent, (uint64_t)d->options.piece_bytes);
+    s->reading = true;
+    s->job = (struct disk_job){.kind = DISK_WORK, .name = s->name, .bulk = true, .offset = s->sent, .size = bytes,
+                               .prepare = read_piece, .done = piece_read};
+    d->jobs++;
+    disk_submit(&d->env->disk, &s->job);
 }
 
 void driver_snapshot_send(struct driver *d, const struct message *m)
@@ -232,11 +274,13 @@ void driver_snapshot_send(struct driver *d, const struct message *m)
         return; /* the core repeats itself; the transfer goes on */
     s = NEW(struct snapshot_send);
     s->to = m->to;
+    s->driver = d;
+    s->piece = mem_alloc(d->options.piece_bytes);
     s->info = d->snapshot;
     snapfile_name(s->info.index, s->info.term, s->name);
     s->progress_ms = driver_now_ms(d);
     list_push_back(&d->sends, &s->link);
-    send_piece(d, s, 0); /* the offer: its answer says where to begin */
+    (void)send_piece(d, s, (struct slice){0}); /* the offer: its answer says where to begin */
     driver_pulse_start(d);
 }
 
@@ -268,7 +312,7 @@ void driver_snapshot_pulse(struct driver *d, uint64_t now_ms)
             driver_snapshot_send_end(d, s);
         } else if (quiet_ms / DRIVER_SEND_REPEAT_MS != (quiet_ms - MIN(quiet_ms, (uint64_t)DRIVER_PULSE_MS)) / DRIVER_SEND_REPEAT_MS) {
             s->sent = s->acked;
-            send_piece(d, s, 0);
+            (void)send_piece(d, s, (struct slice){0});
         } else {
             send_more(d, s);
         }
@@ -307,6 +351,20 @@ static void incoming_drop(struct driver *d)
     in->epoch++;
 }
 
+/* The next WORK_BYTES or so of what has come in, on the bulk thread; then `done`. */
+static void work_submit(struct driver *d, int (*prepare)(struct disk_job *job),
+                        void (*done)(struct disk_job *job, int status, const struct err *why))
+{
+    struct incoming *in = &d->incoming;
+    in->work = (struct disk_job){.kind = DISK_WORK, .name = in->name, .bulk = true, .prepare = prepare, .done = done};
+    in->work_over = false;
+    d->jobs++;
+    disk_submit(&d->env->disk, &in->work);
+}
+
+static int verify_work(struct disk_job *job);
+static void verify_done(struct disk_job *job, int status, const struct err *why);
+
 static void piece_written(struct disk_job *job, int status, const struct err *why)
 {
     struct piece_job *p = container_of(job, struct piece_job, job);
@@ -333,7 +391,7 @@ static void piece_written(struct disk_job *job, int status, const struct err *wh
     ack(d, in->from, in->index, in->file_id, in->written == in->file_bytes ? in->written - 1 : in->written, false);
     if (in->written == in->file_bytes) {
         in->state = INCOMING_VERIFY;
-        loop_defer(&d->env->loop, &in->turn);
+        work_submit(d, verify_work, verify_done);
     }
 }
 
@@ -351,8 +409,6 @@ static void piece_submit(struct driver *d, enum disk_job_kind kind, uint64_t off
     disk_submit(&d->env->disk, &p->job);
 }
 
-static void incoming_turn(struct deferred *deferred);
-
 static void incoming_begin(struct driver *d, uint64_t from, const struct peer_message *m)
 {
     struct incoming *in = &d->incoming;
@@ -365,7 +421,6 @@ static void incoming_begin(struct driver *d, uint64_t from, const struct peer_me
     in->file_id = m->piece.file_id;
     in->file_bytes = m->piece.file_bytes;
     in->next = in->written = 0;
-    deferred_init(&in->turn, incoming_turn);
     piece_submit(d, DISK_CREATE, 0, (struct slice){0}, false);
 }
 
@@ -424,21 +479,40 @@ static void verified(struct driver *d)
     driver_carry_out(d, &u);
 }
 
-static void verify_step(struct driver *d)
+static int open_incoming(struct driver *d, const char *name, struct err *reterr)
 {
     struct incoming *in = &d->incoming;
-    struct err e = {0};
+    return in->reader != NULL ? 0 : snapfile_open(d->env, name, d->options.cluster_id, &in->reader, reterr);
+}
+
+static int verify_work(struct disk_job *job)
+{
+    struct driver *d = container_of(job, struct driver, incoming.work);
     struct slice piece;
-    int rv = in->reader != NULL ? 0 : snapfile_open(d->env, SNAPFILE_INCOMING, d->options.cluster_id, &in->reader, &e);
-    if (rv == 0)
-        rv = snapfile_next(in->reader, &piece, &e);
-    if (rv == 1) {
-        loop_defer(&d->env->loop, &in->turn);
-    } else if (rv == 0) {
+    int rv = open_incoming(d, SNAPFILE_INCOMING, &job->err);
+    for (size_t bytes = 0; rv == 0 && bytes < WORK_BYTES && !d->incoming.work_over; bytes += piece.size) {
+        piece = (struct slice){0};
+        rv = snapfile_next(d->incoming.reader, &piece, &job->err);
+        d->incoming.work_over = rv == 0;
+        rv = MIN(rv, 0);
+    }
+    return rv;
+}
+
+static void verify_done(struct disk_job *job, int status, const struct err *why)
+{
+    struct driver *d = container_of(job, struct driver, incoming.work);
+    struct incoming *in = &d->incoming;
+    d->jobs--;
+    if (d->closing || d->failed) {
+        driver_settle(d);
+    } else if (status != 0) {
+        log_warn(d->env->log, "a received snapshot is damaged", "from=%016llx why=\"%s\"", (unsigned long long)in->from, why->message);
+        incoming_drop(d);
+    } else if (in->work_over) {
         verified(d);
     } else {
-        log_warn(d->env->log, "a received snapshot is damaged", "from=%016llx why=\"%s\"", (unsigned long long)in->from, e.message);
-        incoming_drop(d);
+        work_submit(d, verify_work, verify_done);
     }
 }
 
@@ -464,51 +538,105 @@ static void installed(struct driver *d)
     read_index_applied(d);
 }
 
-static void restore_step(struct driver *d)
+/* What the snapshot has replaced is freed where it holds up nobody. */
+struct free_job {
+    struct disk_job job;
+    struct driver *driver;
+    void *replaced;
+};
+
+static int free_work(struct disk_job *job)
 {
-    struct incoming *in = &d->incoming;
-    struct err e = {0};
-    struct slice piece;
-    int rv = in->reader != NULL ? 0 : snapfile_open(d->env, in->name, d->options.cluster_id, &in->reader, &e);
-    if (rv == 0 && in->restore == NULL)
-        in->restore = d->machine.ops->restore_begin(d->machine.impl);
-    if (rv == 0)
-        rv = snapfile_next(in->reader, &piece, &e);
-    if (rv == 1) {
-        rv = d->machine.ops->restore_piece(in->restore, piece, &e);
-        if (rv == 0) {
-            loop_defer(&d->env->loop, &in->turn);
-            return;
-        }
-    }
-    if (in->restore != NULL) {
-        int ended = d->machine.ops->restore_end(d->machine.impl, in->restore, rv == 0, &e);
-        rv = rv != 0 ? rv : ended;
-        in->restore = NULL;
-    }
-    if (rv == 0)
-        rv = snapfile_check_state(in->reader, d->machine, &e);
-    if (rv == 0)
-        installed(d);
-    else
-        install_failed(d, &e);
+    struct free_job *f = container_of(job, struct free_job, job);
+    f->driver->machine.ops->free_replaced(f->replaced);
+    f->replaced = NULL;
+    return 0;
 }
 
-static void incoming_turn(struct deferred *deferred)
+static void freed(struct disk_job *job, int status, const struct err *why)
 {
-    struct driver *d = container_of(deferred, struct driver, incoming.turn);
-    if (d->closing || d->failed)
+    struct free_job *f = container_of(job, struct free_job, job);
+    struct driver *d = f->driver;
+    (void)status, (void)why; /* it can only have been canceled */
+    if (f->replaced != NULL)
+        d->machine.ops->free_replaced(f->replaced);
+    mem_free(f);
+    d->jobs--;
+    driver_settle(d);
+}
+
+static void free_replaced(struct driver *d)
+{
+    void *replaced = d->machine.ops->replaced == NULL ? NULL : d->machine.ops->replaced(d->machine.impl);
+    if (replaced == NULL)
         return;
-    if (d->incoming.state == INCOMING_VERIFY)
-        verify_step(d);
-    else if (d->incoming.state == INCOMING_INSTALL)
-        restore_step(d);
+    struct free_job *f = NEW(struct free_job);
+    f->driver = d;
+    f->replaced = replaced;
+    f->job = (struct disk_job){.kind = DISK_WORK, .name = "", .bulk = true, .prepare = free_work, .done = freed};
+    d->jobs++;
+    disk_submit(&d->env->disk, &f->job);
+}
+
+static int restore_work(struct disk_job *job)
+{
+    struct driver *d = container_of(job, struct driver, incoming.work);
+    struct incoming *in = &d->incoming;
+    const struct machine_ops *ops = d->machine.ops;
+    struct slice piece;
+    int rv = open_incoming(d, in->name, &job->err);
+    for (size_t bytes = 0; rv == 0 && bytes < WORK_BYTES && !in->work_over; bytes += piece.size) {
+        piece = (struct slice){0};
+        rv = snapfile_next(in->reader, &piece, &job->err);
+        in->work_over = rv == 0;
+        if (rv == 1)
+            rv = ops->restore_piece(in->restore, piece, &job->err);
+        else if (rv == 0 && ops->restore_seal != NULL)
+            rv = ops->restore_seal(in->restore, &job->err);
+    }
+    return rv;
+}
+
+static int restore_end(struct driver *d, struct err *reterr)
+{
+    void *restore = d->incoming.restore;
+    d->incoming.restore = NULL;
+    int rv = d->machine.ops->restore_end(d->machine.impl, restore, true, reterr);
+    return rv != 0 ? rv : snapfile_check_state(d->incoming.reader, d->machine, reterr);
+}
+
+static void restore_done(struct disk_job *job, int status, const struct err *why)
+{
+    struct driver *d = container_of(job, struct driver, incoming.work);
+    struct err e = {0};
+    d->jobs--;
+    if (d->closing || d->failed) {
+        driver_settle(d);
+        return;
+    }
+    if (status == 0 && !d->incoming.work_over) {
+        work_submit(d, restore_work, restore_done);
+        return;
+    }
+    if (status != 0)
+        e = *why;
+    else
+        status = restore_end(d, &e);
+    if (status != 0) {
+        install_failed(d, &e);
+        return;
+    }
+    free_replaced(d);
+    installed(d);
 }
 
 static void log_reset(struct wal_append *a)
 {
     struct driver *d = container_of(a, struct driver, incoming.reset);
-    loop_defer(&d->env->loop, &d->incoming.turn);
+    if (d->closing || d->failed)
+        return;
+    d->incoming.restore = d->machine.ops->restore_begin(d->machine.impl);
+    work_submit(d, restore_work, restore_done);
 }
 
 static void incoming_renamed(struct disk_job *job, int status, const struct err *why)
@@ -552,8 +680,6 @@ void driver_snapshot_close(struct driver *d)
 {
     if (d->writer != NULL)
         snapfile_cancel(d->writer);
-    if (d->incoming.turn.run != NULL)
-        loop_undefer(&d->env->loop, &d->incoming.turn);
 }
 
 void driver_snapshot_release(struct driver *d)
@@ -561,7 +687,7 @@ void driver_snapshot_release(struct driver *d)
     while (!list_empty(&d->sends)) {
         struct snapshot_send *s = LIST_FIRST(&d->sends, struct snapshot_send, link);
         list_remove(&s->link);
-        mem_free(s);
+        send_free(s);
     }
     if (d->incoming.restore != NULL) /* closed in the middle: the machine keeps what it had */
         (void)d->machine.ops->restore_end(d->machine.impl, d->incoming.restore, false, NULL);

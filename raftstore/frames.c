@@ -592,6 +592,8 @@ int frames_new(const struct frames_options *o, struct frames **ret, struct err *
 {
     struct frames *f = NEW(struct frames);
     f->options = *o;
+    if (o->pending_bytes_max == 0)
+        f->options.pending_bytes_max = CONNECTION_PENDING_BYTES_MAX;
     list_init(&f->connections);
     list_init(&f->dirty);
     deferred_init(&f->flush, run_flush);

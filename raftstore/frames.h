@@ -20,7 +20,7 @@ struct frames_options {
     uint64_t member_id;
     const char *address; /* numeric "host:port" to listen on */
     struct tls *tls;     /* borrowed; NULL: plain TCP (tests) */
-    size_t pending_bytes_max; /* unsent on one connection, above which its client counts as too slow */
+    size_t pending_bytes_max; /* unsent on one connection, above which its client counts as too slow; 0: CONNECTION_PENDING_BYTES_MAX */
     void (*closed)(void *arg); /* after frames_close: it is gone */
     void *arg;
 };

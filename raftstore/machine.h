@@ -17,10 +17,17 @@ struct machine_ops {
     int (*read)(void *pin, struct buf *out, bool *ret_last, struct err *reterr);
     void (*unpin)(void *machine, void *pin);
 
-    /* Replaces the whole state by the pieces of a snapshot, in order; nothing changes before `restore_end(commit)`. */
+    /* Replaces the whole state by the pieces of a snapshot, in order; nothing changes before `restore_end(commit)`. Pieces and
+     * the seal behind the last one, which builds what follows from them, may be taken on another thread, so that the end is short. */
     void *(*restore_begin)(void *machine);
     int (*restore_piece)(void *restore, struct slice piece, struct err *reterr); /* ERR_CORRUPT, ERR_FORMAT */
+    int (*restore_seal)(void *restore, struct err *reterr);                      /* ERR_CORRUPT; NULL: nothing to do */
     int (*restore_end)(void *machine, void *restore, bool commit, struct err *reterr);
+
+    /* The state that was replaced, once: NULL when there is none. May be long to free, which any thread may do. Both NULL where
+     * restore_end frees it. */
+    void *(*replaced)(void *machine);
+    void (*free_replaced)(void *replaced);
 
     uint64_t (*hash)(void *machine); /* of the state: equal on all members at equal applied index */
 };

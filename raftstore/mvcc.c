@@ -17,7 +17,7 @@ struct mvcc *mvcc_new(void)
 static void chain_free(struct version *v)
 {
     while (v != NULL) {
-        struct version *older = v->older;
+        struct version *older = version_older(v);
         mem_free(v);
         v = older;
     }
@@ -26,14 +26,12 @@ static void chain_free(struct version *v)
 void mvcc_free(struct mvcc *m)
 {
     struct tree_cursor c;
-    const struct tree_entry *e;
+    struct version *v;
     if (m == NULL)
         return;
-    for (tree_seek(m->tree.root, SLICE(""), &c); (e = tree_entry(&c)) != NULL;) {
-        struct tree_entry gone = *e;
+    for (tree_seek(m->tree.root, SLICE(""), &c); (v = tree_at(&c)) != NULL;) {
         tree_next(&c);
-        chain_free(gone.newest);
-        mem_free(gone.key);
+        chain_free(v);
     }
     tree_free(&m->tree);
     history_free(&m->history);
@@ -48,16 +46,16 @@ int64_t mvcc_compact_revision(const struct mvcc *m) { return m->compact_revision
 
 uint64_t mvcc_bytes(const struct mvcc *m)
 {
-    return m->version_bytes + m->key_bytes + m->tree.node_bytes + m->history.chunk_count * sizeof(struct history_chunk);
+    return m->version_bytes + m->tree.node_bytes + m->history.chunk_count * sizeof(struct history_chunk);
 }
 
-static struct kv_event event_of(const struct history_item *item)
+static struct kv_event event_of(const struct version *v)
 {
-    const struct version *v = item->version;
-    struct kv_event event = {.is_delete = !version_live(v), .kv = version_kv(item->key, v)};
-    event.has_prev = v->older != NULL && version_live(v->older);
+    const struct version *older = version_older(v);
+    struct kv_event event = {.is_delete = !version_live(v), .kv = version_kv(v)};
+    event.has_prev = older != NULL && version_live(older);
     if (event.has_prev)
-        event.prev = version_kv(item->key, v->older);
+        event.prev = version_kv(older);
     return event;
 }
 
@@ -89,17 +87,17 @@ int mvcc_events(struct mvcc *m, const struct kv_span *span, int64_t from, int64_
                        (long long)from, (long long)m->compact_revision);
     uint64_t at = history_find(&m->history, from), begin = at;
     for (; at < m->history.end; at++) {
-        const struct history_item *item = history_at(&m->history, at);
-        int64_t revision = item->version->mod_revision;
-        bool whole = at == begin || history_at(&m->history, at - 1)->version->mod_revision != revision;
+        const struct version *v = history_at(&m->history, at);
+        int64_t revision = v->mod_revision;
+        bool whole = at == begin || history_at(&m->history, at - 1)->mod_revision != revision;
         if (revision > to)
             break;
         if (whole && at != begin && (found.bytes >= bytes_max || at - begin >= EVENTS_SCAN_MAX)) {
             next = revision;
             break;
         }
-        if (span_holds(span, mvcc_key_slice(item->key)))
-            push_event(&found, arena, event_of(item));
+        if (span_holds(span, version_key(v)))
+            push_event(&found, arena, event_of(v));
     }
     *ret = found.events;
     *ret_count = found.count;

@@ -11,7 +11,7 @@
 #include "raftstore/mvcc_internal.h"
 #include "raftstore/store_errors.h"
 
-void history_push(struct history *h, struct history_item item)
+void history_push(struct history *h, struct version *v)
 {
     uint64_t base = h->first / HISTORY_CHUNK_ITEMS;
     size_t at = (size_t)(h->end / HISTORY_CHUNK_ITEMS - base);
@@ -26,14 +26,14 @@ void history_push(struct history *h, struct history_item item)
             h->chunks[at - 1]->next = chunk;
         h->chunks[h->chunk_count++] = chunk;
     }
-    h->chunks[at]->items[h->end++ % HISTORY_CHUNK_ITEMS] = item;
+    h->chunks[at]->items[h->end++ % HISTORY_CHUNK_ITEMS] = v;
 }
 
-struct history_item *history_at(const struct history *h, uint64_t position)
+struct version *history_at(const struct history *h, uint64_t position)
 {
     ASSERT(position >= h->first && position < h->end);
     size_t at = (size_t)(position / HISTORY_CHUNK_ITEMS - h->first / HISTORY_CHUNK_ITEMS);
-    return &h->chunks[at]->items[position % HISTORY_CHUNK_ITEMS];
+    return h->chunks[at]->items[position % HISTORY_CHUNK_ITEMS];
 }
 
 uint64_t history_find(const struct history *h, int64_t revision)
@@ -41,7 +41,7 @@ uint64_t history_find(const struct history *h, int64_t revision)
     uint64_t low = h->first, high = h->end;
     while (low < high) {
         uint64_t mid = low + (high - low) / 2;
-        if (history_at(h, mid)->version->mod_revision < revision)
+        if (history_at(h, mid)->mod_revision < revision)
             low = mid + 1;
         else
             high = mid;
@@ -82,26 +82,13 @@ int mvcc_compact(struct mvcc *m, int64_t revision, struct err *reterr)
     return 0;
 }
 
-static void key_drop(struct mvcc *m, struct history_item item)
+static void step_over(struct mvcc *m, struct version *v)
 {
-    struct mvcc_key *object = tree_remove(&m->tree, mvcc_key_slice(item.key));
-    ASSERT(object == item.key);
-    m->key_bytes -= sizeof *object + object->size;
-    mem_free(object);
-    version_free(m, item.version);
-}
-
-static void step_over(struct mvcc *m, struct history_item item)
-{
-    if (item.version->older != NULL) {
-        version_free(m, item.version->older);
-        item.version->older = NULL;
-    }
-    if (version_live(item.version))
+    version_cut(m, v);
+    if (version_live(v) || tree_get(m->tree.root, version_key(v)) != v)
         return;
-    const struct tree_entry *entry = tree_get(m->tree.root, mvcc_key_slice(item.key));
-    if (entry->newest == item.version)
-        key_drop(m, item);
+    tree_remove(&m->tree, v);
+    version_free(m, v);
 }
 
 /* Versions older than this may go. */
@@ -121,16 +108,13 @@ static bool strip_step(struct mvcc *m, size_t versions_max)
 {
     struct history *h = &m->history;
     for (size_t n = 0; m->strip_revision != 0; n++) {
-        if (m->strip_at == h->end || history_at(h, m->strip_at)->version->mod_revision != m->strip_revision) {
+        if (m->strip_at == h->end || history_at(h, m->strip_at)->mod_revision != m->strip_revision) {
             m->strip_revision = 0;
             return false;
         }
         if (n == versions_max)
             return true;
-        struct version *v = history_at(h, m->strip_at++)->version;
-        if (v->older != NULL)
-            version_free(m, v->older);
-        v->older = NULL;
+        version_cut(m, history_at(h, m->strip_at++));
     }
     return false;
 }
@@ -143,13 +127,13 @@ bool mvcc_compact_step(struct mvcc *m, size_t versions_max)
     if (m->tree.pin_count > 0)
         return false;
     for (; h->first < h->end; n++) {
-        struct history_item item = *history_at(h, h->first);
-        if (item.version->mod_revision >= floor)
+        struct version *v = history_at(h, h->first);
+        if (v->mod_revision >= floor)
             break;
         if (n == versions_max)
             return true;
         history_pop(h);
-        step_over(m, item);
+        step_over(m, v);
     }
     return floor == m->compact_revision && strip_step(m, versions_max - n);
 }

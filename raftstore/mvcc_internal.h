@@ -8,14 +8,9 @@
 
 #define HISTORY_CHUNK_ITEMS 512
 
-struct history_item {
-    struct mvcc_key *key;
-    struct version *version;
-};
-
 struct history_chunk {
     struct history_chunk *next;
-    struct history_item items[HISTORY_CHUNK_ITEMS];
+    struct version *items[HISTORY_CHUNK_ITEMS];
 };
 
 /* Every version with mod_revision >= the compact revision (and older ones not stepped over yet), in order of (revision,
@@ -40,7 +35,7 @@ struct mvcc {
     int64_t strip_revision; /* compacted while it was the newest: what it replaced goes too. 0: nothing left to do */
     uint64_t strip_at;      /* next position of the history for that */
     uint64_t live_sum, event_chain; /* see mvcc_hash.c */
-    uint64_t version_bytes, key_bytes;
+    uint64_t version_bytes;
     struct kv_event *events; /* of the last transaction */
     size_t event_count, event_capacity;
     struct mvcc_hold *holds[MVCC_HOLDS_MAX];
@@ -53,18 +48,22 @@ struct mvcc {
 
 /* mvcc_version.c */
 struct slice version_value(const struct version *v);
+struct version *version_older(const struct version *v); /* NULL: none, or compacted */
+int64_t version_create(const struct version *v);
+int64_t version_number(const struct version *v);
 int64_t version_lease(const struct version *v);
-struct kv version_kv(const struct mvcc_key *key, const struct version *v);
-struct version *version_new(struct mvcc *m, const struct kv *kv); /* kv->version 0: a deletion */
+struct kv version_kv(const struct version *v);
+/* kv->version 0: a deletion. `older`: the newest one so far, deletions included; NULL: none. */
+struct version *version_new(struct mvcc *m, const struct kv *kv, struct version *older);
 void version_free(struct mvcc *m, struct version *v);
 /* The newest version of the chain that is not newer than `revision`, if the key exists in it; else NULL. */
 const struct version *version_at(const struct version *newest, int64_t revision);
-/* Makes it the newest version of `key` and part of the history and the hash. */
-void version_put(struct mvcc *m, struct slice key, struct version *v);
+void version_put(struct mvcc *m, struct version *v); /* makes it the newest version of its key and part of history and hash */
+void version_cut(struct mvcc *m, struct version *v); /* frees what it replaced, if that is still there */
 
 /* mvcc_compact.c */
-void history_push(struct history *h, struct history_item item);
-struct history_item *history_at(const struct history *h, uint64_t position);
+void history_push(struct history *h, struct version *v);
+struct version *history_at(const struct history *h, uint64_t position);
 uint64_t history_find(const struct history *h, int64_t revision); /* position of the first version not older */
 void history_free(struct history *h);
 

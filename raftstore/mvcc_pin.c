@@ -51,9 +51,9 @@ void mvcc_unpin(struct mvcc *m, struct mvcc_pin *pin)
 bool mvcc_pinned(const struct mvcc *m) { return m->tree.pin_count > 0; }
 
 /* The version that a reader at the compact revision sees and that is no part of the retained history. */
-static const struct version *base_version(const struct mvcc_pin *p, const struct tree_entry *e)
+static const struct version *base_version(const struct mvcc_pin *p, const struct version *newest)
 {
-    return version_at(e->newest, p->compact_revision - 1);
+    return version_at(newest, p->compact_revision - 1);
 }
 
 static void put_record(struct buf *out, char kind, const struct kv *kv)
@@ -72,10 +72,10 @@ static void put_record(struct buf *out, char kind, const struct kv *kv)
 static uint64_t count_base(const struct mvcc_pin *p)
 {
     struct tree_cursor c;
-    const struct tree_entry *e;
+    const struct version *v;
     uint64_t n = 0;
-    for (tree_seek(p->root, SLICE(""), &c); (e = tree_entry(&c)) != NULL; tree_next(&c))
-        n += base_version(p, e) != NULL;
+    for (tree_seek(p->root, SLICE(""), &c); (v = tree_at(&c)) != NULL; tree_next(&c))
+        n += base_version(p, v) != NULL;
     return n;
 }
 
@@ -93,16 +93,16 @@ static void read_header(struct mvcc_pin *p, struct buf *out)
 
 static void read_base(struct mvcc_pin *p, size_t end, struct buf *out)
 {
-    const struct tree_entry *e;
-    while (out->size < end && (e = tree_entry(&p->cursor)) != NULL) {
-        const struct version *v = base_version(p, e);
+    const struct version *newest;
+    while (out->size < end && (newest = tree_at(&p->cursor)) != NULL) {
+        const struct version *v = base_version(p, newest);
         if (v != NULL) {
-            struct kv kv = version_kv(e->key, v);
+            struct kv kv = version_kv(v);
             put_record(out, 'V', &kv);
         }
         tree_next(&p->cursor);
     }
-    p->base_read = tree_entry(&p->cursor) == NULL;
+    p->base_read = tree_at(&p->cursor) == NULL;
 }
 
 static void read_history(struct mvcc_pin *p, size_t end, struct buf *out)
@@ -112,8 +112,7 @@ static void read_history(struct mvcc_pin *p, size_t end, struct buf *out)
             p->chunk = p->chunk->next;
             p->chunk_at = 0;
         }
-        const struct history_item *item = &p->chunk->items[p->chunk_at++];
-        struct kv kv = version_kv(item->key, item->version);
+        struct kv kv = version_kv(p->chunk->items[p->chunk_at++]);
         put_record(out, 'E', &kv);
         p->history_left--;
     }
@@ -186,17 +185,17 @@ static int restore_record(struct mvcc *m, char kind, const struct kv *kv, struct
     struct restore *r = m->restore;
     bool base = kind == 'V';
     uint64_t *left = base ? &r->base_left : &r->history_left;
-    const struct tree_entry *e = tree_get(m->tree.root, kv->key);
-    int64_t last = m->history.end == m->history.first ? 0 : history_at(&m->history, m->history.end - 1)->version->mod_revision;
+    struct version *older = tree_get(m->tree.root, kv->key);
+    int64_t last = m->history.end == m->history.first ? 0 : history_at(&m->history, m->history.end - 1)->mod_revision;
     if ((!base && kind != 'E') || *left == 0 || (!base && r->base_left != 0))
         return corrupt(reterr, "a record of an unknown kind or out of place");
-    if (kv->version < 0 || kv->version >= (int64_t)1 << 39 || (base && (kv->version == 0 || e != NULL)) ||
+    if (kv->version < 0 || kv->version >= (int64_t)1 << 39 || (base && (kv->version == 0 || older != NULL)) ||
         (base ? kv->mod_revision >= m->compact_revision || kv->mod_revision < 1
               : kv->mod_revision < MAX(last, m->compact_revision) || kv->mod_revision > r->revision) ||
-        (e != NULL && e->newest->mod_revision >= kv->mod_revision))
+        (older != NULL && older->mod_revision >= kv->mod_revision))
         return corrupt(reterr, "a record out of order");
     (*left)--;
-    version_put(m, kv->key, version_new(m, kv));
+    version_put(m, version_new(m, kv, older));
     return 0;
 }
 

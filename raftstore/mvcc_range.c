@@ -46,8 +46,8 @@ int range_revision(const struct mvcc *m, int64_t revision, struct err *reterr)
 static uint64_t live_count(const struct tree_node *root, const struct kv_span *span)
 {
     if (!span_is_range(span)) {
-        const struct tree_entry *entry = tree_get(root, span->key);
-        return entry != NULL && version_live(entry->newest);
+        const struct version *v = tree_get(root, span->key);
+        return v != NULL && version_live(v);
     }
     uint64_t end = span_open_end(span) ? tree_live(root) : tree_live_before(root, span->end);
     uint64_t begin = tree_live_before(root, span->key);
@@ -58,8 +58,8 @@ static bool passes(const struct kv_range *r, const struct version *v)
 {
     return (r->min_mod_revision == 0 || v->mod_revision >= r->min_mod_revision) &&
            (r->max_mod_revision == 0 || v->mod_revision <= r->max_mod_revision) &&
-           (r->min_create_revision == 0 || v->create_revision >= r->min_create_revision) &&
-           (r->max_create_revision == 0 || v->create_revision <= r->max_create_revision);
+           (r->min_create_revision == 0 || version_create(v) >= r->min_create_revision) &&
+           (r->max_create_revision == 0 || version_create(v) <= r->max_create_revision);
 }
 
 static bool filtered(const struct kv_range *r)
@@ -120,16 +120,15 @@ static void collect(const struct tree_node *root, const struct kv_range *range, 
 {
     bool newest = revision == INT64_MAX;
     struct tree_cursor c;
-    const struct tree_entry *e;
+    const struct version *at;
     uint64_t seen = 0;
-    for (tree_seek(root, range->span.key, &c); (e = tree_entry(&c)) != NULL && before_end(&range->span, mvcc_key_slice(e->key));
-         tree_next(&c)) {
+    for (tree_seek(root, range->span.key, &c); (at = tree_at(&c)) != NULL && before_end(&range->span, version_key(at)); tree_next(&c)) {
         if ((newest || !counted) && out->count == fetch)
             break;
-        const struct version *v = version_at(e->newest, revision);
+        const struct version *v = version_at(at, revision);
         seen += v != NULL;
         if (v != NULL && out->count < fetch && passes(range, v))
-            vector_push(out, arena, version_kv(e->key, v));
+            vector_push(out, arena, version_kv(v));
     }
     *ret_count = !counted ? 0 : newest ? live_count(root, &range->span) : seen;
 }

@@ -24,18 +24,18 @@ int mvcc_scrub(struct mvcc *m, size_t bytes_max, bool *ret_whole, struct err *re
 {
     struct mvcc_scrub *s = &m->scrub;
     struct tree_cursor c;
-    const struct tree_entry *e;
+    const struct version *v;
     struct slice last = {0};
     if (!s->running) {
         buf_reset(&s->next);
         *s = (struct mvcc_scrub){.running = true, .next = s->next};
     }
     tree_seek(m->tree.root, buf_slice(&s->next), &c);
-    for (size_t bytes = 0; bytes < bytes_max && (e = tree_entry(&c)) != NULL; tree_next(&c)) {
-        struct kv kv = version_kv(e->key, e->newest);
+    for (size_t bytes = 0; bytes < bytes_max && (v = tree_at(&c)) != NULL; tree_next(&c)) {
+        struct kv kv = version_kv(v);
         if (last.data == NULL ? slice_compare(kv.key, buf_slice(&s->next)) < 0 : slice_compare(kv.key, last) <= 0)
             return differs(m, "their order", reterr);
-        if (version_live(e->newest))
+        if (version_live(v))
             s->sum += hash_kv(&kv);
         bytes += kv.key.size + kv.value.size + ENTRY_COST;
         last = kv.key;
@@ -45,7 +45,7 @@ int mvcc_scrub(struct mvcc *m, size_t bytes_max, bool *ret_whole, struct err *re
         buf_append_slice(&s->next, last);
         buf_append_char(&s->next, '\0');
     }
-    *ret_whole = tree_entry(&c) == NULL;
+    *ret_whole = tree_at(&c) == NULL;
     s->running = !*ret_whole;
     return s->running || s->sum == m->live_sum ? 0 : differs(m, "their hash", reterr);
 }

@@ -1,5 +1,5 @@
-/* A copy-on-write B+tree. Inner nodes hold, per child, its first key and its number of live keys; both are exact. Changes
- * walk down once, making each node on the way writable: in place, or as a copy when a pin can reach it. */
+/* A copy-on-write B+tree. Inner nodes hold, per child, the newest version of its first key and its number of live keys; both are
+ * exact. Changes walk down once, making each node on the way writable: in place, or as a copy when a pin can reach it. */
 #include "common/base.h"
 
 #include "raftstore/mvcc_tree.h"
@@ -8,7 +8,7 @@
 
 struct tree_child {
     struct tree_node *node;
-    struct mvcc_key *min;
+    struct version *min;
     uint64_t live;
 };
 
@@ -17,14 +17,14 @@ struct tree_node {
     uint32_t count;
     bool leaf;
     union {
-        struct tree_entry entries[0];
+        struct version *entries[0];
         struct tree_child children[0];
     };
 };
 
 static size_t node_bytes(bool leaf)
 {
-    return sizeof(struct tree_node) + TREE_NODE_MAX * (leaf ? sizeof(struct tree_entry) : sizeof(struct tree_child));
+    return sizeof(struct tree_node) + TREE_NODE_MAX * (leaf ? sizeof(struct version *) : sizeof(struct tree_child));
 }
 
 static struct tree_node *node_new(struct tree *t, bool leaf)
@@ -73,17 +73,17 @@ static struct tree_node *node_writable(struct tree *t, struct tree_node **slot)
     return *slot = n;
 }
 
-static struct mvcc_key *node_min(const struct tree_node *n)
+static struct version *node_min(const struct tree_node *n)
 {
     ASSERT(n->count > 0);
-    return n->leaf ? n->entries[0].key : n->children[0].min;
+    return n->leaf ? n->entries[0] : n->children[0].min;
 }
 
 uint64_t tree_live(const struct tree_node *n)
 {
     uint64_t live = 0;
     for (uint32_t i = 0; n != NULL && i < n->count; i++)
-        live += n->leaf ? (uint64_t)version_live(n->entries[i].newest) : n->children[i].live;
+        live += n->leaf ? (uint64_t)version_live(n->entries[i]) : n->children[i].live;
     return live;
 }
 
@@ -93,7 +93,7 @@ static uint32_t leaf_lower(const struct tree_node *n, struct slice key)
     uint32_t low = 0, high = n->count;
     while (low < high) {
         uint32_t mid = (low + high) / 2;
-        if (slice_compare(mvcc_key_slice(n->entries[mid].key), key) < 0)
+        if (slice_compare(version_key(n->entries[mid]), key) < 0)
             low = mid + 1;
         else
             high = mid;
@@ -107,7 +107,7 @@ static uint32_t child_index(const struct tree_node *n, struct slice key)
     uint32_t low = 1, high = n->count;
     while (low < high) {
         uint32_t mid = (low + high) / 2;
-        if (slice_compare(mvcc_key_slice(n->children[mid].min), key) <= 0)
+        if (slice_compare(version_key(n->children[mid].min), key) <= 0)
             low = mid + 1;
         else
             high = mid;
@@ -115,14 +115,14 @@ static uint32_t child_index(const struct tree_node *n, struct slice key)
     return low - 1;
 }
 
-const struct tree_entry *tree_get(const struct tree_node *n, struct slice key)
+struct version *tree_get(const struct tree_node *n, struct slice key)
 {
     if (n == NULL)
         return NULL;
     while (!n->leaf)
         n = n->children[child_index(n, key)].node;
     uint32_t at = leaf_lower(n, key);
-    return at < n->count && slice_equal(mvcc_key_slice(n->entries[at].key), key) ? &n->entries[at] : NULL;
+    return at < n->count && slice_equal(version_key(n->entries[at]), key) ? n->entries[at] : NULL;
 }
 
 uint64_t tree_live_before(const struct tree_node *n, struct slice key)
@@ -137,7 +137,7 @@ uint64_t tree_live_before(const struct tree_node *n, struct slice key)
         n = n->children[at].node;
     }
     for (uint32_t i = 0, end = leaf_lower(n, key); i < end; i++)
-        live += version_live(n->entries[i].newest);
+        live += version_live(n->entries[i]);
     return live;
 }
 
@@ -159,9 +159,9 @@ void tree_seek(const struct tree_node *n, struct slice key, struct tree_cursor *
     }
 }
 
-const struct tree_entry *tree_entry(const struct tree_cursor *c)
+struct version *tree_at(const struct tree_cursor *c)
 {
-    return c->depth == 0 ? NULL : &c->stack[c->depth - 1].node->entries[c->stack[c->depth - 1].at];
+    return c->depth == 0 ? NULL : c->stack[c->depth - 1].node->entries[c->stack[c->depth - 1].at];
 }
 
 void tree_next(struct tree_cursor *c)
@@ -178,15 +178,23 @@ void tree_next(struct tree_cursor *c)
 struct put_step {
     struct slice key;
     struct version *version;
-    struct mvcc_key *object; /* found or made */
     int live_change;
+    bool last; /* in the last child of every node so far: nothing stands behind it */
 };
 
-/* Moves the upper part of a full node to a new one and returns it. A node filled in key order stays full. */
-static struct tree_node *node_split(struct tree *t, struct tree_node *n, uint32_t at)
+/* How much of a full node stays when something comes in at `at`: all of it when keys come in order, most of it when nearly so. */
+static uint32_t split_keep(uint32_t count, uint32_t at, bool last)
+{
+    if (at == count && last)
+        return count;
+    return at >= count * 3 / 4 ? count - count / 8 : count / 2;
+}
+
+/* Moves the upper part of a full node to a new one and returns it. */
+static struct tree_node *node_split(struct tree *t, struct tree_node *n, uint32_t at, bool last)
 {
     struct tree_node *right = node_new(t, n->leaf);
-    uint32_t keep = at == n->count ? n->count : n->count / 2;
+    uint32_t keep = split_keep(n->count, at, last);
     right->count = n->count - keep;
     if (n->leaf)
         memcpy(right->entries, n->entries + keep, right->count * sizeof n->entries[0]);
@@ -196,27 +204,18 @@ static struct tree_node *node_split(struct tree *t, struct tree_node *n, uint32_
     return right;
 }
 
-static struct mvcc_key *key_new(struct slice key)
-{
-    struct mvcc_key *k = mem_alloc(sizeof *k + key.size);
-    k->size = (uint32_t)key.size;
-    memcpy(k->bytes, key.data, key.size);
-    return k;
-}
-
 static struct tree_node *leaf_insert(struct tree *t, struct tree_node *n, uint32_t at, struct put_step *step)
 {
     struct tree_node *right = NULL, *into = n;
     if (n->count == TREE_NODE_MAX) {
-        right = node_split(t, n, at);
+        right = node_split(t, n, at, step->last);
         if (at > n->count || right->count == 0) {
             into = right;
             at -= n->count;
         }
     }
     memmove(into->entries + at + 1, into->entries + at, (into->count - at) * sizeof into->entries[0]);
-    step->object = key_new(step->key);
-    into->entries[at] = (struct tree_entry){step->object, step->version};
+    into->entries[at] = step->version;
     into->count++;
     t->key_count++;
     return right;
@@ -226,11 +225,10 @@ static struct tree_node *leaf_put(struct tree *t, struct tree_node *n, struct pu
 {
     uint32_t at = leaf_lower(n, step->key);
     step->live_change = version_live(step->version);
-    if (at == n->count || !slice_equal(mvcc_key_slice(n->entries[at].key), step->key))
+    if (at == n->count || !slice_equal(version_key(n->entries[at]), step->key))
         return leaf_insert(t, n, at, step);
-    step->live_change -= version_live(n->entries[at].newest);
-    step->object = n->entries[at].key;
-    n->entries[at].newest = step->version;
+    step->live_change -= version_live(n->entries[at]);
+    n->entries[at] = step->version;
     return NULL;
 }
 
@@ -240,12 +238,12 @@ static struct tree_child child_of(struct tree_node *n)
 }
 
 /* Puts `made` behind child `at` of `n`; returns the new right neighbour of `n` when that had to be split. */
-static struct tree_node *inner_insert(struct tree *t, struct tree_node *n, uint32_t at, struct tree_node *made)
+static struct tree_node *inner_insert(struct tree *t, struct tree_node *n, uint32_t at, bool last, struct tree_node *made)
 {
     struct tree_node *right = NULL, *into = n;
     at++;
     if (n->count == TREE_NODE_MAX) {
-        right = node_split(t, n, at);
+        right = node_split(t, n, at, last);
         if (at > n->count || right->count == 0) {
             into = right;
             at -= n->count;
@@ -257,13 +255,25 @@ static struct tree_node *inner_insert(struct tree *t, struct tree_node *n, uint3
     return right;
 }
 
+/* Where a key is to be put: behind the end of a full leaf, in its neighbour if that has room. */
+static uint32_t child_for(const struct tree_node *n, struct slice key)
+{
+    const uint32_t at = child_index(n, key);
+    const struct tree_node *leaf = n->children[at].node;
+    if (!leaf->leaf || leaf->count < TREE_NODE_MAX || at + 1 == n->count || n->children[at + 1].node->count == TREE_NODE_MAX)
+        return at;
+    return slice_compare(version_key(leaf->entries[leaf->count - 1]), key) < 0 ? at + 1 : at;
+}
+
 /* Returns the right neighbour that a split made, else NULL. */
 static struct tree_node *node_put(struct tree *t, struct tree_node **slot, struct put_step *step)
 {
     struct tree_node *n = node_writable(t, slot);
     if (n->leaf)
         return leaf_put(t, n, step);
-    uint32_t at = child_index(n, step->key);
+    uint32_t at = child_for(n, step->key);
+    const bool last = step->last;
+    step->last = last && at + 1 == n->count;
     struct tree_child *child = &n->children[at];
     struct tree_node *made = node_put(t, &child->node, step);
     child->min = node_min(child->node);
@@ -272,12 +282,12 @@ static struct tree_node *node_put(struct tree *t, struct tree_node **slot, struc
         return NULL;
     }
     child->live = tree_live(child->node);
-    return inner_insert(t, n, at, made);
+    return inner_insert(t, n, at, last, made);
 }
 
-struct mvcc_key *tree_put(struct tree *t, struct slice key, struct version *version)
+void tree_put(struct tree *t, struct version *v)
 {
-    struct put_step step = {.key = key, .version = version};
+    struct put_step step = {.key = version_key(v), .version = v, .last = true};
     if (t->root == NULL)
         t->root = node_new(t, true);
     struct tree_node *right = node_put(t, &t->root, &step);
@@ -288,7 +298,6 @@ struct mvcc_key *tree_put(struct tree *t, struct slice key, struct version *vers
         root->count = 2;
         t->root = root;
     }
-    return step.object;
 }
 
 /* Joins child at+1 of `n` to child `at` when both are thin. */
@@ -312,50 +321,48 @@ static void children_join(struct tree *t, struct tree_node *n, uint32_t at)
     memmove(n->children + at + 1, n->children + at + 2, (n->count - at - 1) * sizeof n->children[0]);
 }
 
-static struct mvcc_key *leaf_remove(struct tree_node *n, struct slice key)
+static void leaf_remove(struct tree_node *n, const struct version *v)
 {
-    uint32_t at = leaf_lower(n, key);
+    uint32_t at = leaf_lower(n, version_key(v));
     ASSERT(at < n->count);
-    struct mvcc_key *object = n->entries[at].key;
-    ASSERT(slice_equal(mvcc_key_slice(object), key));
-    ASSERT(!version_live(n->entries[at].newest));
+    ASSERT(n->entries[at] == v);
+    ASSERT(!version_live(v));
     n->count--;
     memmove(n->entries + at, n->entries + at + 1, (n->count - at) * sizeof n->entries[0]);
-    return object;
 }
 
-static struct mvcc_key *node_remove(struct tree *t, struct tree_node **slot, struct slice key)
+static void node_remove(struct tree *t, struct tree_node **slot, const struct version *v)
 {
     struct tree_node *n = node_writable(t, slot);
-    if (n->leaf)
-        return leaf_remove(n, key);
-    uint32_t at = child_index(n, key);
-    struct mvcc_key *object = node_remove(t, &n->children[at].node, key);
+    if (n->leaf) {
+        leaf_remove(n, v);
+        return;
+    }
+    uint32_t at = child_index(n, version_key(v));
+    node_remove(t, &n->children[at].node, v);
     struct tree_node *child = n->children[at].node;
     if (child->count == 0) {
         node_retire(t, child);
         n->count--;
         memmove(n->children + at, n->children + at + 1, (n->count - at) * sizeof n->children[0]);
-        return object;
+        return;
     }
     n->children[at].min = node_min(child);
     children_join(t, n, at);
     if (at > 0)
         children_join(t, n, at - 1);
-    return object;
 }
 
-struct mvcc_key *tree_remove(struct tree *t, struct slice key)
+void tree_remove(struct tree *t, const struct version *v)
 {
     ASSERT(t->root != NULL);
-    struct mvcc_key *object = node_remove(t, &t->root, key);
+    node_remove(t, &t->root, v);
     t->key_count--;
     while (t->root != NULL && (t->root->count == 0 || (!t->root->leaf && t->root->count == 1))) {
         struct tree_node *old = t->root;
         t->root = old->count == 0 ? NULL : old->children[0].node;
         node_retire(t, old);
     }
-    return object;
 }
 
 const struct tree_node *tree_pin(struct tree *t, uint64_t *ret_pin)
@@ -415,12 +422,12 @@ static unsigned node_check(const struct tree_node *n, bool root)
     ASSERT(n->count > 0 && n->count <= TREE_NODE_MAX);
     ASSERT(IMPLIES(root && !n->leaf, n->count > 1));
     for (uint32_t i = 0; i < n->count; i++) {
-        const struct mvcc_key *key = n->leaf ? n->entries[i].key : n->children[i].min;
-        const struct mvcc_key *before = i == 0 ? NULL : n->leaf ? n->entries[i - 1].key : n->children[i - 1].min;
-        ASSERT(before == NULL || slice_compare(mvcc_key_slice(before), mvcc_key_slice(key)) < 0);
+        const struct version *v = n->leaf ? n->entries[i] : n->children[i].min;
+        const struct version *before = i == 0 ? NULL : n->leaf ? n->entries[i - 1] : n->children[i - 1].min;
+        ASSERT(before == NULL || slice_compare(version_key(before), version_key(v)) < 0);
         if (n->leaf)
             continue;
-        ASSERT(key == node_min(n->children[i].node));
+        ASSERT(v == node_min(n->children[i].node));
         ASSERT(n->children[i].live == tree_live(n->children[i].node));
         unsigned below = node_check(n->children[i].node, false);
         ASSERT(i == 0 || below == height);

@@ -1,7 +1,7 @@
-/* The index of mvcc.c: a B+tree from key to newest version, with counts of live keys per subtree. Private to mvcc*.c.
+/* The index of mvcc.c: a B+tree over the newest version of each key, with counts of live keys per subtree. Private to mvcc*.c.
  *
  * A pinned root stays readable, by another thread too, while the tree changes: nodes that a pin can reach are copied
- * before a change and freed after the pin. Keys and versions are not copied; mvcc_compact.c frees none while a pin is held. */
+ * before a change and freed after the pin. Versions are not copied; mvcc_compact.c frees none while a pin is held. */
 #ifndef RAFTSTORE_MVCC_TREE_H
 #define RAFTSTORE_MVCC_TREE_H
 
@@ -11,22 +11,18 @@
 #define TREE_HEIGHT_MAX 16
 #define TREE_PINS_MAX 8
 
-struct mvcc_key {
-    uint32_t size;
-    char bytes[];
-};
-
-/* Immutable but for `older`, which only compaction cuts. The one way to the value is version_value(). */
+/* One value of a key, with the key, in one allocation. Most keys are written once, so what the first version of a key does not need
+ * it does not have: it was created by its own revision, is number 1 and replaces nothing. Immutable but for version_past.older,
+ * which only compaction cuts. The ways to its parts are below and in mvcc_version.c. */
 struct version {
-    struct version *older;
-    int64_t mod_revision, create_revision;
-    uint64_t number : 39, has_lease : 1, value_size : 24; /* number 0: the key was deleted */
-    char bytes[];                                         /* the lease in 8 bytes when has_lease, then the value */
+    int64_t mod_revision;
+    uint64_t key_size : 22, value_size : 22, live : 1, has_past : 1, has_lease : 1, unused : 17; /* not live: the key was deleted */
+    char bytes[]; /* aligned for it: a struct version_past when has_past; the lease in 8 bytes when has_lease; the key; the value */
 };
 
-struct tree_entry {
-    struct mvcc_key *key;
-    struct version *newest;
+struct version_past {
+    struct version *older; /* NULL: none, or compacted */
+    int64_t create_revision, number; /* 0 of a deletion */
 };
 
 struct tree_node;
@@ -49,21 +45,34 @@ struct tree_cursor {
     unsigned depth; /* 0: at the end */
 };
 
-static inline struct slice mvcc_key_slice(const struct mvcc_key *k) { return (struct slice){k->bytes, k->size}; }
-static inline bool version_live(const struct version *v) { return v->number != 0; }
+_Static_assert(offsetof(struct version, bytes) % _Alignof(struct version_past) == 0, "a version's past is aligned");
+
+static inline bool version_live(const struct version *v) { return v->live; }
+static inline struct version_past *version_past(const struct version *v)
+{
+    return v->has_past ? (struct version_past *)(uintptr_t)v->bytes : NULL;
+}
+static inline size_t version_head_bytes(const struct version *v)
+{
+    return (v->has_past ? sizeof(struct version_past) : 0) + (v->has_lease ? sizeof(int64_t) : 0);
+}
+static inline struct slice version_key(const struct version *v)
+{
+    return (struct slice){v->bytes + version_head_bytes(v), v->key_size};
+}
 
 void tree_free(struct tree *t); /* nodes only */
-/* Makes `version` the newest of `key`; returns the key's object. */
-struct mvcc_key *tree_put(struct tree *t, struct slice key, struct version *version);
-/* Takes the key out; its object is the caller's from then on. The key must be there and its newest version not live. */
-struct mvcc_key *tree_remove(struct tree *t, struct slice key);
+/* Makes `v` the newest version of its key; the one before it, if there is one, is in the tree no more. */
+void tree_put(struct tree *t, struct version *v);
+/* Takes the key of `v` out. `v` must be its newest version and not live. */
+void tree_remove(struct tree *t, const struct version *v);
 
-const struct tree_entry *tree_get(const struct tree_node *root, struct slice key); /* NULL when absent */
-uint64_t tree_live(const struct tree_node *root);                                  /* live keys */
-uint64_t tree_live_before(const struct tree_node *root, struct slice key);         /* live keys less than `key` */
+struct version *tree_get(const struct tree_node *root, struct slice key);   /* newest version; NULL when absent */
+uint64_t tree_live(const struct tree_node *root);                           /* live keys */
+uint64_t tree_live_before(const struct tree_node *root, struct slice key);  /* live keys less than `key` */
 /* Stands at the first key >= `key`; a cursor is good until the tree changes. */
 void tree_seek(const struct tree_node *root, struct slice key, struct tree_cursor *c);
-const struct tree_entry *tree_entry(const struct tree_cursor *c); /* NULL at the end */
+struct version *tree_at(const struct tree_cursor *c); /* newest version; NULL at the end */
 void tree_next(struct tree_cursor *c);
 
 const struct tree_node *tree_pin(struct tree *t, uint64_t *ret_pin); /* at most TREE_PINS_MAX at a time */

@@ -191,8 +191,8 @@ static int64_t compare_target(const struct kv_compare *c, const struct version *
     if (v == NULL)
         return 0;
     switch (c->target) {
-    case KV_COMPARE_VERSION: return v->number;
-    case KV_COMPARE_CREATE: return v->create_revision;
+    case KV_COMPARE_VERSION: return version_number(v);
+    case KV_COMPARE_CREATE: return version_create(v);
     case KV_COMPARE_MOD: return v->mod_revision;
     case KV_COMPARE_LEASE: return version_lease(v);
     case KV_COMPARE_VALUE: break;
@@ -212,18 +212,17 @@ static bool compare_one(const struct kv_compare *c, const struct version *v)
 static bool compare_holds(const struct mvcc *m, const struct kv_compare *c)
 {
     struct tree_cursor at;
-    const struct tree_entry *e;
+    const struct version *v;
     bool any = false;
     if (!span_is_range(&c->span)) {
-        e = tree_get(m->tree.root, c->span.key);
-        return compare_one(c, e != NULL && version_live(e->newest) ? e->newest : NULL);
+        v = tree_get(m->tree.root, c->span.key);
+        return compare_one(c, v != NULL && version_live(v) ? v : NULL);
     }
-    for (tree_seek(m->tree.root, c->span.key, &at); (e = tree_entry(&at)) != NULL && span_holds(&c->span, mvcc_key_slice(e->key));
-         tree_next(&at)) {
-        if (!version_live(e->newest))
+    for (tree_seek(m->tree.root, c->span.key, &at); (v = tree_at(&at)) != NULL && span_holds(&c->span, version_key(v)); tree_next(&at)) {
+        if (!version_live(v))
             continue;
         any = true;
-        if (!compare_one(c, e->newest))
+        if (!compare_one(c, v))
             return false;
     }
     return any || compare_one(c, NULL);
@@ -240,8 +239,8 @@ static int op_possible(struct mvcc *m, const struct kv_op *op, struct err *reter
         return store_err(reterr, STORE_LEASE_NOT_FOUND, "%016llx", (unsigned long long)op->put.lease);
     if (!op->put.ignore_value && !op->put.ignore_lease)
         return 0;
-    const struct tree_entry *e = tree_get(m->tree.root, op->put.key);
-    if (e != NULL && version_live(e->newest))
+    const struct version *v = tree_get(m->tree.root, op->put.key);
+    if (v != NULL && version_live(v))
         return 0;
     return store_err(reterr, STORE_KEY_NOT_FOUND, "%.*s", KEY_ARGS(op->put.key));
 }
@@ -260,16 +259,15 @@ static int resolve_path(struct run *run, const struct kv_txn *txn, struct err *r
 }
 
 /* Writes `now` as the newest version of its key and notes the event. */
-static void change(struct run *run, const struct kv *now, const struct tree_entry *before)
+static void change(struct run *run, const struct kv *now, struct version *before)
 {
     struct mvcc *m = run->m;
-    struct kv_event event = {.is_delete = now->version == 0};
-    struct version *v = version_new(m, now);
-    event.has_prev = before != NULL && version_live(before->newest);
+    struct version *v = version_new(m, now, before);
+    struct kv_event event = {.is_delete = !version_live(v), .kv = version_kv(v)};
+    event.has_prev = before != NULL && version_live(before);
     if (event.has_prev)
-        event.prev = version_kv(before->key, before->newest);
-    version_put(m, now->key, v);
-    event.kv = version_kv(tree_get(m->tree.root, now->key)->key, v);
+        event.prev = version_kv(before);
+    version_put(m, v);
     if (m->event_count == m->event_capacity) {
         m->event_capacity = MAX((size_t)16, m->event_capacity * 2);
         m->events = mem_realloc(m->events, m->event_capacity * sizeof m->events[0]);
@@ -279,39 +277,36 @@ static void change(struct run *run, const struct kv *now, const struct tree_entr
 
 static void run_put(struct run *run, const struct kv_put *put, struct kv_op_result *ret)
 {
-    const struct tree_entry *e = tree_get(run->m->tree.root, put->key);
-    bool exists = e != NULL && version_live(e->newest);
-    struct tree_entry before = e == NULL ? (struct tree_entry){0} : *e; /* the entry itself moves with the tree */
+    struct version *before = tree_get(run->m->tree.root, put->key);
+    bool exists = before != NULL && version_live(before);
     struct kv now = {
         .key = put->key,
-        .value = put->ignore_value ? version_value(before.newest) : put->value,
-        .lease = put->ignore_lease ? version_lease(before.newest) : put->lease,
+        .value = put->ignore_value ? version_value(before) : put->value,
+        .lease = put->ignore_lease ? version_lease(before) : put->lease,
         .mod_revision = run->revision,
-        .create_revision = exists ? before.newest->create_revision : run->revision,
-        .version = exists ? before.newest->number + 1 : 1,
+        .create_revision = exists ? version_create(before) : run->revision,
+        .version = exists ? version_number(before) + 1 : 1,
     };
     ret->put.has_prev = put->prev_kv && exists;
     if (ret->put.has_prev)
-        ret->put.prev = version_kv(before.key, before.newest);
-    change(run, &now, e == NULL ? NULL : &before);
+        ret->put.prev = version_kv(before);
+    change(run, &now, before);
 }
 
 /* The live keys of the span, copied because the deletions change the tree under a cursor. */
-static struct tree_entry *collect_doomed(struct run *run, const struct kv_span *span, size_t *ret_count)
+static struct version **collect_doomed(struct run *run, const struct kv_span *span, size_t *ret_count)
 {
-    struct tree_entry *doomed = NULL;
+    struct version **doomed = NULL, *v;
     size_t count = 0, capacity = 0;
     struct tree_cursor at;
-    const struct tree_entry *e;
-    for (tree_seek(run->m->tree.root, span->key, &at); (e = tree_entry(&at)) != NULL && span_holds(span, mvcc_key_slice(e->key));
-         tree_next(&at)) {
-        if (!version_live(e->newest))
+    for (tree_seek(run->m->tree.root, span->key, &at); (v = tree_at(&at)) != NULL && span_holds(span, version_key(v)); tree_next(&at)) {
+        if (!version_live(v))
             continue;
         if (count == capacity) {
             capacity = MAX((size_t)8, capacity * 2);
             doomed = mem_realloc(doomed, capacity * sizeof doomed[0]);
         }
-        doomed[count++] = *e;
+        doomed[count++] = v;
     }
     *ret_count = count;
     return doomed;
@@ -320,7 +315,7 @@ static struct tree_entry *collect_doomed(struct run *run, const struct kv_span *
 static void run_delete(struct run *run, const struct kv_delete *d, struct kv_op_result *ret)
 {
     size_t count;
-    struct tree_entry *doomed = collect_doomed(run, &d->span, &count);
+    struct version **doomed = collect_doomed(run, &d->span, &count);
     ret->delete.deleted = (int64_t)count;
     if (d->prev_kv && count > 0) {
         ret->delete.prevs = arena_alloc(run->arena, count * sizeof ret->delete.prevs[0]);
@@ -328,9 +323,9 @@ static void run_delete(struct run *run, const struct kv_delete *d, struct kv_op_
     }
     for (size_t i = 0; i < count; i++) {
         if (d->prev_kv)
-            ret->delete.prevs[i] = version_kv(doomed[i].key, doomed[i].newest);
-        struct kv gone = {.key = mvcc_key_slice(doomed[i].key), .mod_revision = run->revision};
-        change(run, &gone, &doomed[i]);
+            ret->delete.prevs[i] = version_kv(doomed[i]);
+        struct kv gone = {.key = version_key(doomed[i]), .mod_revision = run->revision};
+        change(run, &gone, doomed[i]);
     }
     mem_free(doomed);
 }

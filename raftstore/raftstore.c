@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "common/tls.h"
+#include "raftstore/begin.h"
 #include "raftstore/http_keys.h"
 #include "raftstore/introduce.h"
 #include "raftstore/peer.h"
@@ -397,28 +398,12 @@ static int start_front(struct raftstore *r, struct err *reterr)
 
 /* --- joining --- */
 
-static void add_endpoint(struct rejoin_options *o, const char *address)
+static struct begin_options begin_options(struct raftstore *r)
 {
-    for (size_t i = 0; i < o->endpoint_count; i++)
-        if (strcmp(o->endpoints[i], address) == 0)
-            return;
-    if (address[0] != '\0' && o->endpoint_count < REJOIN_ENDPOINTS_MAX)
-        (void)member_text(o->endpoints[o->endpoint_count++], slice_str(address)); /* it was one before */
-}
-
-/* Whom to ask: who is named to join, the last members seen, the founding ones; not ourselves. */
-static void find_endpoints(struct raftstore *r, struct rejoin_options *o)
-{
-    struct configuration saved;
-    identity_members_load(&r->env->disk, &saved);
-    const struct configuration *all[] = {&saved, &r->options.members};
-    for (size_t i = 0; i < r->options.join_count; i++)
-        add_endpoint(o, r->options.join[i]);
-    for (size_t k = 0; k < ARRAY_LEN(all); k++)
-        for (size_t i = 0; i < all[k]->count; i++)
-            if (all[k]->members[i].id != r->identity.member_id && all[k]->members[i].id != r->identity.replaces &&
-                strcmp(all[k]->members[i].client_address, advertised_client(r)) != 0)
-                add_endpoint(o, all[k]->members[i].client_address);
+    struct begin_options o = {.member_id = r->options.member_id, .members = &r->options.members, .join = r->options.join,
+                              .join_count = r->options.join_count, .existing = r->options.existing, .client_address = advertised_client(r)};
+    memcpy(o.cluster_id, r->options.cluster_id, sizeof o.cluster_id);
+    return o;
 }
 
 static void joined(void *arg, int status, const struct configuration *members, const struct err *why)
@@ -442,7 +427,8 @@ static int join(struct raftstore *r, struct err *reterr)
     struct rejoin_options o = {.identity = r->identity, .automatic = !r->options.learner, .name = r->options.name,
                                .peer_address = advertised_peer(r), .client_address = advertised_client(r),
                                .tls = r->options.tls, .done = joined, .arg = r};
-    find_endpoints(r, &o);
+    struct begin_options begin = begin_options(r);
+    begin_endpoints(&r->env->disk, &begin, &r->identity, &o);
     if (o.endpoint_count == 0)
         return err_set(reterr, ERR_IDENTITY, "no other member is known to join: name some with --join");
     log_info(r->env->log, "joins the cluster as a new member", "member=%016llx replaces=%016llx",
@@ -451,72 +437,31 @@ static int join(struct raftstore *r, struct err *reterr)
     return 0;
 }
 
-static uint64_t new_member_id(struct raftstore *r)
-{
-    uint64_t id = 0;
-    while (id == 0)
-        id = random_u64(&r->env->random);
-    return id;
-}
-
-/* The log or the snapshot cannot be trusted. What this member has acknowledged may be among what is lost, so it may neither
- * vote nor count again under its id. With nobody to get everything from, a person must decide. */
+/* With nobody to get everything from, a person must decide. */
 static int rejoin_damaged(struct raftstore *r, struct err *reterr)
 {
     struct err why = *reterr;
-    if (r->identity.damaged >= DAMAGED_MAX)
-        return err_set(reterr, why.code, "%s; %d damaged logs are set aside in the data folder already: look at the disk, and remove "
-                       "the files " DAMAGED_PREFIX "* and " IDENTITY_NAME, why.message, DAMAGED_MAX);
+    uint64_t was = r->identity.member_id;
+    int status = begin_damaged(&r->identity, &r->env->random, &why, reterr);
+    if (status != 0)
+        return status;
     log_error(r->env->log, "the log is damaged: this member sets it aside and joins anew", "member=%016llx why=\"%s\"",
-              (unsigned long long)r->identity.member_id, why.message);
-    r->identity.replaces = r->identity.member_id;
-    r->identity.member_id = new_member_id(r);
-    r->identity.damaged++;
-    r->identity.setting_aside = true;
+              (unsigned long long)was, why.message);
     if (join(r, reterr) != 0)
         return err_set(reterr, why.code, "%s; no other member is known to get everything from: restore a snapshot", why.message);
     return 0;
 }
 
-/* Who this member is. *ret_known: the folder says so; *ret_state: it holds a log or a snapshot. */
-static int identify(struct raftstore *r, bool *ret_known, bool *ret_state, struct err *reterr)
-{
-    int known = identity_load(&r->env->disk, &r->identity, reterr);
-    if (known < 0)
-        return known;
-    *ret_known = known == 1;
-    if (known == 1 && memcmp(r->identity.cluster_id, r->options.cluster_id, STORE_ID_BYTES) != 0)
-        return err_set(reterr, ERR_IDENTITY, "the data folder belongs to a member of another cluster");
-    if (known == 1 && r->options.member_id != 0 && r->identity.named_id != r->options.member_id && r->identity.member_id != r->options.member_id)
-        return err_set(reterr, ERR_IDENTITY, "the data folder belongs to member %016llx, not to %016llx",
-                       (unsigned long long)r->identity.named_id, (unsigned long long)r->options.member_id);
-    if (known == 0) {
-        r->identity = (struct identity){.member_id = r->options.member_id, .named_id = r->options.member_id};
-        memcpy(r->identity.cluster_id, r->options.cluster_id, STORE_ID_BYTES);
-    }
-    return identity_has_state(&r->env->disk, ret_state, reterr);
-}
-
 static int begin(struct raftstore *r, struct err *reterr)
 {
-    bool known, has_state;
-    int status = identify(r, &known, &has_state, reterr);
+    struct begin_options o = begin_options(r);
+    enum begin_how how;
+    int status = begin_look(&r->env->disk, &o, &r->env->random, &r->identity, &how, reterr);
     if (status != 0)
         return status;
-    bool founding = r->options.members.count > 0 && r->options.join_count == 0;
-    if (known && (!has_state || r->identity.setting_aside))
-        return join(r, reterr); /* it had begun to */
-    if (!has_state && founding && r->options.existing) { /* it was there, and its folder is not any more */
-        r->identity.replaces = r->options.member_id;
-        r->identity.member_id = new_member_id(r);
+    if (how == BEGIN_JOIN)
         return join(r, reterr);
-    }
-    if (!has_state && !founding) {
-        if (r->identity.member_id == 0)
-            r->identity.member_id = new_member_id(r);
-        return join(r, reterr);
-    }
-    status = start_driver(r, founding && !known, reterr);
+    status = start_driver(r, how == BEGIN_FOUND, reterr);
     if (status == ERR_CORRUPT)
         return rejoin_damaged(r, reterr);
     return status != 0 ? status : start_front(r, reterr);
@@ -608,6 +553,7 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
     struct server_metrics m;
     struct mvcc *store = apply_mvcc(r->apply);
     server_metrics(r->server, &m);
+    const struct loop_turns turns = r->env->loop.turns == NULL ? (struct loop_turns){0} : *r->env->loop.turns;
     const struct {
         const char *name, *type;
         uint64_t value;
@@ -634,6 +580,8 @@ static void put_metrics(struct raftstore *r, const struct driver_status *d, stru
         {"raftstore_scrubs_total", "counter", m.scrubs},
         {"raftstore_scrub_failures_total", "counter", m.scrub_failures},
         {"raftstore_quarantined", "gauge", m.quarantined},
+        {"raftstore_loop_longest_turn_milliseconds", "gauge", turns.longest_ms},
+        {"raftstore_loop_long_turns_total", "counter", turns.long_count},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         buf_printf(out, "# TYPE %s %s\n%s %llu\n", rows[i].name, rows[i].type, rows[i].name, (unsigned long long)rows[i].value);

@@ -18,6 +18,19 @@ struct driver_status server_status(struct server *s)
 
 bool server_leads(struct server *s) { return server_status(s).role == ROLE_LEADER; }
 
+void server_note_leader(struct server *s)
+{
+    if (server_status(s).leader != 0)
+        s->leaderless_ms = 0;
+    else if (s->leaderless_ms == 0)
+        s->leaderless_ms = MAX(server_now_ms(s), (uint64_t)1);
+}
+
+bool server_leaderless(struct server *s)
+{
+    return s->leaderless_ms != 0 && server_now_ms(s) - s->leaderless_ms >= LEADERLESS_MS;
+}
+
 const struct configuration *server_configuration(struct server *s, bool newest)
 {
     return s->options.consensus.configuration(s->options.consensus.impl, newest);
@@ -151,10 +164,9 @@ int server_new(struct env *env, const struct server_options *o, struct server **
         list_init(lists[i]);
     s->env = env;
     s->options = *o;
-    if (o->pending_bytes_max == 0)
-        s->options.pending_bytes_max = CONNECTION_PENDING_BYTES_MAX;
     server_clock_follow(s, 0);
     server_clock_changed(s);
+    server_note_leader(s);
     s->revision_seen = mvcc_revision(server_store(s));
     deferred_init(&s->pump, run_pump);
     deferred_init(&s->propose, writes_propose);

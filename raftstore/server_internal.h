@@ -108,6 +108,7 @@ struct server {
         uint64_t term, after;        /* in which we lead, and the last entry that others may have stamped; term 0: none */
         bool stood;                  /* we have stamped while it stood */
     } clock;
+    uint64_t leaderless_ms;     /* since when no leader is known; 0: one is */
     int64_t revision_seen;      /* after the last entry: live watches have been given everything up to it */
     struct deferred pump, propose;
     struct timer tick;
@@ -135,6 +136,8 @@ uint64_t server_now_ms(struct server *s);
 struct mvcc *server_store(struct server *s);
 struct driver_status server_status(struct server *s);
 bool server_leads(struct server *s);
+void server_note_leader(struct server *s); /* role, leader or term changed, or it begins */
+bool server_leaderless(struct server *s); /* for LEADERLESS_MS: nobody should wait here */
 const struct configuration *server_configuration(struct server *s, bool newest); /* valid until the next event */
 struct kv_header server_header(struct server *s);
 /* With etcd's text before `detail`. */
@@ -181,9 +184,10 @@ void compact_tick(struct server *s);
 void report_entry(struct server *s, uint64_t index);
 void reports_restored(struct server *s);
 void reports_tick(struct server *s);
-size_t reports_low(struct server *s, size_t *ret_voters); /* leader: voters whose disk is low */
-void scrub_tick(struct server *s);
+/* Leader: voters whose disk is low; *ret_silent: others that are not there to take anything. */
+size_t reports_low(struct server *s, size_t *ret_silent, size_t *ret_voters);
 void server_quarantine(struct server *s, const char *why);
+void scrub_tick(struct server *s);
 
 /* server_member.c */
 struct member_call;

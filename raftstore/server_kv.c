@@ -232,6 +232,7 @@ static void round_done(struct read_index *round, int status)
 void reads_tick(struct server *s)
 {
     uint64_t now = server_now_ms(s);
+    bool leaderless = server_leaderless(s);
     struct list again;
     list_init(&again);
     list_splice(&again, &s->retries);
@@ -241,6 +242,8 @@ void reads_tick(struct server *s)
         list_remove(&r->queue);
         if (r->is_ask && r->watch == NULL)
             read_free(r);
+        else if (leaderless && !r->is_ask)
+            read_refuse(r, STORE_NO_LEADER, "this member knows none, ask another");
         else if (r->deadline_ms < now && !r->is_ask)
             read_refuse(r, STORE_TIMED_OUT, "no leader answered in time");
         else

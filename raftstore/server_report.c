@@ -25,17 +25,31 @@ static bool checkpoint_at(const struct server *s, uint64_t index, uint64_t *ret_
     return index != 0 && c->index == index;
 }
 
-size_t reports_low(struct server *s, size_t *ret_voters)
+static bool told_low(const struct server *s, uint64_t member)
 {
+    for (size_t i = 0; i < s->report_count; i++)
+        if (s->reports[i].member == member)
+            return s->reports[i].low;
+    return false;
+}
+
+size_t reports_low(struct server *s, size_t *ret_silent, size_t *ret_voters)
+{
+    const struct server_consensus *consensus = &s->options.consensus;
     const struct configuration *c = server_configuration(s, false);
+    bool settled = consensus->settled != NULL && consensus->settled(consensus->impl);
     size_t low = 0;
     *ret_voters = configuration_voters(c);
+    *ret_silent = 0;
     for (size_t i = 0; i < c->count; i++) {
         const struct member *m = &c->members[i];
         bool own = m->id == s->options.member_id;
-        for (size_t r = 0; r < s->report_count && m->voter && !own; r++)
-            low += s->reports[r].member == m->id && s->reports[r].low;
-        low += m->voter && own && s->space.low;
+        if (!m->voter)
+            continue;
+        if (own ? s->space.low : told_low(s, m->id))
+            low++;
+        else if (!own && settled && !consensus->live(consensus->impl, m->id))
+            (*ret_silent)++;
     }
     return low;
 }
@@ -56,8 +70,8 @@ int server_trusted(const struct server *s, struct err *reterr)
 {
     if (!s->quarantined)
         return 0;
-    return store_err(reterr, STORE_STATE_CORRUPT, "this member's state is damaged, or differs from that of the others: restart it; if it "
-                     "comes to this again, test its memory, empty its data folder and let it rejoin");
+    return store_err(reterr, STORE_STATE_CORRUPT, "this member's state is damaged, or differs from that of the others: restart it; if "
+                     "it comes to this again, test its memory, empty its data folder and let it rejoin");
 }
 
 void server_quarantine(struct server *s, const char *why)

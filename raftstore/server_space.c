@@ -4,8 +4,8 @@
  *
  * (A snapshot that cannot be written would end the member; a log that cannot be cut behind it, later.)
  *
- * The leader judges, for it alone submits: when its own disk is low, when so many voters are low that the rest are no
- * majority, or when the live state is above the quota. What the others have comes with their reports (server_report.c). */
+ * The leader judges, for it alone submits: when its own disk is low, when so many voters are low that the rest of those who are
+ * there are no majority, or when the live state is above the quota. What the others have comes with their reports (server_report.c). */
 #include "common/base.h"
 
 #include "raftstore/server_internal.h"
@@ -77,13 +77,14 @@ static bool command_grows(const struct store_command *c, struct arena *arena)
 static int room(struct server *s, struct err *reterr)
 {
     uint64_t bytes = mvcc_bytes(server_store(s));
-    size_t voters, low = reports_low(s, &voters);
+    size_t silent, voters, low = reports_low(s, &silent, &voters);
     if (s->space.low)
         return store_err(reterr, STORE_NO_SPACE, "the leader's disk has %llu bytes free, but a snapshot and the floor of %llu "
                          "need %llu: free some, or delete keys and compact", (unsigned long long)s->space.free_bytes,
                          (unsigned long long)s->options.space_floor_bytes, (unsigned long long)bytes_needed(s));
-    if (low > 0 && voters - low < voters / 2 + 1)
-        return store_err(reterr, STORE_NO_SPACE, "the disks of %zu of %zu members are below their floor", low, voters);
+    if (low > 0 && voters - low - silent < voters / 2 + 1)
+        return store_err(reterr, STORE_NO_SPACE, "the disks of %zu of %zu members are below their floor, and %zu are not there", low,
+                         voters, silent);
     if (s->options.quota_bytes != 0 && bytes > s->options.quota_bytes)
         return store_err(reterr, STORE_NO_SPACE, "the state has %llu bytes, more than the quota of %llu: delete keys and compact",
                          (unsigned long long)bytes, (unsigned long long)s->options.quota_bytes);

@@ -4,7 +4,7 @@
  *      ▲            │ refused, link lost, leader changed, or WRITE_RETRY_MS without an answer
  *      └────────────┘   sending twice is safe: the state machine executes a (client, sequence) once
  *
- * After WRITE_PARKED_MS the client hears ERR_UNAVAILABLE and may send again under the same sequence. */
+ * After WRITE_PARKED_MS, or LEADERLESS_MS without any leader, the client hears ERR_UNAVAILABLE and may send again under the same sequence. */
 #include "common/base.h"
 
 #include "common/mem.h"
@@ -248,16 +248,24 @@ void write_bounced(struct server *s, const uint8_t *client, uint64_t sequence, i
     write_drop(s, w);
 }
 
+static void give_up(struct server *s, struct write *w, bool leaderless)
+{
+    if (w->caller != NULL && leaderless)
+        caller_refuse(w->caller, w->id, STORE_NO_LEADER, "this member knows none, ask another; the write may still happen");
+    else if (w->caller != NULL)
+        caller_refuse(w->caller, w->id, STORE_TIMED_OUT, "no leader took the write in time; it may still happen");
+    write_drop(s, w);
+}
+
 void writes_tick(struct server *s)
 {
     uint64_t now = server_now_ms(s);
+    bool leaderless = server_leaderless(s);
     LIST_FOR_EACH(node, &s->writes)
     {
         struct write *w = container_of(node, struct write, link);
-        if (w->deadline_ms < now) {
-            if (w->caller != NULL)
-                caller_refuse(w->caller, w->id, STORE_TIMED_OUT, "no leader took the write in time; it may still happen");
-            write_drop(s, w);
+        if (w->deadline_ms < now || leaderless) {
+            give_up(s, w, leaderless);
         } else if (w->sent_ms == 0 || w->sent_ms + WRITE_RETRY_MS < now) {
             write_send(s, w);
         }
@@ -315,6 +323,7 @@ void server_changed(struct server *s)
     if (s->closing)
         return;
     server_clock_changed(s);
+    server_note_leader(s);
     if (!server_leads(s))
         buf_reset(&s->batch); /* its writes are in the table here or of the member that forwarded them */
     writes_unsend(s);

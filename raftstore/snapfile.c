@@ -20,6 +20,9 @@
 _Static_assert(CONFIGURATION_AT + 4 + CONFIGURATION_BYTES_MAX + 4 <= HEADER_BYTES, "the largest configuration fits");
 #define PIECE_HEADER_BYTES 16
 #define FOOTER_BYTES 40
+#define WRITE_BYTES (2u * 1024 * 1024) /* made before they are written, and a piece more at most */
+#define SAMPLE_BYTES (64u * 1024)      /* of a piece, which say whether the rest is worth compressing */
+#define BLOCK_BYTES 4096u              /* what the disk takes without a copy is whole blocks */
 
 void snapfile_name(uint64_t index, uint64_t term, char name[SNAPFILE_NAME_MAX])
 {
@@ -98,7 +101,8 @@ void snapfile_maker_end(struct snapfile_maker *m)
 struct snapfile_writer {
     struct env *env;
     struct snapfile_maker maker;
-    struct buf out;
+    struct buf out;      /* from `offset` of the file on; `written` bytes of it are written */
+    size_t written;
     uint64_t offset;
     bool canceled;
     char name[SNAPFILE_NAME_MAX];
@@ -131,7 +135,7 @@ static void renamed(struct disk_job *job, int status, const struct err *why)
 
 static void write_next(struct snapfile_writer *w);
 
-static void written(struct disk_job *job, int status, const struct err *why)
+static void blocks_written(struct disk_job *job, int status, const struct err *why)
 {
     struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
     if (status != 0 || w->canceled) {
@@ -140,6 +144,7 @@ static void written(struct disk_job *job, int status, const struct err *why)
         return;
     }
     w->offset += job->bytes.size;
+    w->written = job->bytes.size;
     w->unsynced = job->sync ? 0 : w->unsynced + job->bytes.size;
     if (!w->maker.last) {
         write_next(w);
@@ -150,15 +155,22 @@ static void written(struct disk_job *job, int status, const struct err *why)
     writer_submit(w, (struct disk_job){.kind = DISK_RENAME, .name = SNAPFILE_PART, .to = w->name, .done = renamed});
 }
 
-/* Appends one piece, compressed where that helps. */
+/* The first bytes of `piece` compressed into m->packed, which has room; 0: that does not make them less. */
+static size_t pack(struct snapfile_maker *m, size_t size)
+{
+    int stored = LZ4_compress_default(m->piece.data, m->packed.data, (int)size, LZ4_compressBound((int)size));
+    return stored > 0 && (size_t)stored < size ? (size_t)stored : 0;
+}
+
+/* Appends one piece, compressed where that helps: where it does not, a sample tells at a tenth of the time. */
 static void put_piece(struct snapfile_maker *m, struct buf *out)
 {
-    int bound = LZ4_compressBound((int)m->piece.size);
     buf_reset(&m->packed);
-    buf_reserve(&m->packed, (size_t)bound);
-    int stored = LZ4_compress_default(m->piece.data, m->packed.data, (int)m->piece.size, bound);
-    bool packed = stored > 0 && (size_t)stored < m->piece.size;
-    struct slice bytes = packed ? slice_of(m->packed.data, (size_t)stored) : buf_slice(&m->piece);
+    buf_reserve(&m->packed, (size_t)LZ4_compressBound((int)m->piece.size));
+    size_t stored = pack(m, MIN(m->piece.size, (size_t)SAMPLE_BYTES));
+    if (stored > 0 && m->piece.size > SAMPLE_BYTES)
+        stored = pack(m, m->piece.size);
+    struct slice bytes = stored > 0 ? slice_of(m->packed.data, stored) : buf_slice(&m->piece);
     size_t at = out->size;
     buf_append_be32(out, PIECE_MAGIC);
     buf_append_be32(out, (uint32_t)m->piece.size);
@@ -200,21 +212,26 @@ int snapfile_make(struct snapfile_maker *m, struct buf *out, struct err *reterr)
     return 0;
 }
 
-/* On the bulk thread: one piece, read from the pin and compressed. */
-static int make_piece(struct disk_job *job)
+/* On the bulk thread: the next pieces, read from the pin and compressed; what is less than a block waits for more. */
+static int make_blocks(struct disk_job *job)
 {
     struct snapfile_writer *w = container_of(job, struct snapfile_writer, job);
-    buf_reset(&w->out);
-    int rv = snapfile_make(&w->maker, &w->out, &job->err);
-    job->bytes = buf_slice(&w->out);
+    size_t enough = (size_t)MAX(MIN(w->offset, (uint64_t)WRITE_BYTES), (uint64_t)BLOCK_BYTES); /* small files in steps, too */
+    int rv = 0;
+    buf_consume(&w->out, w->written);
+    w->written = 0;
+    while (rv == 0 && !w->maker.last && w->out.size < enough)
+        rv = snapfile_make(&w->maker, &w->out, &job->err);
+    size_t whole = w->out.size - w->out.size % BLOCK_BYTES;
+    job->bytes = slice_of(w->out.data, w->maker.last ? w->out.size : whole);
     job->sync = w->maker.last || w->unsynced >= SNAPFILE_SYNC_BYTES;
     return rv;
 }
 
 static void write_next(struct snapfile_writer *w)
 {
-    writer_submit(w, (struct disk_job){.kind = DISK_WRITE, .name = SNAPFILE_PART, .offset = w->offset, .prepare = make_piece,
-                                       .done = written});
+    writer_submit(w, (struct disk_job){.kind = DISK_WRITE, .name = SNAPFILE_PART, .offset = w->offset, .prepare = make_blocks,
+                                       .done = blocks_written});
 }
 
 static void created(struct disk_job *job, int status, const struct err *why)

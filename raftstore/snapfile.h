@@ -2,7 +2,7 @@
  * entry and configuration, and a footer that proves the whole. Layout in docs/formats.md.
  *
  * A file gets its final name only when it is whole and synced. Pieces are read from the pin, compressed and written on the
- * disk's bulk thread, one after the other, and synced every few mebibytes, so that neither the loop nor the log waits. */
+ * disk's bulk thread, a few at a time in whole blocks, so that neither the loop nor the log waits. */
 #ifndef RAFTSTORE_SNAPFILE_H
 #define RAFTSTORE_SNAPFILE_H
 
@@ -14,7 +14,7 @@
 #define SNAPFILE_FORMAT 2
 #define SNAPFILE_NAME_MAX 48
 #define SNAPFILE_PATH_MAX 256 /* of a file that a user named; terminated */
-#define SNAPFILE_SYNC_BYTES (8u * 1024 * 1024)       /* written and not synced: more at once would hold up the log's own syncs */
+#define SNAPFILE_SYNC_BYTES (64u * 1024 * 1024)      /* written and not synced, at most: a bound where a disk takes no direct writes */
 #define SNAPFILE_PIECE_BYTES_MAX (4u * 1024 * 1024)  /* of one machine piece */
 #define SNAPFILE_INCOMING "snapshot.incoming"       /* being received */
 #define SNAPFILE_PART "snapshot.part"               /* being written */

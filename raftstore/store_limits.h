@@ -57,6 +57,7 @@
 #define WRITES_MAX 65536
 #define WRITES_BYTES_MAX (64u * 1024 * 1024)
 #define WRITE_PARKED_MS 3000  /* then: unavailable; the client may ask again under the same sequence, here or elsewhere */
+#define LEADERLESS_MS 800     /* a member without a leader for so long sends its clients elsewhere: others may have one */
 #define WRITE_RETRY_MS 1000                  /* a forwarded write without an answer is sent again */
 
 #endif

@@ -8,7 +8,7 @@
 #include "common/mem.h"
 
 #define SEGMENT_BYTES_DEFAULT (64ull * 1024 * 1024)
-#define CACHE_BYTES_DEFAULT (16ull * 1024 * 1024)
+#define CACHE_BYTES_DEFAULT (8ull * 1024 * 1024)
 #define ZERO_BYTES (1024 * 1024) /* a spare segment is filled in such pieces, so that the log waits for one at most */
 #define SEAL_AFTER_MS 10
 

@@ -16,7 +16,7 @@ struct wal_options {
     uint8_t cluster_id[16];
     uint64_t member_id;
     uint64_t segment_bytes; /* 0 means 64 MiB */
-    uint64_t cache_bytes;   /* of entries kept in memory; 0 means 16 MiB */
+    uint64_t cache_bytes;   /* of entries kept in memory; 0 means 8 MiB */
     void (*failed)(void *arg, const struct err *why);
     void *arg;
 };

@@ -23,9 +23,24 @@ struct slice bench_key(const struct bench *b, int64_t i, char text[BENCH_KEY_BYT
     return (struct slice){text, (size_t)n};
 }
 
-struct kv_op bench_put_op(const struct bench *b, struct slice key)
+#define POOL_BYTES ((size_t)4 << 20) /* random: values are pieces of it, far enough apart that no compressor finds one in another */
+
+static char *pool_new(size_t bytes)
 {
-    return (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = b->value}};
+    char *pool = mem_alloc(bytes);
+    uint64_t state = 1;
+    for (size_t i = 0; i < bytes; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        pool[i] = (char)(state >> 56);
+    }
+    return pool;
+}
+
+struct kv_op bench_put_op(struct bench *b, struct slice key)
+{
+    b->pool_at = (b->pool_at * 6364136223846793005u + 1442695040888963407u);
+    struct slice value = {b->pool + (size_t)(b->pool_at >> 32) % POOL_BYTES, (size_t)b->value_bytes};
+    return (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = value}};
 }
 
 void bench_failed(struct bench *b, const struct err *why)
@@ -175,9 +190,7 @@ static int run(struct bench *b, const struct bench_load *load)
         fprintf(stderr, "bench: %s\n", err.message);
         return 1;
     }
-    char *value = mem_alloc((size_t)b->value_bytes);
-    memset(value, 'v', (size_t)b->value_bytes);
-    b->value = (struct slice){value, (size_t)b->value_bytes};
+    b->pool = pool_new(POOL_BYTES + (size_t)b->value_bytes);
     b->uv = uv_env_new("bench", LOG_ERROR);
     b->env = uv_env_env(b->uv);
     b->latencies_us = mem_zalloc((size_t)MAX(b->total, b->rate * b->seconds) * sizeof b->latencies_us[0]);
@@ -185,7 +198,7 @@ static int run(struct bench *b, const struct bench_load *load)
     mem_free(b->latencies_us);
     uv_env_free(b->uv);
     tls_unref(b->tls);
-    mem_free(value);
+    mem_free(b->pool);
     return code;
 }
 

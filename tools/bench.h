@@ -21,7 +21,8 @@ struct bench {
     struct tls *tls;
     struct store_client *stores[BENCH_CONNECTIONS_MAX];
     size_t store_count, open;
-    struct slice value;
+    char *pool;       /* what values are pieces of */
+    uint64_t pool_at; /* generator of where the next one is */
     int64_t *leases;          /* keepalive: `keys` of them */
     uint32_t *latencies_us;   /* of `finished` requests */
     int64_t started, finished, failed;
@@ -64,7 +65,7 @@ void bench_report(const char *what, uint32_t *latencies_us, int64_t n, uint64_t 
 int bench_verdict(const struct bench *b);                                                  /* prints what failed */
 void bench_failed(struct bench *b, const struct err *why);
 struct slice bench_key(const struct bench *b, int64_t i, char text[BENCH_KEY_BYTES]);
-struct kv_op bench_put_op(const struct bench *b, struct slice key);
+struct kv_op bench_put_op(struct bench *b, struct slice key);
 uint64_t bench_now_ns(const struct bench *b);
 
 #endif

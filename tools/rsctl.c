@@ -12,7 +12,12 @@
 
 static int run_version(struct rsctl *r)
 {
-    buf_printf(&r->out, "rsctl version: %s\nAPI version: %s\n", RSCTL_VERSION, RSCTL_API_VERSION);
+    if (r->argument_count > 0)
+        return rsctl_usage("version takes no arguments, got \"%s\"", r->arguments[0]);
+    if (r->format == RSCTL_JSON)
+        buf_printf(&r->out, "{\"rsctlVersion\":\"%s\",\"apiVersion\":\"%s\"}\n", RSCTL_VERSION, RSCTL_API_VERSION);
+    else
+        buf_printf(&r->out, "rsctl version: %s\nAPI version: %s\n", RSCTL_VERSION, RSCTL_API_VERSION);
     return RSCTL_OK;
 }
 
@@ -23,45 +28,45 @@ const struct rsctl_verb rsctl_verbs[] = {
      "kind namespace all-namespaces pretty prefix from-key keys-only count-only print-value-only limit order sort-by rev consistency min-mod-rev max-mod-rev "
      "min-create-rev max-create-rev",
      "  rsctl get greeting\n  rsctl get --prefix --keys-only /registry/pods/\n  rsctl get greeting --rev 7 -w json\n"
-     "  rsctl get -k pods -n default web-0\n  rsctl get -k deployments --all-namespaces --keys-only\n", 0},
+     "  rsctl get -k pods -n default web-0\n  rsctl get -k deployments --all-namespaces --keys-only\n", "simple json fields table", 0},
     {"put", "KEY [VALUE]", "sets a key; without VALUE its value is standard input", rsctl_put,
-     "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n", 0},
-    {"del", "KEY [END]", "removes keys", rsctl_del, "kind namespace prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n  rsctl del -k leases -n kube-node-lease n1\n", 0},
+     "prev-kv ignore-value ignore-lease lease", "  rsctl put greeting hello\n  rsctl put big <file\n", "simple json fields", 0},
+    {"del", "KEY [END]", "removes keys", rsctl_del, "kind namespace prefix from-key prev-kv range", "  rsctl del greeting\n  rsctl del --prefix old/\n  rsctl del -k leases -n kube-node-lease n1\n", "simple json fields", 0},
     {"txn", "", "compares, then one of two lists of operations, from standard input", rsctl_txn, "interactive",
-     "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n", 0},
+     "  printf 'version(\"lock\") = \"0\"\\n\\nput lock me\\n\\nget lock\\n\\n' | rsctl txn\n", "simple json fields", 0},
     {"watch", "KEY [END]", "prints changes as they happen", rsctl_watch, "kind namespace all-namespaces pretty prefix from-key rev prev-kv progress-notify print-value-only",
-     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch -k pods --all-namespaces\n  rsctl watch greeting --rev 7 -w json\n", 0},
-    {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n", 0},
-    {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n", 0},
-    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n", 0},
+     "  rsctl watch --prefix /registry/pods/ -w lines\n  rsctl watch -k pods --all-namespaces\n  rsctl watch greeting --rev 7 -w json\n", "simple json fields lines", 0},
+    {"compact", "REVISION", "forgets history before a revision", rsctl_compact, "physical", "  rsctl compact 1000\n", "simple json", 0},
+    {"compaction", "REVISION", "the same", rsctl_compact, "physical", "  rsctl compaction 1000\n", "simple json", 0},
+    {"endpoint", "status|health|hashkv", "about each member in --endpoints", rsctl_endpoint, "", "  rsctl endpoint status -w table\n", "simple json fields table", 0},
     {"member", "list|add NAME|promote ID|remove ID|update ID", "the members of the cluster, and changes of them", rsctl_member,
-     "consistency peer-urls client-urls learner force", "  rsctl member list\n  rsctl member add m4 --peer-urls 10.0.0.4:2380\n", 0},
-    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n", 0},
+     "consistency peer-urls client-urls learner force", "  rsctl member list\n  rsctl member add m4 --peer-urls 10.0.0.4:2380\n", "simple json fields table", 0},
+    {"move-leader", "ID", "hands leadership to another voter", rsctl_move_leader, "", "  rsctl move-leader 00000000000000a2\n", "simple json", 0},
     {"lease", "grant TTL|revoke ID|timetolive ID|keep-alive ID|list", "keys that go when nobody renews them", rsctl_lease, "keys once",
-     "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n", 0},
+     "  rsctl lease grant 60\n  rsctl lease timetolive 32695410dcc0ca06 --keys\n", "simple json fields", 0},
     {"lock", "NAME [CMD…]", "holds a lock: while CMD runs, or until interrupted", rsctl_lock, "ttl",
-     "  rsctl lock jobs/nightly ./nightly.sh --all\n  rsctl lock jobs/nightly --ttl 30\n", 2},
+     "  rsctl lock jobs/nightly ./nightly.sh --all\n  rsctl lock jobs/nightly --ttl 30\n", "simple json fields table", 2},
     {"elect", "NAME PROPOSAL", "stands for election and leads until interrupted, or listens who leads", rsctl_elect, "ttl listen",
-     "  rsctl elect region/eu host-7\n  rsctl elect region/eu --listen\n", 0},
+     "  rsctl elect region/eu host-7\n  rsctl elect region/eu --listen\n", "simple json fields table", 0},
     {"check", "perf", "puts for a minute as a small, medium or large cluster's clients would, and judges the answers", rsctl_check,
-     "load check:prefix duration auto-compact", "  rsctl check perf\n  rsctl check perf --load m --duration 30s --auto-compact\n", 0},
+     "load check:prefix duration auto-compact", "  rsctl check perf\n  rsctl check perf --load m --duration 30s --auto-compact\n", "simple json", 0},
     {"top", "", "members, their roles, lag and latency, as they change", rsctl_top, "interval once",
-     "  rsctl top\n  rsctl top --once -w json\n", 0},
+     "  rsctl top\n  rsctl top --once -w json\n", "simple json", 0},
     {"snapshot", "save FILE|status FILE|verify FILE|restore FILE", "the whole store as a file, and a new cluster from it", rsctl_snapshot,
      "data-dir cluster-id member-id members clients bump-revision mark-compacted",
-     "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n", 0},
+     "  rsctl snapshot save backup\n  rsctl snapshot status backup -w table\n", "simple json fields table", 0},
     {"recover", "", "a new cluster from the folder of one member, when the majority is lost for good", rsctl_recover,
      "data-dir cluster-id bump-revision mark-compacted dry-run",
-     "  rsctl recover --data-dir /var/lib/m1 --dry-run\n  rsctl recover --data-dir /var/lib/m1\n", 0},
+     "  rsctl recover --data-dir /var/lib/m1 --dry-run\n  rsctl recover --data-dir /var/lib/m1\n", "simple json", 0},
     {"tree", "[PREFIX]", "keys below /registry, or another prefix, as a tree: how many, how large", rsctl_tree, "depth rev",
-     "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n", 0},
+     "  rsctl tree\n  rsctl tree /registry/pods --depth 2\n", "simple json", 0},
     {"diff", "REVISION REVISION [PREFIX]", "what was added (+), removed (-) and changed (~) between two revisions", rsctl_diff, "",
-     "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n", 0},
+     "  rsctl diff 1200 1300\n  rsctl diff 1200 1300 /registry/deployments -w json\n", "simple json", 0},
     {"history", "KEY", "each version of a key that is still readable, and what changed", rsctl_history, "kind namespace",
-     "  rsctl history /registry/pods/default/web-0\n  rsctl history -k deploy web\n", 0},
-    {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n", 0},
-    {"completion", "bash|zsh", "a script that completes commands and flags", rsctl_completion, "", "  . <(rsctl completion bash)\n", 0},
-    {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n", 0},
+     "  rsctl history /registry/pods/default/web-0\n  rsctl history -k deploy web\n", "simple json", 0},
+    {"shell", "", "commands from standard input, one a line, over one connection", run_shell, "*", "  echo put a 1 | rsctl shell\n", "simple json fields table", 0},
+    {"completion", "bash|zsh", "a script that completes commands and flags", rsctl_completion, "", "  . <(rsctl completion bash)\n", "simple", 0},
+    {"version", "", "of this client and its protocol", run_version, "", "  rsctl version\n", "simple json", 0},
     {0},
 };
 
@@ -100,6 +105,8 @@ static int run_shell(struct rsctl *r)
     char *line = NULL;
     size_t capacity = 0;
     int code = RSCTL_OK;
+    if (r->argument_count > 0)
+        return rsctl_usage("shell takes no arguments, got \"%s\"", r->arguments[0]);
     while (getline(&line, &capacity, stdin) > 0) {
         int one = run_line(r, line);
         code = one != RSCTL_OK ? one : code;
@@ -113,8 +120,8 @@ static void print_verb_help(const struct rsctl_verb *verb, const struct flag *al
     struct flag flags[RSCTL_FLAGS_MAX];
     struct buf text = {0}, usage = {0};
     rsctl_flags_of(verb, all, flags);
-    buf_printf(&usage, "Usage: rsctl %s%s%s [flags]\n\n%s\n\nExamples:\n%s", verb->name, verb->arguments[0] != '\0' ? " " : "",
-               verb->arguments, verb->help, verb->examples);
+    buf_printf(&usage, "Usage: rsctl %s%s%s [flags]\n\n%s\n\nWrites (-w): %s\n\nExamples:\n%s", verb->name, verb->arguments[0] != '\0' ? " " : "",
+               verb->arguments, verb->help, verb->formats, verb->examples);
     usage.data[--usage.size] = '\0';
     flags_help(flags, usage.data, &text);
     fwrite(text.data, 1, text.size, stdout);
@@ -148,9 +155,8 @@ int rsctl_usage(const char *format, ...)
     return RSCTL_USAGE;
 }
 
-int rsctl_complain(int status, const char *message)
+int rsctl_exit_of(int status)
 {
-    fprintf(stderr, "rsctl: %s\n", message[0] != '\0' ? message : err_text(status));
     switch (status) {
     case ERR_TIMEOUT:
     case ERR_CONNECT:
@@ -161,8 +167,16 @@ int rsctl_complain(int status, const char *message)
     }
 }
 
+int rsctl_complain(int status, const char *message)
+{
+    fprintf(stderr, "rsctl: %s\n", message[0] != '\0' ? message : err_text(status));
+    return rsctl_exit_of(status);
+}
+
 void rsctl_flush(struct rsctl *r)
 {
+    if (r->out.size == 0)
+        return; /* and no bytes either */
     if (fwrite(r->out.data, 1, r->out.size, stdout) != r->out.size || fflush(stdout) != 0) {
         fprintf(stderr, "rsctl: cannot write to standard output\n");
         r->exit_code = RSCTL_ERROR;
@@ -219,6 +233,20 @@ int rsctl_finish(struct rsctl_call *c)
     return c->status == 0 ? RSCTL_OK : rsctl_complain(c->status, c->why.message);
 }
 
+static void reached(struct rsctl *r, struct store_call *call)
+{
+    (void)r;
+    (void)call;
+}
+
+int rsctl_reach(struct rsctl *r)
+{
+    struct rsctl_call c;
+    rsctl_call_init(&c, r, reached);
+    store_member_list(rsctl_client(r), &c.call, true, r->flags.timeout_ms); /* serializable: a watch needs no leader either */
+    return rsctl_finish(&c);
+}
+
 /* A person who watches gets lines, unless the flags ask for what only the simple form has. */
 static enum rsctl_format default_format(const struct rsctl *r, const struct rsctl_verb *verb)
 {
@@ -233,39 +261,24 @@ static int parse_format(struct rsctl *r, const struct rsctl_verb *verb)
         r->format = default_format(r, verb);
         return RSCTL_OK;
     }
-    size_t known = ARRAY_LEN(names) - (verb->run != rsctl_watch); /* lines are of events */
-    for (size_t i = 0; i < known; i++)
-        if (strcmp(r->flags.write_out, names[i]) == 0) {
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(r->flags.write_out, names[i]) == 0 && rsctl_has_word(verb->formats, names[i])) {
             r->format = (enum rsctl_format)i;
             return RSCTL_OK;
         }
-    return rsctl_usage("--write-out is \"%s\", but must be simple, json, fields or table", r->flags.write_out);
+    return rsctl_usage("--write-out is \"%s\", but %s writes %s", r->flags.write_out, verb->name, verb->formats);
 }
 
-static int parse_endpoints(struct rsctl *r)
-{
-    char *text = r->endpoint_bytes = mem_strdup(r->flags.endpoints);
-    for (char *next; text != NULL; text = next) {
-        next = strchr(text, ',');
-        if (next != NULL)
-            *next++ = '\0';
-        if (strncmp(text, "https://", 8) == 0)
-            text += 8;
-        if (strrchr(text, ':') == NULL)
-            return rsctl_usage("endpoint \"%s\" is not HOST:PORT", text);
-        if (r->endpoint_count == STORE_ENDPOINTS_MAX)
-            return rsctl_usage("more than %d endpoints", STORE_ENDPOINTS_MAX);
-        r->endpoints[r->endpoint_count++] = text;
-    }
-    return RSCTL_OK;
-}
+/* An empty variable of the environment is as good as none. */
+static bool given(const char *text) { return text != NULL && text[0] != '\0'; }
 
 static int load_tls(struct rsctl *r)
 {
     struct err err;
-    if (r->flags.ca == NULL && r->flags.cert == NULL && r->flags.key == NULL)
+    bool ca = given(r->flags.ca), cert = given(r->flags.cert), key = given(r->flags.key);
+    if (!ca && !cert && !key)
         return RSCTL_OK;
-    if (r->flags.ca == NULL || r->flags.cert == NULL || r->flags.key == NULL)
+    if (!ca || !cert || !key)
         return rsctl_usage("--cacert, --cert and --key (or RSCTL_CACERT, RSCTL_CERT and RSCTL_KEY) are wanted together");
     const struct tls_options o = {.certificate_file = r->flags.cert, .key_file = r->flags.key, .ca_file = r->flags.ca};
     return tls_new(&o, &r->tls, &err) == 0 ? RSCTL_OK : rsctl_complain(err.code, err.message);
@@ -282,7 +295,7 @@ static int run_verb(struct rsctl *r, const struct rsctl_verb *verb)
 {
     int code = parse_format(r, verb);
     if (code == RSCTL_OK)
-        code = parse_endpoints(r);
+        code = rsctl_parse_endpoints(r);
     if (code == RSCTL_OK)
         code = load_tls(r);
     r->uv = uv_env_new("rsctl", LOG_ERROR);
@@ -298,7 +311,7 @@ static int run_verb(struct rsctl *r, const struct rsctl_verb *verb)
     uv_env_free(r->uv);
     tls_unref(r->tls);
     buf_release(&r->out);
-    mem_free(r->endpoint_bytes);
+    arena_clear(&r->endpoint_names);
     return code != RSCTL_OK ? code : r->exit_code;
 }
 
@@ -343,7 +356,7 @@ static int run_bare(const struct flag *all, int argc, char **argv, bool asked)
 
 int main(int argc, char **argv)
 {
-    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = 5000, .consistency = "l",
+    struct rsctl r = {.flags = {.endpoints = "127.0.0.1:2379", .timeout_ms = RSCTL_TIMEOUT_MS, .consistency = "l",
                                .bump_revision = 1000000000, .mark_compacted = true, .ttl = 10, .load = "s",
                                .check_prefix = "/rsctl-check-perf/", .duration_ms = 60000, .interval_ms = 1000,
                                .pretty = isatty(STDOUT_FILENO) == 1}};

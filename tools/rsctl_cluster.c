@@ -3,11 +3,14 @@
 
 #include "tools/rsctl.h"
 
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/uv_env.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define CHANGE_TIMEOUT_MS 10000 /* a change waits for the one before and for a round of the new members */
 
 /* One endpoint and what it answered. */
 struct endpoint {
@@ -35,7 +38,7 @@ typedef void endpoint_ask(struct store_client *c, struct store_call *call, unsig
 
 static void ask_health(struct store_client *c, struct store_call *call, unsigned timeout_ms)
 {
-    store_range(c, call, &(struct kv_range){.span = {.key = SLICE("health")}, .keys_only = true}, timeout_ms);
+    store_member_list(c, call, false, timeout_ms); /* a round as for any read, whatever keys the asker may read */
 }
 
 /* Asks all endpoints at once and waits for all. */
@@ -77,7 +80,7 @@ static int print_failures(struct rsctl *r, const struct endpoint *all)
     for (size_t i = 0; i < r->endpoint_count; i++)
         if (all[i].call.status != 0) {
             fprintf(stderr, "rsctl: %s: %s\n", all[i].address, all[i].call.why.message);
-            code = RSCTL_CONNECTION;
+            code = rsctl_exit_of(all[i].call.status);
         }
     return code;
 }
@@ -88,10 +91,10 @@ static void status_json(struct rsctl *r, const struct endpoint *e, bool first)
     buf_printf(&r->out, "%s{\"Endpoint\":\"%s\",\"Status\":{\"header\":", first ? "" : ",", e->address);
     print_header_json(&r->out, &e->call.call.header);
     buf_printf(&r->out, ",\"version\":\"%s\",\"dbSize\":%llu,\"leader\":%llu,\"raftIndex\":%llu,\"raftTerm\":%llu,"
-                        "\"raftAppliedIndex\":%llu,\"compactRevision\":%lld,\"logSize\":%llu}}",
+                        "\"raftAppliedIndex\":%llu,\"compactRevision\":%lld,\"logSize\":%llu,\"isLearner\":%s}}",
                RSCTL_VERSION, (unsigned long long)s->state_bytes, (unsigned long long)s->leader, (unsigned long long)s->last_index,
                (unsigned long long)e->call.call.header.term, (unsigned long long)s->applied_index,
-               (long long)s->compact_revision, (unsigned long long)s->log_bytes);
+               (long long)s->compact_revision, (unsigned long long)s->log_bytes, s->learner ? "true" : "false");
 }
 
 static void status_fields(struct rsctl *r, const struct endpoint *e)
@@ -157,10 +160,15 @@ static int run_hashkv(struct rsctl *r, struct endpoint *all)
         if (all[i].call.status != 0)
             continue;
         if (r->format == RSCTL_JSON) {
-            buf_printf(&r->out, "%s{\"Endpoint\":\"%s\",\"HashKV\":{\"header\":", i == 0 ? "[" : ",", all[i].address);
+            buf_printf(&r->out, "%s{\"Endpoint\":\"%s\",\"HashKV\":{\"header\":", t.row_count == 0 ? "[" : ",", all[i].address);
             print_header_json(&r->out, &call->header);
             buf_printf(&r->out, ",\"hash\":%llu,\"compact_revision\":%lld}}", (unsigned long long)call->hashkv.hash,
                        (long long)call->hashkv.compact_revision);
+        }
+        if (r->format == RSCTL_FIELDS) {
+            print_header_fields(&r->out, &call->header);
+            buf_printf(&r->out, "\"Endpoint\" : \"%s\"\n\"Hash\" : %llu\n\"CompactRevision\" : %lld\n\n", all[i].address,
+                       (unsigned long long)call->hashkv.hash, (long long)call->hashkv.compact_revision);
         }
         const char *cells[] = {all[i].address, arena_printf(&a, "%016llx", (unsigned long long)call->hashkv.hash),
                                arena_printf(&a, "%lld", (long long)call->header.revision),
@@ -171,7 +179,7 @@ static int run_hashkv(struct rsctl *r, struct endpoint *all)
     }
     if (r->format == RSCTL_JSON)
         buf_append_str(&r->out, t.row_count > 0 ? "]\n" : "[]\n");
-    else
+    else if (r->format != RSCTL_FIELDS)
         print_rows(r, &t);
     print_table_release(&t);
     return print_failures(r, all);
@@ -195,14 +203,23 @@ static int run_health(struct rsctl *r, struct endpoint *all)
             buf_printf(&r->out, "%s is healthy: successfully committed proposal: took = %s\n", e->address, took);
         else if (r->format == RSCTL_SIMPLE)
             fprintf(stderr, "%s is unhealthy: failed to commit proposal: %s\n", e->address, e->call.why.message);
-        else if (r->format != RSCTL_TABLE)
-            buf_printf(&r->out, "%s{\"endpoint\":\"%s\",\"health\":%s,\"took\":\"%s\"}", i == 0 ? "[" : ",", e->address,
+        else if (r->format == RSCTL_FIELDS)
+            buf_printf(&r->out, "\"Endpoint\" : \"%s\"\n\"Health\" : %s\n\"Took\" : \"%s\"\n\"Error\" : \"%s\"\n\n", e->address,
+                       well ? "true" : "false", took, cells[3]);
+        else if (r->format == RSCTL_JSON) {
+            buf_printf(&r->out, "%s{\"endpoint\":\"%s\",\"health\":%s,\"took\":\"%s\"", i == 0 ? "[" : ",", e->address,
                        well ? "true" : "false", took);
+            if (!well) {
+                buf_append_str(&r->out, ",\"error\":");
+                json_print_string(slice_str(cells[3]), &r->out);
+            }
+            buf_append_char(&r->out, '}');
+        }
         arena_clear(&a);
     }
     if (r->format == RSCTL_TABLE)
         print_table_out(&r->out, &t);
-    else if (r->format != RSCTL_SIMPLE)
+    else if (r->format == RSCTL_JSON)
         buf_append_str(&r->out, "]\n");
     print_table_release(&t);
     if (sick == 0)
@@ -236,19 +253,38 @@ static void members_json(struct rsctl *r, const struct store_call *call)
     buf_append_str(&r->out, ",\"members\":[");
     for (size_t i = 0; i < call->members.count; i++) {
         const struct store_member *m = &call->members.members[i];
-        buf_printf(&r->out, "%s{\"ID\":%llu,\"name\":\"%.*s\",\"peerURLs\":[\"%.*s\"],\"clientURLs\":[\"%.*s\"]%s}", i > 0 ? "," : "",
-                   (unsigned long long)m->id, SLICE_ARGS(m->name), SLICE_ARGS(m->peer_address), SLICE_ARGS(m->client_address),
-                   m->voter ? "" : ",\"isLearner\":true");
+        buf_printf(&r->out, "%s{\"ID\":%llu,\"name\":", i > 0 ? "," : "", (unsigned long long)m->id);
+        json_print_string(m->name, &r->out);
+        buf_append_str(&r->out, ",\"peerURLs\":[");
+        json_print_string(m->peer_address, &r->out);
+        buf_append_str(&r->out, "],\"clientURLs\":[");
+        json_print_string(m->client_address, &r->out);
+        buf_append_str(&r->out, m->voter ? "]}" : "],\"isLearner\":true}");
     }
     buf_append_str(&r->out, "]}\n");
+}
+
+static void members_fields(struct rsctl *r, const struct store_call *call)
+{
+    print_header_fields(&r->out, &call->header);
+    for (size_t i = 0; i < call->members.count; i++) {
+        const struct store_member *m = &call->members.members[i];
+        buf_printf(&r->out, "\"ID\" : %llu\n\"Name\" : ", (unsigned long long)m->id);
+        print_quoted(&r->out, m->name);
+        buf_append_str(&r->out, "\n\"PeerURL\" : ");
+        print_quoted(&r->out, m->peer_address);
+        buf_append_str(&r->out, "\n\"ClientURL\" : ");
+        print_quoted(&r->out, m->client_address);
+        buf_printf(&r->out, "\n\"IsLearner\" : %s\n\n", m->voter ? "false" : "true");
+    }
 }
 
 static void print_members(struct rsctl *r, struct store_call *call)
 {
     static const char *const names[] = {"ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"};
     struct print_table t = {.columns = ARRAY_LEN(names), .names = names};
-    if (r->format == RSCTL_JSON) {
-        members_json(r, call);
+    if (r->format == RSCTL_JSON || r->format == RSCTL_FIELDS) {
+        (r->format == RSCTL_JSON ? members_json : members_fields)(r, call);
         return;
     }
     for (size_t i = 0; i < call->members.count; i++) {
@@ -322,23 +358,29 @@ static void print_updated(struct rsctl *r, struct store_call *call) { print_chan
 
 static void print_led(struct rsctl *r, struct store_call *call)
 {
-    (void)call;
-    buf_printf(&r->out, "Leadership transferred to %llx\n", (unsigned long long)r->member.id);
+    if (r->format == RSCTL_JSON)
+        members_json(r, call);
+    else
+        buf_printf(&r->out, "Leadership transferred to %llx\n", (unsigned long long)r->member.id);
 }
 
 static int change(struct rsctl *r, void (*print)(struct rsctl *r, struct store_call *call))
 {
     struct rsctl_call call;
     rsctl_call_init(&call, r, print);
-    store_member_change(rsctl_client(r), &call.call, &r->member, MAX(r->flags.timeout_ms, 10000u));
+    unsigned timeout_ms = r->flags.timeout_ms == RSCTL_TIMEOUT_MS ? CHANGE_TIMEOUT_MS : r->flags.timeout_ms; /* unless asked for another */
+    store_member_change(rsctl_client(r), &call.call, &r->member, timeout_ms);
     return rsctl_finish(&call);
 }
 
 static int run_list(struct rsctl *r)
 {
     struct rsctl_call call;
+    bool serializable;
+    int code = rsctl_serializable(&r->flags, &serializable);
+    if (code != RSCTL_OK)
+        return code;
     rsctl_call_init(&call, r, print_members);
-    bool serializable = r->flags.consistency != NULL && strcmp(r->flags.consistency, "s") == 0;
     store_member_list(rsctl_client(r), &call.call, serializable, r->flags.timeout_ms);
     return rsctl_finish(&call);
 }

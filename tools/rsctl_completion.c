@@ -10,7 +10,7 @@
 static const struct {
     const char *flag, *words;
 } values[] = {
-    {"write-out", "simple json fields table"}, {"order", "ASCEND DESCEND"}, {"sort-by", "KEY VERSION CREATE MODIFY VALUE"},
+    {"order", "ASCEND DESCEND"}, {"sort-by", "KEY VERSION CREATE MODIFY VALUE"},
     {"consistency", "l s"},                    {"load", "s m l xl"},
 };
 
@@ -52,7 +52,7 @@ static void put_value_flags(struct buf *out, const struct flag *all, bool known)
 {
     bool first = true;
     for (const struct flag *f = all; f->name != NULL; f++) {
-        bool has = values_of(f) != NULL || strcmp(f->name, "kind") == 0;
+        bool has = values_of(f) != NULL || strcmp(f->name, "kind") == 0 || strcmp(f->name, "write-out") == 0;
         if (f->type == FLAG_BOOL || strchr(f->name, ':') != NULL || (has && !known))
             continue;
         buf_append_str(out, first ? "        " : " | ");
@@ -63,6 +63,10 @@ static void put_value_flags(struct buf *out, const struct flag *all, bool known)
 
 static void put_values(struct buf *out, const struct flag *all)
 {
+    buf_append_str(out, "    --write-out | -w)\n        case $verb in\n");
+    for (const struct rsctl_verb *v = rsctl_verbs; v->name != NULL; v++)
+        buf_printf(out, "        %s) list='%s' ;;\n", v->name, v->formats);
+    buf_append_str(out, "        *) list='simple json fields table' ;;\n        esac ;;\n");
     for (const struct flag *f = all; f->name != NULL; f++) {
         const char *words = values_of(f);
         if (words == NULL && strcmp(f->name, "kind") != 0)
@@ -72,10 +76,7 @@ static void put_values(struct buf *out, const struct flag *all)
         buf_printf(out, ") list='%s", words != NULL ? words : "");
         for (const struct rsctl_kind *k = rsctl_kinds; words == NULL && k->plural != NULL; k++)
             buf_printf(out, "%s%s", k == rsctl_kinds ? "" : " ", k->plural);
-        buf_append_str(out, "'");
-        if (strcmp(f->name, "write-out") == 0)
-            buf_append_str(out, "; [[ $verb == watch ]] && list=\"$list lines\"");
-        buf_append_str(out, " ;;\n");
+        buf_append_str(out, "' ;;\n");
     }
     put_value_flags(out, all, false);
     buf_append_str(out, ") COMPREPLY=(); return ;;\n    *)\n");

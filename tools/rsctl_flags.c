@@ -6,6 +6,7 @@
 #include "common/flags.h"
 #include "common/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX])
@@ -16,7 +17,7 @@ void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX])
         {"cert", FLAG_TEXT, &f->cert, "own certificate", 0, "RSCTL_CERT"},
         {"key", FLAG_TEXT, &f->key, "its key", 0, "RSCTL_KEY"},
         {"command-timeout", FLAG_MS, &f->timeout_ms, "for one request, with fail-over", 0, NULL},
-        {"write-out", FLAG_TEXT, &f->write_out, "simple (the default), json, fields or table; watch: also lines, the default on a terminal", 'w', NULL},
+        {"write-out", FLAG_TEXT, &f->write_out, "the form of what is written; simple is the default, and lines that of watch on a terminal", 'w', NULL},
         {"hex", FLAG_BOOL, &f->hex, "print bytes as \\x..", 0, NULL},
         {"kind", FLAG_TEXT, &f->kind, "instead of a KEY: the Kubernetes object NAME of this kind (plural, singular or short), or all of them", 'k', NULL},
         {"namespace", FLAG_TEXT, &f->object_namespace, "with --kind: where it is (default)", 'n', NULL},
@@ -72,8 +73,7 @@ void rsctl_flag_table(struct rsctl_flags *f, struct flag out[RSCTL_FLAGS_MAX])
     memcpy(out, table, sizeof table);
 }
 
-/* Is `name` among the words? */
-static bool has_word(const char *words, const char *name)
+bool rsctl_has_word(const char *words, const char *name)
 {
     for (struct slice rest = slice_str(words); rest.size > 0;)
         if (slice_is(slice_cut(&rest, ' '), name))
@@ -83,8 +83,8 @@ static bool has_word(const char *words, const char *name)
 
 bool rsctl_flag_applies(const struct rsctl_verb *verb, const char *name)
 {
-    return has_word("endpoints cacert cert key command-timeout write-out hex", name) || (strcmp(verb->flags, "*") == 0 && strchr(name, ':') == NULL) ||
-           has_word(verb->flags, name);
+    return rsctl_has_word("endpoints cacert cert key command-timeout write-out hex", name) || (strcmp(verb->flags, "*") == 0 && strchr(name, ':') == NULL) ||
+           rsctl_has_word(verb->flags, name);
 }
 
 /* "check:prefix" in the table is check's own --prefix. */
@@ -235,17 +235,48 @@ static int parse_order(const struct rsctl_flags *f, struct kv_range *ret)
     return rsctl_usage("--sort-by is \"%s\", but must be KEY, VERSION, CREATE, MODIFY or VALUE", f->sort_by);
 }
 
+int rsctl_serializable(const struct rsctl_flags *f, bool *ret)
+{
+    const char *text = f->consistency != NULL ? f->consistency : "l"; /* lines of a transaction have none */
+    *ret = strcmp(text, "s") == 0;
+    if (!*ret && strcmp(text, "l") != 0)
+        return rsctl_usage("--consistency is \"%s\", but must be l or s", text);
+    return RSCTL_OK;
+}
+
 int rsctl_range(const struct rsctl_flags *f, struct kv_span span, struct kv_range *ret)
 {
     *ret = (struct kv_range){
         .span = span, .limit = f->limit, .revision = f->rev, .keys_only = f->keys_only, .count_only = f->count_only,
         .min_mod_revision = f->min_mod, .max_mod_revision = f->max_mod,
         .min_create_revision = f->min_create, .max_create_revision = f->max_create,
-        .serializable = f->consistency != NULL && strcmp(f->consistency, "s") == 0,
     };
-    if (f->consistency != NULL && strcmp(f->consistency, "s") != 0 && strcmp(f->consistency, "l") != 0)
-        return rsctl_usage("--consistency is \"%s\", but must be l or s", f->consistency);
+    int code = rsctl_serializable(f, &ret->serializable);
+    if (code != RSCTL_OK)
+        return code;
     if (f->keys_only && f->count_only)
         return rsctl_usage("--keys-only and --count-only exclude each other");
     return parse_order(f, ret);
+}
+
+bool rsctl_number(const char *text, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (errno != 0 || *text == '\0' || *end != '\0' || *text == ' ' || *text == '+')
+        return false;
+    *ret = v;
+    return true;
+}
+
+bool rsctl_lease_id(const char *text, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long long id = strtoull(text, &end, 16);
+    if (errno != 0 || strspn(text, "0123456789abcdefABCDEF") != strlen(text) || *text == '\0' || id == 0 || id > INT64_MAX)
+        return false;
+    *ret = (int64_t)id;
+    return true;
 }

@@ -62,7 +62,7 @@ static bool near(const struct rsctl_kind *k, const char *name)
     return strncasecmp(k->plural, name, s.size) == 0 || distance(s, plural) <= DISTANCE_MAX || distance(s, singular) <= DISTANCE_MAX;
 }
 
-int kinds_find(const char *name, const struct rsctl_kind **ret, struct err *reterr)
+int rsctl_kind_find(const char *name, const struct rsctl_kind **ret, struct err *reterr)
 {
     struct buf list = {0};
     bool any = false;
@@ -81,7 +81,7 @@ int kinds_find(const char *name, const struct rsctl_kind **ret, struct err *rete
     return code;
 }
 
-void kinds_key_name(struct buf *out, struct slice key)
+void rsctl_key_name(struct buf *out, struct slice key)
 {
     if (!slice_has_prefix(key, SLICE("/registry/"))) {
         buf_append_slice(out, key);
@@ -139,7 +139,7 @@ int rsctl_target(const struct rsctl_flags *f, const char *const *arguments, size
         return rsctl_usage("--namespace and --all-namespaces want --kind");
     if (f->kind == NULL)
         return rsctl_span(f, arguments, n, &ret->end, &ret->span);
-    if (kinds_find(f->kind, &k, &err) != 0)
+    if (rsctl_kind_find(f->kind, &k, &err) != 0)
         return rsctl_usage("%s", err.message);
     int code = check_kind(f, k, n);
     if (code == RSCTL_OK)

@@ -15,11 +15,11 @@ struct rsctl_kind {
 extern const struct rsctl_kind rsctl_kinds[]; /* ends with a NULL plural */
 
 /* By plural, singular or short name, in any case, and as PLURAL.GROUP. ERR_NOT_FOUND: the message lists near ones, or all. */
-int kinds_find(const char *name, const struct rsctl_kind **ret, struct err *reterr);
+int rsctl_kind_find(const char *name, const struct rsctl_kind **ret, struct err *reterr);
 
 /* Appends how a person reads a key: "nodes n1", "services default/web"; what is of no kind below /registry as its first part and the rest; other
  * keys as they are. */
-void kinds_key_name(struct buf *out, struct slice key);
+void rsctl_key_name(struct buf *out, struct slice key);
 
 /* Keys that a line means: the KEY and END of rsctl_span, or with --kind an object, or those of a namespace or of all. Zeroed before. */
 struct rsctl_target {

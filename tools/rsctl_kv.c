@@ -69,18 +69,22 @@ int rsctl_del(struct rsctl *r)
 
 static void print_compact(struct rsctl *r, struct store_call *call)
 {
-    (void)call;
-    buf_printf(&r->out, "compacted revision %s\n", r->arguments[0]);
+    if (r->format != RSCTL_JSON) {
+        buf_printf(&r->out, "compacted revision %s\n", r->arguments[0]);
+        return;
+    }
+    buf_append_str(&r->out, "{\"header\":");
+    print_header_json(&r->out, &call->header);
+    buf_append_str(&r->out, "}\n");
 }
 
 int rsctl_compact(struct rsctl *r)
 {
     struct rsctl_call call;
-    char *end = NULL;
+    int64_t revision;
     if (r->argument_count != 1)
         return rsctl_usage("compact wants a REVISION, got %zu arguments", r->argument_count);
-    long long revision = strtoll(r->arguments[0], &end, 10);
-    if (end == r->arguments[0] || *end != '\0')
+    if (!rsctl_number(r->arguments[0], &revision))
         return rsctl_usage("\"%s\" is not a revision", r->arguments[0]);
     rsctl_call_init(&call, r, print_compact);
     store_compact(rsctl_client(r), &call.call, revision, r->flags.timeout_ms);

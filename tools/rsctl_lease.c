@@ -4,46 +4,66 @@
 #include "common/uv_env.h"
 #include "tools/rsctl.h"
 
-#include <stdlib.h>
-
-bool rsctl_lease_id(const char *text, int64_t *ret)
-{
-    char *end = NULL;
-    unsigned long long id = strtoull(text, &end, 16);
-    *ret = (int64_t)id;
-    return end != text && *end == '\0' && id > 0 && id <= INT64_MAX;
-}
-
-static void lease_json(struct buf *out, const struct store_lease *l)
-{
-    buf_printf(out, ",\"id\":%lld,\"granted-ttl\":%lld,\"ttl\":%lld", (long long)l->id, (long long)l->granted_s,
-               (long long)(l->remaining_ms / 1000));
-}
-
 static void begin_json(struct rsctl *r, struct store_call *call)
 {
     buf_append_str(&r->out, "{\"header\":");
     print_header_json(&r->out, &call->header);
 }
 
+/* Id, times and, when they were asked for, keys; `remaining_s` -1: it is gone. */
+static void print_lease(struct rsctl *r, struct store_call *call, int64_t id, int64_t granted_s, int64_t remaining_s)
+{
+    const struct store_lease *l = call->leases.count > 0 ? call->leases.leases : NULL;
+    if (r->format == RSCTL_FIELDS) {
+        print_header_fields(&r->out, &call->header);
+        buf_printf(&r->out, "\"ID\" : %lld\n\"TTL\" : %lld\n\"GrantedTTL\" : %lld\n", (long long)id, (long long)remaining_s, (long long)granted_s);
+    } else {
+        begin_json(r, call);
+        buf_printf(&r->out, ",\"id\":%lld,\"granted-ttl\":%lld,\"ttl\":%lld", (long long)id, (long long)granted_s, (long long)remaining_s);
+    }
+    if (r->format == RSCTL_JSON && l != NULL && r->flags.keys) {
+        buf_append_str(&r->out, ",\"keys\":[");
+        for (size_t i = 0; i < l->key_count; i++) {
+            buf_append_str(&r->out, i == 0 ? "\"" : ",\"");
+            print_base64(&r->out, l->keys[i]);
+            buf_append_char(&r->out, '"');
+        }
+        buf_append_char(&r->out, ']');
+    }
+    for (size_t i = 0; r->format == RSCTL_FIELDS && l != NULL && r->flags.keys && i < l->key_count; i++) {
+        buf_append_str(&r->out, "\"Key\" : ");
+        print_quoted(&r->out, l->keys[i]);
+        buf_append_char(&r->out, '\n');
+    }
+    buf_append_str(&r->out, r->format == RSCTL_JSON ? "}\n" : "");
+}
+
+static int64_t asked_id(const struct rsctl *r)
+{
+    int64_t id = 0;
+    (void)rsctl_lease_id(r->arguments[1], &id); /* it was parsed before */
+    return id;
+}
+
 static void print_grant(struct rsctl *r, struct store_call *call)
 {
     const struct store_lease *l = call->leases.leases;
-    if (r->format == RSCTL_JSON) {
-        begin_json(r, call);
-        lease_json(&r->out, l);
-        buf_append_str(&r->out, "}\n");
-    } else {
+    if (r->format == RSCTL_SIMPLE)
         buf_printf(&r->out, "lease %016llx granted with TTL(%llds)\n", (unsigned long long)l->id, (long long)l->granted_s);
-    }
+    else
+        print_lease(r, call, l->id, l->granted_s, (int64_t)(l->remaining_ms / 1000));
 }
 
 static void print_revoke(struct rsctl *r, struct store_call *call)
 {
-    int64_t id;
-    (void)call;
-    if (rsctl_lease_id(r->arguments[1], &id))
-        buf_printf(&r->out, "lease %016llx revoked\n", (unsigned long long)id);
+    if (r->format == RSCTL_SIMPLE) {
+        buf_printf(&r->out, "lease %016llx revoked\n", (unsigned long long)asked_id(r));
+    } else if (r->format == RSCTL_FIELDS) {
+        print_header_fields(&r->out, &call->header);
+    } else {
+        begin_json(r, call);
+        buf_append_str(&r->out, "}\n");
+    }
 }
 
 static void print_keys(struct rsctl *r, const struct store_lease *l)
@@ -57,14 +77,13 @@ static void print_keys(struct rsctl *r, const struct store_lease *l)
 static void print_time_to_live(struct rsctl *r, struct store_call *call)
 {
     const struct store_lease *l = call->leases.leases;
-    int64_t id;
-    if (call->leases.count == 0) {
-        if (rsctl_lease_id(r->arguments[1], &id))
-            buf_printf(&r->out, "lease %016llx already expired\n", (unsigned long long)id);
-    } else if (r->format == RSCTL_JSON) {
-        begin_json(r, call);
-        lease_json(&r->out, l);
-        buf_append_str(&r->out, "}\n");
+    if (r->format != RSCTL_SIMPLE) {
+        if (call->leases.count == 0)
+            print_lease(r, call, asked_id(r), 0, -1);
+        else
+            print_lease(r, call, l->id, l->granted_s, (int64_t)(l->remaining_ms / 1000));
+    } else if (call->leases.count == 0) {
+        buf_printf(&r->out, "lease %016llx already expired\n", (unsigned long long)asked_id(r));
     } else {
         buf_printf(&r->out, "lease %016llx granted with TTL(%llds), remaining(%llds)", (unsigned long long)l->id,
                    (long long)l->granted_s, (long long)(l->remaining_ms / 1000));
@@ -80,33 +99,39 @@ static void print_list(struct rsctl *r, struct store_call *call)
     if (r->format == RSCTL_JSON) {
         begin_json(r, call);
         buf_append_str(&r->out, ",\"leases\":[");
-        for (size_t i = 0; i < list->count; i++)
-            buf_printf(&r->out, "%s{\"id\":%lld}", i == 0 ? "" : ",", (long long)list->leases[i].id);
-        buf_append_str(&r->out, "]}\n");
-        return;
+    } else if (r->format == RSCTL_FIELDS) {
+        print_header_fields(&r->out, &call->header);
+    } else {
+        buf_printf(&r->out, "found %zu leases\n", list->count);
     }
-    buf_printf(&r->out, "found %zu leases\n", list->count);
     for (size_t i = 0; i < list->count; i++)
-        buf_printf(&r->out, "%016llx\n", (unsigned long long)list->leases[i].id);
+        if (r->format == RSCTL_JSON)
+            buf_printf(&r->out, "%s{\"id\":%lld}", i == 0 ? "" : ",", (long long)list->leases[i].id);
+        else if (r->format == RSCTL_FIELDS)
+            buf_printf(&r->out, "\"ID\" : %lld\n", (long long)list->leases[i].id);
+        else
+            buf_printf(&r->out, "%016llx\n", (unsigned long long)list->leases[i].id);
+    buf_append_str(&r->out, r->format == RSCTL_JSON ? "]}\n" : "");
 }
 
 static void print_keep_alive(struct rsctl *r, struct store_call *call)
 {
     const struct store_lease *l = call->leases.leases;
-    int64_t id;
-    r->lease_ttl_s = call->leases.count > 0 ? l->granted_s : 0;
-    if (call->leases.count > 0)
+    bool there = call->leases.count > 0;
+    r->lease_ttl_s = there ? l->granted_s : 0;
+    if (r->format != RSCTL_SIMPLE)
+        print_lease(r, call, asked_id(r), r->lease_ttl_s, there ? r->lease_ttl_s : -1);
+    else if (there)
         buf_printf(&r->out, "lease %016llx keepalived with TTL(%lld)\n", (unsigned long long)l->id, (long long)l->granted_s);
-    else if (rsctl_lease_id(r->arguments[1], &id))
-        buf_printf(&r->out, "lease %016llx expired or revoked.\n", (unsigned long long)id);
+    else
+        buf_printf(&r->out, "lease %016llx expired or revoked.\n", (unsigned long long)asked_id(r));
 }
 
 static int run_grant(struct rsctl *r)
 {
     struct rsctl_call call;
-    char *end = NULL;
-    long long ttl_s = strtoll(r->arguments[1], &end, 10);
-    if (end == r->arguments[1] || *end != '\0')
+    int64_t ttl_s;
+    if (!rsctl_number(r->arguments[1], &ttl_s))
         return rsctl_usage("\"%s\" is not a time to live in seconds", r->arguments[1]);
     rsctl_call_init(&call, r, print_grant);
     store_lease_grant(rsctl_client(r), &call.call, 0, ttl_s, r->flags.timeout_ms);

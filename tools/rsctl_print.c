@@ -24,7 +24,7 @@ static void print_bytes(struct rsctl *r, struct slice bytes)
 void print_key(struct rsctl *r, struct slice key)
 {
     if (r->flags.kind != NULL && !r->flags.hex)
-        kinds_key_name(&r->out, key);
+        rsctl_key_name(&r->out, key);
     else
         print_bytes(r, key);
 }
@@ -41,7 +41,7 @@ void print_value(struct rsctl *r, struct slice value)
     json_doc_free(d);
 }
 
-static void print_base64(struct buf *out, struct slice bytes)
+void print_base64(struct buf *out, struct slice bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < bytes.size; i += 3) {
@@ -55,8 +55,7 @@ static void print_base64(struct buf *out, struct slice bytes)
     }
 }
 
-/* Quoted; what is no plain ASCII as \x... */
-static void print_quoted(struct buf *out, struct slice bytes)
+void print_quoted(struct buf *out, struct slice bytes)
 {
     buf_append_char(out, '"');
     for (size_t i = 0; i < bytes.size; i++) {
@@ -131,7 +130,7 @@ static void print_kvs_json(struct buf *out, const char *name, const struct kv *k
     buf_append_char(out, ']');
 }
 
-static void print_kv_fields(struct buf *out, const char *before, const struct kv *kv)
+void print_kv_fields(struct buf *out, const char *before, const struct kv *kv)
 {
     buf_printf(out, "\"%sKey\" : ", before);
     print_quoted(out, kv->key);
@@ -160,7 +159,7 @@ static void print_range_table(struct rsctl *r, const struct kv_range_result *ran
         struct arena a = {0};
         struct buf name = {0};
         if (r->flags.kind != NULL)
-            kinds_key_name(&name, kv->key);
+            rsctl_key_name(&name, kv->key);
         const char *cells[] = {
             arena_strdup(&a, r->flags.kind != NULL ? buf_slice(&name) : kv->key), arena_printf(&a, "%lld", (long long)kv->create_revision),
             arena_printf(&a, "%lld", (long long)kv->mod_revision), arena_printf(&a, "%lld", (long long)kv->version),

@@ -8,9 +8,6 @@
 #include "tools/rsctl_changes.h"
 #include "tools/rsctl_kinds.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 /* All keys that begin with `prefix`, which may be empty; `scratch` keeps the end. */
 static struct kv_span span_of(const char *prefix, struct buf *scratch)
 {
@@ -184,14 +181,7 @@ static void print_differences(struct rsctl *r, const struct side *old, const str
         buf_append_str(&r->out, "]\n");
 }
 
-static bool parse_revision(const char *text, int64_t *ret)
-{
-    char *end;
-    errno = 0;
-    long long v = strtoll(text, &end, 10);
-    *ret = v;
-    return errno == 0 && *text != '\0' && *end == '\0' && v > 0;
-}
+static bool parse_revision(const char *text, int64_t *ret) { return rsctl_number(text, ret) && *ret > 0; }
 
 int rsctl_diff(struct rsctl *r)
 {
@@ -312,6 +302,8 @@ int rsctl_history(struct rsctl *r)
         return rsctl_usage("history wants a KEY, or --kind and a NAME");
     int code = rsctl_target(&r->flags, r->arguments, 1, &target);
     struct slice key = target.span.key;
+    if (code == RSCTL_OK)
+        code = rsctl_reach(r);
     if (code != RSCTL_OK) {
         rsctl_target_release(&target);
         return code;

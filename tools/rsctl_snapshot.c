@@ -226,7 +226,10 @@ static int run_verify(struct rsctl *r)
     struct raftstore_backup b;
     int code = load(r, &place, &b);
     if (code == RSCTL_OK) {
-        buf_printf(&r->out, "%s is whole\n", r->arguments[1]);
+        if (r->format == RSCTL_SIMPLE)
+            buf_printf(&r->out, "%s is whole\n", r->arguments[1]);
+        else
+            print_status(r, &b);
         raftstore_backup_release(&b);
     }
     mem_free(place.folder);

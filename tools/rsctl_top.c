@@ -126,7 +126,7 @@ static void status_done(struct store_call *call, int status, const struct err *w
     m->status = call->status;
     s->call = (struct store_call){.done = read_done};
     s->began_ns = clock_monotonic_ns(&s->top->r->env->clock);
-    store_range(s->client, &s->call, &(struct kv_range){.span = {.key = SLICE("health")}, .count_only = true}, round_ms(s->top));
+    store_member_list(s->client, &s->call, false, round_ms(s->top)); /* a round as for any read, and no key that it might not read */
 }
 
 static void ask(struct top *t, struct seat *s, struct top_member *m)
@@ -345,8 +345,6 @@ int rsctl_top(struct rsctl *r)
     struct top t = {.r = r, .terminal = !r->flags.once && r->format != RSCTL_JSON && isatty(STDOUT_FILENO)};
     if (r->argument_count > 0)
         return rsctl_usage("top takes no arguments, got \"%s\"", r->arguments[0]);
-    if (r->format == RSCTL_FIELDS)
-        return rsctl_usage("top writes simple, table or json");
     if (r->flags.interval_ms < INTERVAL_MIN_MS || r->flags.interval_ms > INTERVAL_MAX_MS)
         return rsctl_usage("--interval must be 100ms to 1h");
     r->verb_data = &t;

@@ -40,7 +40,7 @@ static void print_lines(struct rsctl *r, int64_t revision, const struct kv_event
     for (size_t i = 0; i < n; i++) {
         const struct kv_event *e = &events[i];
         buf_printf(&r->out, "%s  %lld  %-8s  ", now, (long long)revision, e->is_delete ? "DELETED" : e->kv.version == 1 ? "ADDED" : "MODIFIED");
-        kinds_key_name(&r->out, e->kv.key);
+        rsctl_key_name(&r->out, e->kv.key);
         buf_append_char(&r->out, '\n');
         if (!e->is_delete && e->has_prev)
             (void)changes_print(&r->out, e->prev.value, e->kv.value, false);
@@ -52,6 +52,13 @@ static void on_events(struct store_watch *w, int64_t revision, const struct kv_e
     struct rsctl *r = container_of(w, struct watcher, watch)->r;
     if (r->format == RSCTL_JSON) {
         print_events_json(r, revision, events, n);
+    } else if (r->format == RSCTL_FIELDS) {
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(&r->out, "\"Type\" : \"%s\"\n", events[i].is_delete ? "DELETE" : "PUT");
+            if (events[i].has_prev)
+                print_kv_fields(&r->out, "Prev", &events[i].prev);
+            print_kv_fields(&r->out, "", &events[i].kv);
+        }
     } else if (r->format == RSCTL_LINES) {
         print_lines(r, revision, events, n);
     } else {
@@ -97,10 +104,10 @@ int rsctl_watch(struct rsctl *r)
     struct store_watch_options o = {.start_revision = r->flags.rev, .prev_kv = r->flags.prev_kv || r->format == RSCTL_LINES,
                                     .progress_ms = r->flags.progress_notify ? PROGRESS_MS : 0};
     struct rsctl_target target = {0};
-    if (r->format == RSCTL_FIELDS || r->format == RSCTL_TABLE)
-        return rsctl_usage("watch writes simple, json or lines");
     int code = rsctl_target(&r->flags, r->arguments, r->argument_count, &target);
     o.span = target.span;
+    if (code == RSCTL_OK)
+        code = rsctl_reach(r);
     if (code == RSCTL_OK)
         store_watch_start(rsctl_client(r), &w.watch, &o);
     while (code == RSCTL_OK && !w.closed)

@@ -19,7 +19,7 @@ commands=$(rs help | sed -n '/^Commands/,/^$/s/^  \([a-z-]*\) .*/\1/p')
 [ "$(wc -l <<<"$commands")" -ge 14 ] || fail "help lists $commands"
 for c in $commands; do
     [ "$(rs help "$c")" = "$(rs "$c" --help)" ] || fail "help $c and $c --help differ"
-    rs help "$c" | grep -q "^Usage: rsctl $c" || fail "usage of $c"
+    grep -q "^Usage: rsctl $c" <<<"$(rs help "$c")" || fail "usage of $c"
     rs help "$c" | sed -n '/^Examples:/,/^$/p' | grep -q "rsctl $c" || fail "no example of $c"
 done
 ok "help of $(wc -l <<<"$commands") commands"
@@ -32,7 +32,7 @@ refused "a value that is no number" 128 "must be a whole number" get a --limit m
 refused "an unknown command" 128 'unknown command "nope"' nope
 refused "help of an unknown command" 128 'unknown command "nope"' help nope
 refused "no command" 128 ""
-refused "an unknown format" 128 "must be simple, json, fields or table" get a -w yaml
+refused "an unknown format" 128 "but get writes simple json fields table" get a -w yaml
 refused "no key" 128 "a KEY" get
 refused "an endpoint without a port" 128 "is not HOST:PORT" --endpoints 127.0.0.1 get a
 refused "nobody there" 2 "no connection" --endpoints 127.0.0.1:25090 --command-timeout 1s get a

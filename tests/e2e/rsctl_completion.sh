@@ -61,7 +61,7 @@ offers "--prefix" rsctl check perf --pre
 offers "--all-namespaces" rsctl get -k pods --all
 offers "--cacert --cert --command-timeout" rsctl --c
 offers "fields json simple table" rsctl get -w ""
-offers "fields json lines simple table" rsctl watch --write-out ""
+offers "fields json lines simple" rsctl watch --write-out ""
 offers "json" rsctl get --write-out = j
 offers "fields json simple table" rsctl get --write-out =
 offers "--write-out=json" rsctl get --write-out=j

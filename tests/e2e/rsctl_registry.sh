@@ -73,7 +73,7 @@ sed -E 's/^20[-0-9T:.]+Z  [0-9]+  //' "$dir/lines" >"$dir/out"
 printf '%s\n' 'ADDED     pods default/web' 'ADDED     pods other/api' 'ADDED     nodes n1' 'MODIFIED  pods default/web' '    spec.replicas: 1 → 3' \
     '    spec.ports[1]: (none) → 443' 'MODIFIED  pods other/api' '    value: 12345 → 1234567' 'DELETED   nodes n1' 'ADDED     nodes n2' >"$dir/wanted"
 cmp -s "$dir/out" "$dir/wanted" || fail "watch -w lines says $(cat "$dir/lines")"
-refused 128 'must be simple, json, fields or table' get a -w lines
+refused 128 'but get writes simple json fields table' get a -w lines
 rs compact "$last" >/dev/null || fail compact
 [ "$(rs history $pod -w json | jq -c '[.[] | [.type, .version, (.changes | length)]]')" = '[["MODIFIED",2,0]]' ] || fail "history after compaction: $(rs history $pod)"
 refused 1 'has been compacted' diff "$first" "$last"

@@ -90,6 +90,6 @@ ok "a terminal, its size, and its end"
 
 refused 128 "takes no arguments" top all
 refused 128 "must be 100ms to 1h" top --interval 1ms
-refused 128 "simple, table or json" top --once -w fields
+refused 128 "but top writes simple json" top --once -w fields
 refused 2 "" top --once --endpoints 127.0.0.1:24099
 ok "bad lines are refused"

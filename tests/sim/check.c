@@ -87,7 +87,7 @@ static void check_promoted(struct sim_node *leader, uint64_t id)
     struct sim_node *n = sim_node_of(s, id);
     uint64_t index = s->truth.count, before = s->now_us - MIN(s->now_us, 2ull * 300 * MS);
     s->promoted++;
-    if (n == NULL || !n->up)
+    if (n == NULL || !n->up || n->driver == NULL)
         return;
     while (index > 0 && (s->truth.entries[index].index == 0 || s->truth.entries[index].at_us > before))
         index--;

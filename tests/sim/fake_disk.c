@@ -246,6 +246,20 @@ void fake_disk_crash(struct fake_disk *d)
 
 void fake_disk_restart(struct fake_disk *d) { d->dead = false; }
 
+void fake_disk_take(struct fake_disk *d, struct fake_disk *from)
+{
+    ASSERT(d->files.size == 0 && list_empty(&from->queue));
+    map_release(&d->files);
+    d->files = from->files;
+    from->files = (struct map){0};
+    struct map_entry *e;
+    for (size_t i = 0; (e = map_next(&d->files, &i)) != NULL;) { /* damage done to them stays */
+        struct fake_file *f = e->value;
+        buf_reset(&f->durable);
+        buf_append_slice(&f->durable, buf_slice(&f->live));
+    }
+}
+
 static int read_file(void *impl, const char *name, uint64_t offset, void *bytes, size_t size, size_t *ret_size,
                      struct err *reterr)
 {

@@ -53,7 +53,7 @@ static void deliver(struct sim *s, struct sim_event *e)
     if (s->options.verbose)
         print(s, d);
     sim_trace(s, 5, d->from->index * 16 + d->to->index, hash_bytes(bytes_slice(d->bytes)));
-    if (d->to->up && driver_receive(d->to->driver, d->from->id, bytes_slice(d->bytes), &why) != 0)
+    if (d->to->up && d->to->driver != NULL && driver_receive(d->to->driver, d->from->id, bytes_slice(d->bytes), &why) != 0)
         sim_violation(s, "member %zu refuses a message of %zu: %s", d->to->index, d->from->index, why.message);
     delivery_drop(s, e);
 }

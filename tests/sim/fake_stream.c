@@ -280,7 +280,11 @@ static void run_timeout(struct timer *t)
 static struct sim_node *host_of(struct sim *s, const char *address)
 {
     const char *colon = strchr(address, ':');
-    return colon == NULL ? NULL : sim_node_of(s, strtoull(colon + 1, NULL, 10));
+    uint64_t origin = colon == NULL ? 0 : strtoull(colon + 1, NULL, 10);
+    for (size_t i = s->members; i > 0; i--)
+        if (s->nodes[i - 1].origin == origin)
+            return &s->nodes[i - 1];
+    return NULL;
 }
 
 static void end_init(struct fake_stream *f, size_t i, struct sim_node *host)

@@ -1,9 +1,11 @@
 /* Changes of membership under faults: members are added, removed, lose their folder or find it damaged; leadership moves.
  *
  * A folder is lost only while the configuration is at rest, no change of it waits to be proposed and every voter of it still has
- * its own; and never that of a learner which the only voter is about to promote: more is beyond what the cluster promises, for the
- * one that is gone would then be half of two voters. A member whose folder is gone comes back under a new id, in another slot of the simulation, and asks
- * until it is a learner that replaces the old one; everything after that the leader does by itself. */
+ * its own; and never that of a learner which the only voter is about to promote: more is beyond what
+ * the cluster promises, for the one that is gone would then be half of two voters. A machine whose folder is gone or damaged comes
+ * back in another slot of the simulation. With the whole store it does all by itself, as raftstore.c lets it: begin.c, rejoin.c and
+ * the server of whoever leads; else, and where a member is new, the simulation asks in its place until it is a learner. What
+ * follows the leader does by itself. */
 #include "common/base.h"
 
 #include "tests/sim/sim.h"
@@ -82,13 +84,23 @@ static void join(struct sim *s, struct sim_node *n, uint64_t replaces)
     sim_schedule(s, &j->event, 1 + sim_below(s, 100 * MS));
 }
 
+/* --join: those of the cluster as it is. */
+static void name_members(struct sim_node *n, const struct configuration *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        memcpy(n->begin.join[n->begin.join_count++], c->members[i].client_address, MEMBER_TEXT_MAX);
+}
+
 static void add(struct sim *s, const struct configuration *c)
 {
     struct sim_node *n = c->count < CONFIGURED_MAX ? sim_node_add(s) : NULL;
     if (n == NULL)
         return;
+    n->begin.named_id = 0;
+    name_members(n, c);
     sim_node_start(n);
-    join(s, n, 0);
+    if (!s->options.store) /* else it asks by itself */
+        join(s, n, 0);
 }
 
 static bool change_waits(const struct sim_node *n)
@@ -110,7 +122,7 @@ static bool at_rest(struct sim *s, struct sim_node *leader)
     for (size_t i = 0; i < c->count; i++) {
         struct sim_node *n = sim_node_of(s, c->members[i].id);
         uint64_t index = 0;
-        if (n == NULL || !n->up)
+        if (n == NULL || !n->up || n->driver == NULL)
             return false;
         (void)driver_newest(n->driver, &index);
         if (index != newest || change_waits(n))
@@ -119,14 +131,66 @@ static bool at_rest(struct sim *s, struct sim_node *leader)
     return true;
 }
 
-static void rejoin(struct sim *s, struct sim_node *old)
+static struct sim_node *successor(struct sim *s, struct sim_node *old)
 {
     struct sim_node *n = sim_node_add(s);
     ASSERT(n != NULL); /* looked at before */
     old->retired = true;
     s->lost = old->id;
+    n->origin = old->origin;
+    n->begin.named_id = old->begin.named_id;
+    return n;
+}
+
+/* Is anybody but the member that lost its folder still where the command line of a founder says? */
+static bool founders_left(const struct sim *s, const struct configuration *c, uint64_t lost)
+{
+    const struct configuration *founding = &s->nodes[0].options.bootstrap;
+    for (size_t i = 0; i < c->count; i++)
+        for (size_t k = 0; k < founding->count && c->members[i].id != lost; k++)
+            if (strcmp(c->members[i].client_address, founding->members[k].client_address) == 0)
+                return true;
+    return false;
+}
+
+/* The machine comes back, empty: by the command line it had, as the cluster exists, or as a new one that is told whom to join. */
+static void begin_empty(struct sim *s, struct sim_node *old, const struct configuration *c)
+{
+    struct sim_node *n = successor(s, old);
+    n->begin.existing = n->begin.named_id != 0 && founders_left(s, c, old->id) && sim_chance(s, 600);
+    if (!n->begin.existing) {
+        n->begin.named_id = 0;
+        name_members(n, c);
+    }
     sim_node_start(n);
-    join(s, n, old->id);
+    if (!s->options.store)
+        join(s, n, old->id);
+}
+
+/* The same folder, of which a byte has changed: it finds out, sets everything aside and comes back as another. */
+static void begin_damaged_store(struct sim *s, struct sim_node *old, const struct configuration *c)
+{
+    struct sim_node *n = successor(s, old);
+    n->begin.damaged = old->begin.damaged + 1;
+    n->damaged = true;
+    name_members(n, c);
+    fake_disk_take(&n->disk, &old->disk);
+    sim_node_start(n);
+    if (n->driver != NULL)
+        sim_violation(s, "member %zu starts with a damaged log", n->index);
+}
+
+static void begin_damaged_registers(struct sim *s, struct sim_node *old)
+{
+    old->damaged = true;
+    sim_node_start(old);
+    if (old->up) {
+        sim_violation(s, "member %zu starts with a damaged log", old->index);
+    } else if (s->violation[0] == '\0') {
+        struct sim_node *n = successor(s, old);
+        sim_node_start(n);
+        join(s, n, old->id);
+    }
 }
 
 /* A byte of a batch that others stand behind: nobody may take it for the torn end of the log. */
@@ -156,18 +220,17 @@ static void lose_folder(struct sim *s, struct sim_node *leader, bool all)
     struct sim_node *n = sim_node_of(s, c->members[sim_below(s, c->count)].id);
     if (!at_rest(s, leader) || !sim_node_free(s) || !can_lose(c, configuration_member(c, n->id)) || n->paused_until_us > s->now_us)
         return;
+    struct configuration now = *c; /* it may be the leader's own */
     sim_node_crash(n);
     s->wiped += all;
     if (all) {
-        rejoin(s, n);
-    } else if (damage(s, n)) {
+        begin_empty(s, n, &now);
+    } else if (n->begin.damaged < DAMAGED_MAX && damage(s, n)) {
         s->damaged++;
-        n->damaged = true;
-        sim_node_start(n);
-        if (n->up)
-            sim_violation(s, "member %zu starts with a damaged log", n->index);
-        else if (s->violation[0] == '\0')
-            rejoin(s, n);
+        if (s->options.store)
+            begin_damaged_store(s, n, &now);
+        else
+            begin_damaged_registers(s, n);
     } else {
         sim_node_start(n);
     }
@@ -208,7 +271,8 @@ static void stop_removed(struct sim *s, struct sim_node *leader)
         struct sim_node *n = &s->nodes[i];
         if (configuration_member(c, n->id) != NULL)
             n->member_index = MAX(n->member_index, index + 1);
-        else if (n->member_index != 0 && n->member_index <= index && configuration_member(newest, n->id) == NULL)
+        else if (n->member_index != 0 && n->member_index <= index && configuration_member(newest, n->id) == NULL &&
+                 n->begin.rejoin == NULL) /* one that still asks is not told, and asks again */
             n->retired = true;
         if (n->retired && n->up && n != leader)
             sim_node_crash(n);

@@ -7,6 +7,7 @@
  * power_loss           all members lose their power the moment a write is acknowledged (scenario_store.c)
  * lease_handover       a lease while leadership moves on and on, over the whole store (scenario_store.c)
  * lease_under_writes   a lease while others write without a pause
+ * quick_snapshots      a snapshot as soon as the one before it is there, for members that come back to one after another
  * unsettled_change     R4: a new leader changes the membership while an older leader's change is about (Ongaro, July 2015) */
 #include "common/base.h"
 
@@ -175,6 +176,35 @@ static void paused_leader(struct sim *s)
     converge(s, 5000);
 }
 
+/* Nothing is kept behind a snapshot: who was away for a moment is sent one, while the next two are made, and is sometimes killed
+ * over it. */
+static void quick_snapshots(struct sim *s)
+{
+    struct driver_status leader = {0};
+    scenario_start(s, 1, 1);
+    struct sim_node *n = scenario_elect(s);
+    sim_clients_start(s, 4, 2 * MS);
+    for (int i = 0; i < 15 && n != NULL && s->violation[0] == '\0'; i++) {
+        struct sim_node *victim = &s->nodes[(n->index + 1 + (size_t)i % 2) % s->members];
+        isolate(s, victim->index, true);
+        sim_run_until(s, s->now_us + 150 * MS);
+        isolate(s, victim->index, false);
+        sim_run_until(s, s->now_us + sim_below(s, 150 * MS));
+        if (i % 3 == 2 && s->violation[0] == '\0') {
+            sim_node_crash(victim);
+            sim_node_start(victim);
+        }
+        n = s->violation[0] == '\0' ? scenario_elect(s) : NULL;
+        if (n != NULL)
+            driver_status(n->driver, &leader);
+    }
+    if (s->violation[0] == '\0' && leader.snapshot_index + 20 < leader.applied_index)
+        sim_violation(s, "the scenario did not come about: the last snapshot is of %llu, applied is %llu",
+                      (unsigned long long)leader.snapshot_index, (unsigned long long)leader.applied_index);
+    s->clients_stopped = true;
+    converge(s, 5000);
+}
+
 /* --- unsettled_change --- */
 
 static void configured(struct proposal *p, int status, uint64_t index)
@@ -282,6 +312,7 @@ bool scenario_run(struct sim *s, const char *name)
         {"deposed_leader", deposed_leader},
         {"stale_read", stale_read},
         {"paused_leader", paused_leader},
+        {"quick_snapshots", quick_snapshots},
         {"unsettled_change", unsettled_change},
         {"power_loss", scenario_power_loss},
         {"lease_handover", scenario_lease_handover},

@@ -102,7 +102,8 @@ static void node_init(struct sim *s, struct sim_node *n, size_t index)
 {
     n->sim = s;
     n->index = index;
-    n->id = 1000 + index * 7;
+    n->id = n->origin = 1000 + index * 7;
+    n->begin.named_id = n->id;
     n->generation = 1;
     prng_seed(&n->prng, s->options.seed * 31 + index);
     heap_init(&n->loop.timers, timer_earlier);
@@ -110,7 +111,7 @@ static void node_init(struct sim *s, struct sim_node *n, size_t index)
     fake_disk_init(&n->disk, s, n);
     n->log = (struct log){"raftstore", LOG_DEBUG, wall_ms, log_write, n};
     n->env = (struct env){
-        .loop = {&loop_ops, n},
+        .loop = {&loop_ops, n, NULL},
         .clock = {&clock_ops, n},
         .random = prng_random(&n->prng),
         .disk = fake_disk_disk(&n->disk),
@@ -169,8 +170,10 @@ void sim_init(struct sim *s, const struct sim_options *o)
     for (size_t i = 0; i < s->members; i++) {
         struct member *m = &c->members[c->count++];
         *m = (struct member){.id = s->nodes[i].id, .voter = true};
-        if (o->store)
-            (void)snprintf(m->client_address, sizeof m->client_address, "sim:%llu", (unsigned long long)m->id);
+        if (o->store) {
+            (void)snprintf(m->peer_address, sizeof m->peer_address, "sim:%llu", (unsigned long long)m->id);
+            memcpy(m->client_address, m->peer_address, sizeof m->client_address);
+        }
     }
     for (size_t i = 1; i < s->members; i++)
         s->nodes[i].options.bootstrap = *c;
@@ -206,7 +209,7 @@ const struct sim_kind sim_kind_registers = {.machine = registers_machine, .hash 
 
 uint64_t sim_node_hash(struct sim_node *n) { return n->sim->kind->hash(n); }
 
-static void node_failed(void *arg, const struct err *why)
+void sim_node_failed(void *arg, const struct err *why)
 {
     struct sim_node *n = arg;
     n->failed = true;
@@ -215,12 +218,49 @@ static void node_failed(void *arg, const struct err *why)
     sim_violation(n->sim, "member %zu failed: %s", n->index, why->message);
 }
 
+int sim_node_open(struct sim_node *n, struct err *reterr)
+{
+    const struct sim_kind *kind = n->sim->kind;
+    int rv = driver_new(&n->env, &n->options, kind->machine(n), fake_net_transport(n), &n->driver, reterr);
+    if (rv == 0 && kind->front != NULL)
+        rv = kind->front(n, reterr);
+    return rv;
+}
+
+/* What opening had begun ends. */
+static void open_failed(struct sim_node *n)
+{
+    n->driver = NULL;
+    fake_disk_crash(&n->disk);
+    n->generation++;
+    sim_node_drain(n);
+    if (n->sim->kind->release != NULL)
+        n->sim->kind->release(n);
+}
+
+static int begin(struct sim_node *n, struct err *reterr)
+{
+    const struct sim_kind *kind = n->sim->kind;
+    bool joins = false;
+    int rv = kind->begin == NULL ? 0 : kind->begin(n, &joins, reterr);
+    if (rv != 0 || joins)
+        return rv;
+    rv = sim_node_open(n, reterr);
+    if (rv != 0)
+        open_failed(n);
+    if (rv != ERR_CORRUPT || !n->damaged || kind->damaged == NULL)
+        return rv;
+    struct err why = *reterr;
+    fake_disk_restart(&n->disk);
+    return kind->damaged(n, &why, reterr);
+}
+
 void sim_node_start(struct sim_node *n)
 {
     struct err e;
     ASSERT(!n->up);
     const struct sim_kind *kind = n->sim->kind;
-    n->options.failed = node_failed;
+    n->options.failed = sim_node_failed;
     n->options.changed = kind->changed;
     n->options.arg = n;
     n->applied_seen = 0;
@@ -231,21 +271,14 @@ void sim_node_start(struct sim_node *n)
     n->term_seen = n->version_seen = 0;
     fake_disk_restart(&n->disk);
     sim_trace(n->sim, 1, n->index, n->generation);
-    int rv = driver_new(&n->env, &n->options, kind->machine(n), fake_net_transport(n), &n->driver, &e);
-    if (rv == 0 && kind->front != NULL)
-        rv = kind->front(n, &e);
+    n->up = true; /* what it connects to looks at that */
+    int rv = begin(n, &e);
+    n->up = rv == 0;
     if (rv != 0) {
-        n->driver = NULL;
-        fake_disk_crash(&n->disk); /* ends what opening had begun */
-        n->generation++;
-        sim_node_drain(n);
-        if (kind->release != NULL)
-            kind->release(n);
         if (!n->damaged || rv != ERR_CORRUPT)
             sim_violation(n->sim, "member %zu does not start: %s", n->index, e.message);
         return;
     }
-    n->up = true;
     sim_node_drain(n);
     check_node(n);
 }
@@ -268,7 +301,8 @@ void sim_node_crash(struct sim_node *n)
     fake_disk_crash(&n->disk);
     if (kind->front_close != NULL)
         kind->front_close(n);
-    driver_close(n->driver, node_closed, n);
+    if (n->driver != NULL)
+        driver_close(n->driver, node_closed, n);
     while (n->driver != NULL || (kind->closed != NULL && !kind->closed(n))) {
         ASSERT(!list_empty(&n->loop.deferred));
         sim_node_drain(n);
@@ -283,7 +317,7 @@ struct sim_node *sim_leader(struct sim *s)
     struct sim_node *best = NULL;
     for (size_t i = 0; i < s->members; i++) {
         struct sim_node *n = &s->nodes[i];
-        if (n->up && consensus_role(n->driver->consensus) == ROLE_LEADER &&
+        if (n->up && n->driver != NULL && consensus_role(n->driver->consensus) == ROLE_LEADER &&
             (best == NULL || consensus_term(n->driver->consensus) > consensus_term(best->driver->consensus)))
             best = n;
     }
@@ -381,7 +415,7 @@ bool sim_converged(struct sim *s)
     (void)consensus_configuration(leader->driver->consensus, &committed);
     for (size_t i = 0; i < c->count; i++) {
         struct sim_node *n = sim_node_of(s, c->members[i].id);
-        if (!n->up || c->members[i].automatic || c->members[i].replaces != 0 || n->driver->applied != leader->driver->applied ||
+        if (n == NULL || !n->up || n->driver == NULL || c->members[i].automatic || c->members[i].replaces != 0 || n->driver->applied != leader->driver->applied ||
             n->driver->applied < s->truth.acknowledged || wal_last_index(n->driver->wal) != n->driver->applied ||
             n->driver->incoming.state == INCOMING_INSTALL)
             return false;
@@ -396,6 +430,10 @@ void sim_dump(struct sim *s)
         struct driver_status st;
         if (!n->up) {
             fprintf(stderr, "  member %zu is down\n", i);
+            continue;
+        }
+        if (n->driver == NULL) {
+            fprintf(stderr, "  member %zu id %llu asks to be added\n", i, (unsigned long long)n->id);
             continue;
         }
         driver_status(n->driver, &st);

@@ -7,6 +7,7 @@
 #include "common/base.h"
 #include "common/env.h"
 #include "common/map.h"
+#include "raftstore/begin.h"
 #include "raftstore/driver_parts.h"
 #include "tests/sim/register_machine.h"
 
@@ -43,6 +44,7 @@ void fake_disk_release(struct fake_disk *f);
 struct disk fake_disk_disk(struct fake_disk *f);
 void fake_disk_crash(struct fake_disk *f);  /* what was not synced is kept, lost or torn; jobs end with ERR_CANCELED */
 void fake_disk_restart(struct fake_disk *f);
+void fake_disk_take(struct fake_disk *f, struct fake_disk *from); /* all its files; it has none itself */
 struct buf *fake_disk_damageable(struct fake_disk *f); /* the first segment of a log, as it will be read; NULL: none */
 struct buf *fake_disk_bytes(struct fake_disk *f, const char *name); /* for tests that damage them; NULL: no such file */
 
@@ -69,7 +71,8 @@ struct sim_node {
     struct sim *sim;
     size_t index;
     uint64_t id;
-    bool up, failed;
+    uint64_t origin; /* the machine: of those that were it one after the other, the last has the address "sim:ORIGIN" */
+    bool up, failed; /* up without a driver: it asks to be added */
     bool retired; /* its folder is gone: it comes back under another id, in another slot */
     bool was_voter; /* in some log */
     bool damaged; /* its folder is: it must not start */
@@ -87,6 +90,16 @@ struct sim_node {
     struct net_listener *listener;
     struct deferred listener_closed;
     bool disk_full;
+    struct sim_begin { /* of the store's kind: the command line, and what came of it */
+        uint64_t named_id;
+        bool existing;
+        char join[CONSENSUS_MEMBERS_MAX][MEMBER_TEXT_MAX];
+        size_t join_count;
+        unsigned damaged; /* times, for the machine has a bound */
+        struct identity identity;
+        char address[MEMBER_TEXT_MAX]; /* that others are told */
+        struct rejoin *rejoin; /* while it joins */
+    } begin;
     struct driver_options options;
     struct log log;
     /* seen by check.c after the last event */
@@ -120,8 +133,12 @@ struct sim_truth {
 
 /* What the members run. */
 struct sim_kind {
+    /* Who it is, by its folder and command line, before the driver. *ret_joins: it asks to be added first, and sim_node_open
+     * follows. NULL: it is what it was made as; so the others. */
+    int (*begin)(struct sim_node *n, bool *ret_joins, struct err *reterr);
+    int (*damaged)(struct sim_node *n, const struct err *why, struct err *reterr); /* its log is: it joins anew */
     struct machine (*machine)(struct sim_node *n); /* fresh, before the driver */
-    int (*front)(struct sim_node *n, struct err *reterr); /* behind the driver. NULL: nothing; so the others */
+    int (*front)(struct sim_node *n, struct err *reterr); /* behind the driver */
     void (*front_close)(struct sim_node *n); /* before the driver closes */
     bool (*closed)(const struct sim_node *n);
     void (*release)(struct sim_node *n);
@@ -174,6 +191,8 @@ void sim_schedule(struct sim *s, struct sim_event *e, uint64_t delay_us);
 void sim_trace(struct sim *s, uint64_t a, uint64_t b, uint64_t c);
 void sim_violation(struct sim *s, const char *format, ...) PRINTF_ARGS(2, 3); /* the first one is kept */
 void sim_node_start(struct sim_node *n);
+int sim_node_open(struct sim_node *n, struct err *reterr); /* its log, and what stands behind it */
+void sim_node_failed(void *node, const struct err *why);
 struct sim_node *sim_node_add(struct sim *s); /* one that joins, not started; NULL: no slot is left */
 bool sim_node_free(const struct sim *s);
 struct sim_node *sim_node_of(struct sim *s, uint64_t id);

@@ -450,7 +450,7 @@ static void client_begin(struct load *l)
     if (c == NULL || c->count == 0)
         c = &s->nodes[0].options.bootstrap;
     for (size_t i = 0; i < c->count && n < ENDPOINTS_MAX; i++, n++) {
-        (void)snprintf(texts[n], sizeof texts[n], "sim:%llu", (unsigned long long)c->members[i].id);
+        (void)snprintf(texts[n], sizeof texts[n], "%.*s", STORE_TEXT_MAX - 1, c->members[i].client_address);
         endpoints[n] = texts[n];
     }
     l->client = store_client_new(&l->host->env, &(struct store_client_options){.endpoints = endpoints, .endpoint_count = n});

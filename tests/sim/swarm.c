@@ -124,7 +124,7 @@ static void configure(struct sim *s, struct swarm *w)
         o->cache_bytes = sim_chance(s, 300) ? 2000 : 0;
         o->snapshot_log_bytes = sim_chance(s, 300) ? 1 << 30 : 2000 + sim_below(s, 40000);
         o->trailing_bytes = 1 + sim_below(s, 20000);
-        o->inflight_bytes = inflight[sim_below(s, ARRAY_LEN(inflight))];
+        o->append_bytes = o->inflight_bytes = inflight[sim_below(s, ARRAY_LEN(inflight))];
         o->piece_bytes = 100 + sim_below(s, 2000);
     }
     if (!s->options.fixed && sim_chance(s, 700))

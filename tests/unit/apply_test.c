@@ -229,6 +229,73 @@ static void snapshots(void **state UNUSED)
     stop(&g);
 }
 
+/* Who comes back in the middle of a compaction, from a snapshot or from the log alone, stands at the same revisions as who did
+ * not end, and keeps and refuses the same. */
+static void compaction_over_a_crash(void **state UNUSED)
+{
+    enum { PUTS = 3000, COMPACTED = 2500 };
+    struct fixture f, from_snapshot, from_log, *all[] = {&f, &from_log, &from_snapshot};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        start(all[i]);
+    for (size_t i = 0; i < 2; i++) { /* the first two see the same entries */
+        struct buf body = {0};
+        for (uint64_t n = 1; n <= PUTS; n++)
+            put(all[i], n, n > 10 ? n - 10 : 1, slice_of("abcdefg" + n % 7, 1), slice_of("0123456789" + n % 10, 1), 0);
+        pack_int(&body, COMPACTED);
+        add(all[i], all[i]->client, PUTS + 1, PUTS, COMMAND_COMPACT, buf_slice(&body));
+        commit(all[i]);
+        buf_release(&body);
+        assert_int_equal(last_status(all[i]), 0);
+    }
+    assert_true(mvcc_compact_step(apply_mvcc(f.apply), 1)); /* there is much left to do: a step is a few hundred versions */
+    copy_state(&f, &from_snapshot, true);
+    put(&from_log, 900, 900, SLICE("after"), SLICE("the pin"), 0); /* as copy_state did with the first */
+    memcpy(from_snapshot.client, f.client, sizeof f.client);
+    from_snapshot.index = f.index - 1;
+    put(&from_snapshot, 900, 900, SLICE("after"), SLICE("the pin"), 0);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct mvcc *m = apply_mvcc(all[i]->apply);
+        struct arena arena = {0};
+        struct kv_range_result result;
+        struct kv_range range = {.span = {.key = SLICE("a")}, .revision = COMPACTED - 1};
+        assert_int_equal(mvcc_revision(m), mvcc_revision(apply_mvcc(f.apply)));
+        assert_int_equal(mvcc_compact_revision(m), COMPACTED);
+        assert_int_equal(mvcc_range(m, &range, &arena, &result, NULL), ERR_COMPACTED);
+        range.revision = COMPACTED;
+        assert_ok(mvcc_range(m, &range, &arena, &result, NULL));
+        assert_int_equal(result.kv_count, 1);
+        assert_true(apply_checkpoint(all[i]->apply) == apply_checkpoint(f.apply));
+        assert_true(apply_hash(all[i]->apply) == apply_hash(f.apply));
+        arena_clear(&arena);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        stop(all[i]);
+}
+
+/* The state that a restore replaces is handed out once, and may be freed by whoever took it. */
+static void replaced_state(void **state UNUSED)
+{
+    struct fixture f, g;
+    start(&f);
+    start(&g);
+    const struct machine_ops *ops = g.machine.ops;
+    for (uint64_t i = 1; i <= 50; i++)
+        put(&f, i, 1, slice_of("abcdefg" + i % 7, 1), SLICE("new"), 0);
+    put(&g, 1, 1, SLICE("old"), SLICE("state"), 0);
+    assert_null(ops->replaced(g.machine.impl));
+    uint64_t hash = f.machine.ops->hash(f.machine.impl);
+    copy_state(&f, &g, true);
+    void *replaced = ops->replaced(g.machine.impl);
+    assert_non_null(replaced);
+    assert_null(ops->replaced(g.machine.impl));
+    ops->free_replaced(replaced);
+    assert_true(ops->hash(g.machine.impl) == hash);
+    copy_state(&f, &g, true); /* nobody takes what this one replaces */
+    copy_state(&f, &g, true);
+    stop(&f);
+    stop(&g);
+}
+
 static void bad_snapshots(void **state UNUSED)
 {
     struct fixture f;
@@ -508,9 +575,10 @@ int main(void)
         cmocka_unit_test(leases_end_in_cluster_time), cmocka_unit_test(keys_move_between_leases),
         cmocka_unit_test(a_large_lease_ends_in_one_revision), cmocka_unit_test(a_lease_ends_alike_after_a_restore),
         cmocka_unit_test(a_snapshot_of_many_leases),
-        cmocka_unit_test(leases_of_the_branch_taken), cmocka_unit_test(scrubbing),
+        cmocka_unit_test(leases_of_the_branch_taken), cmocka_unit_test(scrubbing), cmocka_unit_test(compaction_over_a_crash),
         cmocka_unit_test(once),         cmocka_unit_test(unknown_sessions), cmocka_unit_test(refusals),
-        cmocka_unit_test(long_results), cmocka_unit_test(snapshots),        cmocka_unit_test(bad_snapshots),
+        cmocka_unit_test(long_results), cmocka_unit_test(snapshots), cmocka_unit_test(replaced_state),
+        cmocka_unit_test(bad_snapshots),
     };
     return RUN_TESTS(tests);
 }

@@ -92,7 +92,7 @@ static void direct_init(struct direct *d)
     prng_seed(&d->prng, 7);
     d->log =
         (struct log){.component = "test", .level = LOG_WARN, .wall_ms = direct_wall, .write = direct_log, .impl = d};
-    d->env.loop = (struct loop){&direct_loop, d};
+    d->env.loop = (struct loop){&direct_loop, d, NULL};
     d->env.clock = (struct clock){&direct_clock, d};
     d->env.random = prng_random(&d->prng);
     d->env.log = &d->log;

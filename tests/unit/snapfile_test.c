@@ -156,7 +156,7 @@ static void full_disk(void **state)
     struct fixture f;
     (void)state;
     setup(&f);
-    f.node->disk.writes_until_full = 3;
+    f.node->disk.writes_until_full = 1;
     write_file(&f);
     run(&f);
     assert_int_equal(f.status, ERR_NO_SPACE);

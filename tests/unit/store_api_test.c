@@ -23,7 +23,7 @@ struct member_alone {
     struct list proposals, reads;
     struct deferred work, look;
     struct timer patience;
-    bool holds_reads, gone, timed_out;
+    bool holds_reads, leaderless, timed_out;
     const uint64_t *wanted;
     uint64_t at_least;
 };
@@ -186,7 +186,8 @@ static void work(struct deferred *d)
     LIST_FOR_EACH(read_node, &reads)
     {
         list_remove(read_node);
-        container_of(read_node, struct read_index, link)->done(container_of(read_node, struct read_index, link), 0);
+        struct read_index *r = container_of(read_node, struct read_index, link);
+        r->done(r, m->leaderless ? ERR_NOT_LEADER : 0);
     }
 }
 
@@ -207,7 +208,9 @@ static void read_index(void *impl, struct read_index *r)
 static void status(void *impl, struct driver_status *ret)
 {
     struct member_alone *m = impl;
-    *ret = (struct driver_status){.member_id = 1, .term = 7, .leader = 1, .role = ROLE_LEADER, .applied_index = m->index};
+    *ret = (struct driver_status){.member_id = 1, .term = 7, .applied_index = m->index};
+    ret->leader = m->leaderless ? 0 : 1;
+    ret->role = m->leaderless ? ROLE_FOLLOWER : ROLE_LEADER;
 }
 
 static const struct configuration *configuration(void *impl, bool newest)
@@ -501,6 +504,36 @@ static void a_caller_may_go_with_everything_open(void **state)
     down(&m);
 }
 
+/* Nobody waits at a member that knows no leader: another may have one. */
+static void without_a_leader_callers_are_sent_elsewhere(void **state)
+{
+    struct member_alone m = {0};
+    struct asker a;
+    (void)state;
+    up(&m, 5, NULL);
+    ask(&a, &m, "root");
+    open_session(&m, &a);
+    m.leaderless = true;
+    server_changed(m.server);
+    uint64_t began = clock_monotonic_ms(&m.env->clock);
+    put(&a, 2, 1, "a", "1", 0);
+    serve_range(&a.caller, 3, &(struct kv_range){.span = {SLICE("a"), SLICE("")}});
+    await(&m, &a.answers, 3);
+    uint64_t waited = clock_monotonic_ms(&m.env->clock) - began;
+    assert_true(waited >= LEADERLESS_MS); /* an election may end first */
+    assert_told(&a, "[2 error etcdserver: no leader: this member knows none, ask another; the write may still happen]"
+                    "[3 error etcdserver: no leader: this member knows none, ask another]");
+    serve_range(&a.caller, 4, &(struct kv_range){.span = {SLICE("a"), SLICE("")}, .serializable = true});
+    assert_told(&a, "[4 range 0]");
+    m.leaderless = false;
+    server_changed(m.server);
+    put(&a, 5, 1, "a", "1", 0); /* the same sequence: it happens once, now */
+    await(&m, &a.answers, 5);
+    assert_told(&a, "[5 written 2]");
+    leave(&a);
+    down(&m);
+}
+
 static void rights_are_the_servers_matter(void **state)
 {
     struct member_alone m = {0};
@@ -509,7 +542,7 @@ static void rights_are_the_servers_matter(void **state)
     struct err err;
     (void)state;
     assert_ok(roles_parse(SLICE("cn:reader=read:/a/"), &roles, &err));
-    up(&m, 5, roles);
+    up(&m, 6, roles);
     ask(&a, &m, "reader");
     serve_range(&a.caller, 1, &(struct kv_range){.span = {SLICE("/a/x"), SLICE("")}, .serializable = true});
     assert_told(&a, "[1 range 0]");
@@ -535,7 +568,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_answered_as_values),     cmocka_unit_test(leases_and_snapshots),
         cmocka_unit_test(events_come_in_the_fronts_own_words), cmocka_unit_test(long_answers_wait_for_the_front),
-        cmocka_unit_test(a_caller_may_go_with_everything_open), cmocka_unit_test(rights_are_the_servers_matter),
+        cmocka_unit_test(a_caller_may_go_with_everything_open), cmocka_unit_test(without_a_leader_callers_are_sent_elsewhere),
+        cmocka_unit_test(rights_are_the_servers_matter),
     };
     return RUN_TESTS(tests);
 }

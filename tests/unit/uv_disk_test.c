@@ -138,6 +138,56 @@ static void whole_blocks_and_parts_of_blocks(void **state)
     mem_free(blocks);
 }
 
+/* A file as a snapshot's writer makes it: whole blocks, then the rest, each where the last one ended. */
+static void bulk_blocks_and_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct job jobs[4] = {0};
+    const size_t size = 2 * 1024 * 1024 + 4096, rest = 100 * 1000;
+    char *bytes = mem_alloc(size + rest);
+    for (size_t i = 0; i < size + rest; i++)
+        bytes[i] = (char)(i * 11 + i / 4096);
+    submit(f, &jobs[0], 'a', (struct disk_job){.kind = DISK_CREATE, .name = "bulk", .bulk = true});
+    submit(f, &jobs[1], 'b', (struct disk_job){.kind = DISK_WRITE, .name = "bulk", .bytes = slice_of(bytes, 4096), .bulk = true});
+    submit(f, &jobs[2], 'c', (struct disk_job){.kind = DISK_WRITE, .name = "bulk", .offset = 4096, .bytes = slice_of(bytes + 4096, size - 4096),
+                                               .bulk = true, .sync = true});
+    submit(f, &jobs[3], 'd', (struct disk_job){.kind = DISK_WRITE, .name = "bulk", .offset = size, .bytes = slice_of(bytes + size, rest),
+                                               .bulk = true, .sync = true});
+    run_all(f);
+    assert_int_equal(f->status, 0);
+    read_back(f, "bulk", 0, slice_of(bytes, size + rest));
+    read_back(f, "bulk", 4000, slice_of(bytes + 4000, 200000));
+    mem_free(bytes);
+}
+
+static void stop_loop(struct timer *t) { uv_env_stop(container_of(t, struct fixture, turn)->uv); }
+
+static void busy_for_30_ms(struct timer *t)
+{
+    struct fixture *f = container_of(t, struct fixture, turn);
+    for (uint64_t until = clock_monotonic_ms(&f->env->clock) + 30; clock_monotonic_ms(&f->env->clock) < until;)
+        ;
+    loop_timer_start(&f->env->loop, t, 20);
+    t->fire = stop_loop;
+}
+
+/* The loop tells how long its longest turn was; waiting is no part of one. */
+static void long_turns_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    const struct loop_turns *turns = f->env->loop.turns;
+    assert_non_null(turns);
+    timer_init(&f->turn, stop_loop);
+    loop_timer_start(&f->env->loop, &f->turn, 60);
+    uv_env_run(f->uv, NULL, NULL);
+    uint64_t before = turns->long_count;
+    timer_init(&f->turn, busy_for_30_ms);
+    loop_timer_start(&f->env->loop, &f->turn, 1);
+    uv_env_run(f->uv, NULL, NULL);
+    assert_true(turns->longest_ms >= 29);
+    assert_true(turns->long_count > before);
+}
+
 static int prepare_text(struct disk_job *job)
 {
     struct job *j = container_of(job, struct job, job);
@@ -314,6 +364,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_the_order_of_a_lane, setup, teardown),
         cmocka_unit_test_setup_teardown(whole_blocks_and_parts_of_blocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(bulk_blocks_and_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_turns_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(prepares_on_its_thread, setup, teardown),
         cmocka_unit_test_setup_teardown(the_log_does_not_wait_for_bulk, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_is_taken_while_the_store_changes, setup, teardown),

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand"
 	"os"
 	"sort"
 	"strings"
@@ -38,7 +39,8 @@ var (
 
 type load struct {
 	stores []*clientv3.Client
-	value  string
+	pool   string // random: values are pieces of it
+	size   int
 	leases []clientv3.LeaseID
 }
 
@@ -76,7 +78,7 @@ func (l *load) store(worker int) *clientv3.Client { return l.stores[worker%len(l
 
 // Each does one request: the worker's number and the request's.
 func (l *load) put(ctx context.Context, w, i int) error {
-	_, err := l.store(w).Put(ctx, key(i), l.value)
+	_, err := l.store(w).Put(ctx, key(i), l.value())
 	return err
 }
 
@@ -101,7 +103,7 @@ func (l *load) list(ctx context.Context, w, i int) error {
 func (l *load) fill(ctx context.Context, w, i int) error {
 	ops := make([]clientv3.Op, *perTxn)
 	for n := range ops {
-		ops[n] = clientv3.OpPut(key(i**perTxn+n), l.value)
+		ops[n] = clientv3.OpPut(key(i**perTxn+n), l.value())
 	}
 	_, err := l.store(w).Txn(ctx).Then(ops...).Commit()
 	return err
@@ -117,7 +119,7 @@ func (l *load) cas(revisions []int64) func(context.Context, int, int) error {
 	return func(ctx context.Context, w, i int) error {
 		k := fmt.Sprintf("cas/%06d", w)
 		answer, err := l.store(w).Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(k), "=", revisions[w])).
-			Then(clientv3.OpPut(k, l.value)).Else(clientv3.OpGet(k)).Commit()
+			Then(clientv3.OpPut(k, l.value())).Else(clientv3.OpGet(k)).Commit()
 		if err != nil {
 			return err
 		}
@@ -268,7 +270,7 @@ func (l *load) watch() {
 	began := time.Now()
 	for i := 0; i < *total; i++ {
 		start := time.Now()
-		if _, err := l.store(0).Put(ctx, fmt.Sprintf("fan/%d", i%100), l.value); err != nil {
+		if _, err := l.store(0).Put(ctx, fmt.Sprintf("fan/%d", i%100), l.value()); err != nil {
 			die("%v", err)
 		}
 		latencies[i] = time.Since(start)
@@ -298,6 +300,13 @@ func (l *load) grant() {
 	group.Wait()
 }
 
+const poolBytes = 4 << 20
+
+func (l *load) value() string {
+	at := rand.Intn(poolBytes)
+	return l.pool[at : at+l.size]
+}
+
 func main() {
 	if len(os.Args) < 2 {
 		die("a load is needed: put, cas, get, sget, list, fill, keepalive, pace or watch")
@@ -306,7 +315,9 @@ func main() {
 		die("%v", err)
 	}
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, os.Stderr))
-	l := &load{value: strings.Repeat("v", *valueBytes)}
+	pool := make([]byte, poolBytes+*valueBytes)
+	rand.New(rand.NewSource(1)).Read(pool)
+	l := &load{pool: string(pool), size: *valueBytes}
 	for i := 0; i < *connections && i < *clients; i++ {
 		l.stores = append(l.stores, connect())
 	}
