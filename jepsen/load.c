@@ -81,8 +81,6 @@ void load_invoke(struct process *p, const char *f, struct edn value)
     write_line(p->load, &p->operation);
 }
 
-static void take_final(struct process *p);
-
 void load_complete(struct process *p, enum operation_type type, struct edn value, const char *error)
 {
     struct load *l = p->load;
