@@ -564,6 +564,7 @@ int watch_cache_join(struct watch_cache *c, struct cache_watcher *w, int64_t rev
             high = middle;
     }
     w->sequence = low;
+    w->after = revision; /* may be one that this cache has not come to yet */
     list_push_back(&c->watchers, &w->link);
     return 0;
 }
@@ -573,7 +574,10 @@ void watch_cache_leave(struct cache_watcher *w) { list_remove(&w->link); }
 struct cache_event *watch_cache_next(struct watch_cache *c, struct cache_watcher *w, bool *ret_lost)
 {
     *ret_lost = w->sequence < c->tail;
-    if (*ret_lost || w->sequence == c->head)
-        return NULL;
-    return c->ring[w->sequence++ % RING_EVENTS_MAX];
+    while (!*ret_lost && w->sequence != c->head) {
+        struct cache_event *e = c->ring[w->sequence++ % RING_EVENTS_MAX];
+        if (e->revision > w->after)
+            return e;
+    }
+    return NULL;
 }

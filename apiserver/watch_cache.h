@@ -64,6 +64,7 @@ bool event_type_for(const struct cache_event *e, const struct selection *s, cons
 struct cache_watcher {
     struct list link;
     uint64_t sequence;                                     /* next event to read */
+    int64_t after;                                         /* the revision it joined behind */
     void (*wake)(struct cache_watcher *w);                 /* something came, or the revision moved */
     void (*lost)(struct cache_watcher *w, int64_t oldest); /* the cache was rebuilt: this watcher must end with 410 */
 };
@@ -98,7 +99,7 @@ struct cached *watch_cache_get(const struct watch_cache *c, struct slice key); /
 size_t watch_cache_list(const struct watch_cache *c, const struct selection *s, struct cached ***ret);
 size_t watch_cache_count(const struct watch_cache *c);
 
-/* Joins behind `revision`. ERR_EXPIRED with the text of a 410 when events after it are gone. */
+/* Joins behind `revision`, which may lie ahead of the cache: another apiserver has told of it. ERR_EXPIRED with the text of a 410 when events after it are gone. */
 int watch_cache_join(struct watch_cache *c, struct cache_watcher *w, int64_t revision, struct err *reterr);
 void watch_cache_leave(struct cache_watcher *w);
 /* The next event of a watcher; NULL when it has seen all. *ret_lost: it fell behind the ring. */

@@ -42,7 +42,7 @@ struct check_options {
 };
 
 #define CHECK_STEPS_MAX 200000000u
-#define CHECK_LATE_MS 5000u
+#define CHECK_LATE_MS 1000u
 
 struct check {
     const char *workload, *help;
@@ -55,6 +55,7 @@ const struct check *check_at(size_t i); /* NULL after the last */
 /* Judges a history; a malformed or empty one is unknown. */
 void check_history(const struct check *c, const struct history *h, const struct check_options *o, struct report *r);
 
-extern const struct check checker_register, checker_append, checker_set, checker_watch, checker_lease, checker_lock, checker_election;
+extern const struct check checker_register, checker_append, checker_set, checker_watch, checker_lease, checker_lock, checker_election, checker_api,
+    checker_controllers;
 
 #endif

@@ -41,7 +41,6 @@ struct list_key {
 };
 
 struct appends {
-    const struct attempt *attempts;
     struct report *report;
     struct txn *txns;
     size_t count;
@@ -309,15 +308,15 @@ static void order_time(struct appends *a)
 
 static const struct operation *told(const struct txn *t) { return t->outcome == OPERATION_OK ? t->attempt->done : t->attempt->invoke; }
 
-static void print_edge(struct buf *out, const struct edge *e, uint32_t from, uint32_t to, int64_t value)
+static void print_edge(struct buf *out, const struct edge *e, uint32_t from, uint32_t to)
 {
     switch (e->kind) {
     case EDGE_WW:
-        buf_printf(out, "    T%u -ww-> T%u: to key %lld, %lld was appended later\n", from, to, (long long)e->key, (long long)value);
+        buf_printf(out, "    T%u -ww-> T%u: to key %lld, %lld was appended later\n", from, to, (long long)e->key, (long long)e->value);
         break;
-    case EDGE_WR: buf_printf(out, "    T%u -wr-> T%u: of key %lld, %lld was read\n", from, to, (long long)e->key, (long long)value); break;
+    case EDGE_WR: buf_printf(out, "    T%u -wr-> T%u: of key %lld, %lld was read\n", from, to, (long long)e->key, (long long)e->value); break;
     case EDGE_RW:
-        buf_printf(out, "    T%u -rw-> T%u: of key %lld, the append of %lld was not seen\n", from, to, (long long)e->key, (long long)value);
+        buf_printf(out, "    T%u -rw-> T%u: of key %lld, the append of %lld was not seen\n", from, to, (long long)e->key, (long long)e->value);
         break;
     case EDGE_RT: buf_printf(out, "    T%u -rt-> T%u: ended before it began\n", from, to); break;
     }
@@ -349,7 +348,7 @@ static void found_cycle(void *arg, const char *name, const struct edge *edges, s
         role[size] = '\0';
         buf_release(&name_of);
         report_operation(a->report, role, told(&a->txns[first->from]));
-        print_edge(&a->report->text, first, first->from, last->to, first->value);
+        print_edge(&a->report->text, first, first->from, last->to);
     }
 }
 
@@ -380,7 +379,7 @@ static void judge(struct appends *a, const struct check_options *o)
 
 static void run(const struct attempt *attempts, size_t count, const struct check_options *o, struct report *r)
 {
-    struct appends a = {.attempts = attempts, .report = r, .count = count};
+    struct appends a = {.report = r, .count = count};
     bool good = true;
     a.txns = mem_zalloc((count + 1) * sizeof a.txns[0]);
     for (size_t i = 0; i < count && good; i++) {

@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define OPERATION_LINE_MAX 1000 /* bytes: a watch's log can be long */
+
 static const struct check *const checks[] = {
     &checker_register, &checker_append, &checker_set, &checker_watch, &checker_lease, &checker_lock, &checker_election,
+    &checker_api, &checker_controllers,
 };
 
 const struct check *check_at(size_t i) { return i < ARRAY_LEN(checks) ? checks[i] : NULL; }
@@ -96,8 +99,13 @@ void report_anomaly(struct report *r, const char *name, const char *format, ...)
 
 void report_operation(struct report *r, const char *role, const struct operation *o)
 {
+    const size_t begin = r->text.size;
     buf_printf(&r->text, "    %s%s", role, role[0] == '\0' ? "" : " ");
     operation_print(&r->text, o);
+    if (r->text.size - begin <= OPERATION_LINE_MAX)
+        return;
+    r->text.size = begin + OPERATION_LINE_MAX;
+    buf_append_str(&r->text, " … (the history has all of it)\n");
 }
 
 void report_unknown(struct report *r, const char *format, ...)

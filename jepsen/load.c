@@ -7,10 +7,13 @@
 #include <stdarg.h>
 
 #define TICK_MS 1
+#define REST_ONE_IN 100 /* operations after which a process rests: without those that come back in the midst of a fault nobody would */
+#define REST_MS 2000    /* ask a leader that was cut off or asleep since before anything new happened */
 #define FINAL_TIMEOUT_MS 20000
 
 static const struct workload *const workloads[] = {
     &workload_register, &workload_append, &workload_set, &workload_watch, &workload_lease, &workload_lock, &workload_election,
+    &workload_api, &workload_controllers,
 };
 
 const struct workload *workload_at(size_t i) { return i < ARRAY_LEN(workloads) ? workloads[i] : NULL; }
@@ -78,8 +81,6 @@ void load_invoke(struct process *p, const char *f, struct edn value)
     write_line(p->load, &p->operation);
 }
 
-static void take_final(struct process *p);
-
 void load_complete(struct process *p, enum operation_type type, struct edn value, const char *error)
 {
     struct load *l = p->load;
@@ -136,7 +137,10 @@ static void close_all(struct load *l)
     loop_timer_stop(&l->env->loop, &l->tick);
     for (int64_t i = 0; i < l->options.concurrency; i++) {
         loop_timer_stop(&l->env->loop, &l->processes[i].wait);
-        store_client_close(l->processes[i].client, client_closed, l);
+        if (l->workload->kube)
+            kube_client_close(l->processes[i].kube, client_closed, l);
+        else
+            store_client_close(l->processes[i].client, client_closed, l);
     }
 }
 
@@ -182,7 +186,8 @@ static void begin_due(struct load *l)
     l->begun = MAX(l->begun, due - MIN(due, (uint64_t)l->options.rate / 10)); /* what could not begin for a while is not made up for */
     while (l->begun < due && idle < n) {
         struct process *p = &l->processes[from++ % n];
-        if (!p->busy && l->workload->begin(p)) {
+        if (!p->busy && load_now_ms(l) >= p->rests_until_ms && l->workload->begin(p)) {
+            p->rests_until_ms = load_below(l, REST_ONE_IN) == 0 ? load_now_ms(l) + (int64_t)load_below(l, REST_MS) : 0;
             l->begun++;
             idle = 0;
         } else {
@@ -222,9 +227,14 @@ static void open_process(struct load *l, size_t slot)
     p->load = l;
     p->slot = slot;
     p->number = l->next_process++;
+    l->open_clients++;
+    if (l->workload->kube) {
+        p->kube = kube_client_new(l->env, &(struct kube_client_options){
+            .endpoints = endpoints, .endpoint_count = slot % 2 == 1 ? 1 : n, .tls = l->options.tls, .user_agent = "jepsen-load"});
+        return;
+    }
     p->client = store_client_new(l->env, &(struct store_client_options){
         .endpoints = endpoints, .endpoint_count = n, .pinned = slot % 2 == 1, .tls = l->options.tls});
-    l->open_clients++;
 }
 
 void load_start(struct load *l, struct env *env, const struct load_options *o, const struct workload *w, void (*over)(void *arg), void *arg)

@@ -5,6 +5,7 @@
 
 #include "common/base.h"
 #include "common/env.h"
+#include "common/kube/client.h"
 #include "jepsen/history.h"
 #include "raftstore/client.h"
 
@@ -19,7 +20,7 @@ struct load;
 struct workload;
 
 struct load_options {
-    const char *const *endpoints;
+    const char *const *endpoints; /* members of the store, or, for workloads of the API, apiservers: "https://…" */
     size_t endpoint_count;
     struct tls *tls;
     int64_t concurrency, rate; /* processes; operations begun each second, when there are idle processes */
@@ -33,9 +34,11 @@ struct process {
     struct load *load;
     size_t slot;             /* 0 … concurrency - 1, for good */
     int64_t number;          /* in the history: another one after an unknown outcome */
-    struct store_client *client;
+    struct store_client *client; /* NULL where the workload speaks to apiservers */
+    struct kube_client *kube;    /* NULL where it speaks to the store */
     struct store_call call;  /* the workload sets done; one at a time */
     struct timer wait;       /* of the workload */
+    int64_t rests_until_ms;
     bool busy, final;
     size_t final_index, final_tries;
     struct operation operation;
@@ -45,7 +48,8 @@ struct process {
 
 struct workload {
     const char *name, *help;
-    /* `ret_shared` and every process's `own` are the workload's; NULL where there is nothing to do. */
+    bool kube; /* over HTTP, against apiservers */
+    /* `load.shared` and every process's `own` are the workload's; open and close may be NULL. */
     void (*open)(struct load *l);
     void (*close)(struct load *l);
     /* Begins an operation (load_invoke) or returns false: nothing to do for this process now. */
@@ -98,6 +102,6 @@ int64_t load_number(struct slice text);            /* what load_key wrote with %
 struct edn load_pair(struct process *p, struct edn a, struct edn b);
 struct slice load_key(struct process *p, const char *format, ...) PRINTF_ARGS(2, 3);
 
-extern const struct workload workload_register, workload_append, workload_set, workload_watch, workload_lease, workload_lock, workload_election;
+extern const struct workload workload_register, workload_append, workload_set, workload_watch, workload_lease, workload_lock, workload_election, workload_api, workload_controllers;
 
 #endif

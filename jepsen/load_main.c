@@ -59,6 +59,8 @@ static int run(struct settings *s, const struct workload *w)
     s->load.endpoint_count = split(text, endpoints);
     s->load.seed = (uint64_t)s->seed;
     p.uv = uv_env_new("jepsen-load", LOG_ERROR);
+    if (w->kube)
+        uv_env_add_http(p.uv);
     load_start(&p.load, uv_env_env(p.uv), &s->load, w, on_over, &p);
     /* When the history's time 0 was, for the plot beside the timeline of faults. */
     printf("began %.3f\n", (double)clock_wall_ms(&uv_env_env(p.uv)->clock) / 1000);
@@ -114,7 +116,7 @@ int main(int argc, char **argv)
                          .load = {.concurrency = 10, .rate = 100, .timeout_ms = 3000}};
     const struct flag flags[] = {
         {"workload", FLAG_TEXT, &s.workload, "what the processes do", 'w', NULL},
-        {"endpoints", FLAG_TEXT, &s.endpoints, "members' client addresses", 0, "RSCTL_ENDPOINTS"},
+        {"endpoints", FLAG_TEXT, &s.endpoints, "members' client addresses; api: apiservers, https://…", 0, "RSCTL_ENDPOINTS"},
         {"cacert", FLAG_TEXT, &s.ca, "certificate authority", 0, "RSCTL_CACERT"},
         {"cert", FLAG_TEXT, &s.cert, "own certificate", 0, "RSCTL_CERT"},
         {"key", FLAG_TEXT, &s.key, "its key", 0, "RSCTL_KEY"},

@@ -303,5 +303,5 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_lock = {"lock", "locks with fencing tokens, their holders asleep at times", open_lock, close, begin, final};
-const struct workload workload_election = {"election", "elections: campaign, proclaim, observe, resign", open_election, close, begin, final};
+const struct workload workload_lock = {"lock", "locks with fencing tokens, their holders asleep at times", false, open_lock, close, begin, final};
+const struct workload workload_election = {"election", "elections: campaign, proclaim, observe, resign", false, open_election, close, begin, final};

@@ -76,4 +76,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_set = {"set", "unique inserts, and reads of all of them", open, close, begin, final};
+const struct workload workload_set = {"set", "unique inserts, and reads of all of them", false, open, close, begin, final};

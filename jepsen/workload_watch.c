@@ -218,4 +218,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_watch = {"watch", "watches from many revisions beside writes", open, close, begin, final};
+const struct workload workload_watch = {"watch", "watches from many revisions beside writes", false, open, close, begin, final};

@@ -294,6 +294,30 @@ static void test_watch(void **state)
     client_release(&old);
 }
 
+/* From a version that another apiserver told of and this one has not come to: nothing up to it is told again. */
+static void test_watch_from_ahead(void **state)
+{
+    struct fixture *f = *state;
+    struct client ahead = {.status = 0};
+    struct json_doc *d = json_doc_new();
+    struct json *first = NULL;
+    struct buf line = {0};
+    make_configmap(f, "a", "1");
+    assert_int_equal(ask(f, "GET " CM "/a", "", d, &first), 200);
+    long revision = strtol(json_string_at(first, "metadata.resourceVersion").data, NULL, 10);
+    json_doc_free(d);
+    buf_printf(&line, "GET " CM "?watch=1&resourceVersion=%ld", revision + 2);
+    watch(f, &ahead, line.data, "application/json");
+    make_configmap(f, "b", "1");
+    make_configmap(f, "c", "1");
+    make_configmap(f, "d", "1");
+    assert_events(&ahead, "ADDED d;");
+    ahead.x.gone(&ahead.x);
+    direct_run_ms(&f->d, 10);
+    client_release(&ahead);
+    buf_release(&line);
+}
+
 static void test_paging(void **state)
 {
     struct fixture *f = *state;
@@ -607,6 +631,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_configmap_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pod_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_from_ahead, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paging, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_acceptable, setup, teardown),

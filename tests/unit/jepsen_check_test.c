@@ -252,6 +252,48 @@ static void locks(void **state)
     JUDGE("election", elections);
 }
 
+#define MADE I(0, create, [1 10 nil nil]) O(0, create, [1 10 nil 5])
+
+static void objects(void **state)
+{
+    static const struct planted cases[] = {
+        {NULL, VERDICT_VALID, MADE I(1, update, [1 11 5 nil]) I(0, get, [1 nil nil]) O(1, update, [1 11 5 7]) O(0, get, [1 10 5])
+         I(0, update, [1 12 5 nil]) F(0, update, [1 12 5 nil]) I(2, watch, [5 nil]) O(2, watch, [5 [[1 11 7]]]) I(0, get, [2 nil nil]) O(0, get, [2 nil nil])},
+        /* an update whose outcome is unknown stands between */
+        {NULL, VERDICT_VALID, MADE I(1, update, [1 11 5 nil]) U(1, update, [1 11 5 nil]) I(0, update, [1 12 6 nil]) O(0, update, [1 12 6 7])},
+        {"lost-update", VERDICT_INVALID, MADE I(0, update, [1 11 5 nil]) O(0, update, [1 11 5 7]) I(0, update, [1 12 5 nil]) O(0, update, [1 12 5 8])},
+        {"stale-read", VERDICT_INVALID, MADE I(0, update, [1 11 5 nil]) O(0, update, [1 11 5 7]) I(1, get, [1 nil nil]) O(1, get, [1 10 5])},
+        {"stale-read", VERDICT_INVALID, MADE I(0, get, [1 nil nil]) O(0, get, [1 nil nil])},
+        {"wrong-value", VERDICT_INVALID, MADE I(0, update, [1 11 5 nil]) U(0, update, [1 11 5 nil]) I(1, get, [1 nil nil]) O(1, get, [1 11 5])},
+        {"wrong-value", VERDICT_INVALID, MADE I(0, update, [1 11 5 nil]) O(0, update, [1 11 5 7]) I(0, create, [2 12 nil nil]) O(0, create, [2 12 nil 7])},
+        {"garbage", VERDICT_INVALID, MADE I(1, get, [1 nil nil]) O(1, get, [1 77 6])},
+        {"aborted", VERDICT_INVALID, MADE I(0, update, [1 11 5 nil]) F(0, update, [1 11 5 nil]) I(1, get, [1 nil nil]) O(1, get, [1 11 6])},
+        {"watch-order", VERDICT_INVALID, MADE I(0, update, [1 11 5 nil]) O(0, update, [1 11 5 7]) I(2, watch, [1 nil]) O(2, watch, [1 [[1 10 5] [1 10 5] [1 11 7]]])},
+        {"watch-gap", VERDICT_INVALID, MADE I(0, update, [1 11 5 nil]) O(0, update, [1 11 5 7]) I(2, watch, [1 nil]) O(2, watch, [1 [[1 11 7]]])},
+        {NULL, VERDICT_UNKNOWN, I(0, get, [1]) O(0, get, [1])},
+    };
+    (void)state;
+    JUDGE("api", cases);
+}
+
+static void controllers(void **state)
+{
+    static const struct planted cases[] = {
+        {NULL, VERDICT_VALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 0]) I(0, scale, 5) I(1, pods, nil) O(1, pods, [5 0]) O(0, scale, 5)
+         I(2, delete, nil) O(2, delete, "a") I(1, pods, nil) O(1, pods, [4 0]) I(0, scale, 2) O(0, scale, 2) I(1, pods, nil) O(1, pods, [5 0])
+         I(1, converge, nil) O(1, converge, [2 2])},
+        {"surge", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [4 0]) I(1, converge, nil) O(1, converge, [3 3])},
+        /* settled at two, then four without anybody having asked */
+        {"surge", VERDICT_INVALID, I(0, scale, 5) O(0, scale, 5) I(0, scale, 2) O(0, scale, 2) I(1, pods, nil) O(1, pods, [2 0]) I(1, pods, nil) O(1, pods, [4 0])
+         I(1, converge, nil) O(1, converge, [2 2])},
+        {"orphan", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 1]) I(1, converge, nil) O(1, converge, [3 3])},
+        {"not-converged", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, converge, nil) O(1, converge, [3 2])},
+        {NULL, VERDICT_UNKNOWN, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 0])},
+    };
+    (void)state;
+    JUDGE("controllers", cases);
+}
+
 /* --- large ones: a machine that does each operation at a moment between its beginning and its end --- */
 
 #define PROCESSES 10
@@ -437,7 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registers), cmocka_unit_test(appends), cmocka_unit_test(sets), cmocka_unit_test(watches), cmocka_unit_test(leases),
-        cmocka_unit_test(locks), cmocka_unit_test(large_registers), cmocka_unit_test(one_wrong_read), cmocka_unit_test(budget),
+        cmocka_unit_test(locks), cmocka_unit_test(objects), cmocka_unit_test(controllers), cmocka_unit_test(large_registers), cmocka_unit_test(one_wrong_read), cmocka_unit_test(budget),
         cmocka_unit_test(large_appends),
     };
     return RUN_TESTS(tests);
