@@ -2,7 +2,7 @@
  *
  *   WHO=RIGHT[:PREFIX],…     WHO: cn:NAME (common name), o:NAME (organization), or * (anybody of the authority)
  *                            RIGHT: read, write, readwrite: of keys with PREFIX (none: of all); maintenance: compaction,
- *                            membership; member: what members say to each other on clients' connections; all
+ *                            membership; member: asking to join; all
  *
  * What somebody may do is the union of his lines. A range is allowed when all of it lies within one prefix. Without roles
  * (NULL) everybody whom the authority certifies may do everything. Pure. */
