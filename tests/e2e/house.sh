@@ -100,8 +100,10 @@ inside() {
     kubectl wait -n "$space" --for=condition=Ready pod/one --timeout=30s >/dev/null || fail "pod one is not ready"
     expect "exec" "^HOSTNAME=one$" "$(kubectl exec -n "$space" one -- env 2>&1)"
     expect "exec with input" "^hello$" "$(kubectl exec -i -n "$space" one -- cat 2>&1 <<<hello)"
-    kubectl exec -n "$space" one -- sh -c 'exit 3' >/dev/null 2>&1
-    [ $? = 3 ] || fail "exec: the command's exit code"
+    local said code
+    said=$(kubectl exec -n "$space" one -- sh -c 'exit 3' 2>&1)
+    code=$?
+    [ $code = 3 ] || fail "exec: the command's exit code is $code: $said"
     kubectl delete pod -n "$space" one --wait=false >/dev/null || fail "delete one"
 }
 
