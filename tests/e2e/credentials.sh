@@ -1,34 +1,13 @@
 #!/usr/bin/env bash
 # Certificates, keys and the authority itself are exchanged under a running store, without a restart and without a failed write:
-# both authorities are trusted, then everybody gets certificates of the new one, then the old one goes. Ports 25241-25279.
-set -uo pipefail
-cd "$(dirname "$0")/../.."
-bin=${KEELSON_BIN:-$PWD/build/release/bin}
-dir=$(mktemp -d)
-declare -A pids
-cleanup() {
-    for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null; done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-fail() {
-    echo "FAILED: $*"
-    tail -n 8 "$dir"/*.log 2>/dev/null
-    exit 1
-}
-ok() { echo "ok $*"; }
-pause() { read -rt 0.05 <> <(:) || true; }
-
-authority() { # name
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout "$dir/$1.key" -out "$dir/$1.crt" 2>/dev/null || fail "authority"
-}
+# both authorities are trusted, then everybody gets certificates of the new one, then the old one goes. Ports 25241-25259.
+cd "$(dirname "$0")/../.." || exit 1
+port=25240
+. tests/e2e/members.bash
 issue() { # authority, name
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$dir/fresh.key" -out "$dir/fresh.csr" 2>/dev/null
-    openssl x509 -req -in "$dir/fresh.csr" -CA "$dir/$1.crt" -CAkey "$dir/$1.key" -CAcreateserial -days 2 -out "$dir/fresh.crt" \
-        -extfile <(printf 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n') 2>/dev/null || fail "certificates"
+    certificate fresh "$1" 2
     mv "$dir/fresh.key" "$dir/$2.key" # between the two the key does not fit: the old pair stays in use
-    pause
+    pause 0.05
     mv "$dir/fresh.crt" "$dir/$2.crt"
 }
 trust() { # authorities
@@ -36,35 +15,16 @@ trust() { # authorities
     for a in "$@"; do cat "$dir/$a.crt"; done >"$dir/trusted.new"
     mv "$dir/trusted.new" "$dir/trusted"
 }
+took() { [ "$(grep -c "credentials were exchanged.*$2" "$dir/m$1.log")" -gt "$3" ]; }
 taken() { # file, how many times before: every member uses it
-    for i in 1 2 3; do
-        for _ in $(seq 100); do
-            [ "$(grep -c "credentials were exchanged.*$1" "$dir/m$i.log")" -gt "$2" ] && break
-            pause
-        done
-        [ "$(grep -c "credentials were exchanged.*$1" "$dir/m$i.log")" -gt "$2" ] || fail "member $i does not take $1 over"
-    done
+    local i
+    for i in 1 2 3; do until_true 10 "member $i takes $1 over" took $i "$1" "$2"; done
 }
-
-list() { echo "00000000000000a1=127.0.0.1:$((25241 + $1)),00000000000000a2=127.0.0.1:$((25242 + $1)),00000000000000a3=127.0.0.1:$((25243 + $1))"; }
-start() {
-    (exec "$bin/raftstore" --member-id "00000000000000a$1" --cluster-id 0123456789abcdef0123456789abcdef --members "$(list 0)" \
-        --clients "$(list 10)" --listen-peer 127.0.0.1:$((25240 + $1)) --listen-client 127.0.0.1:$((25250 + $1)) \
-        --listen-http 127.0.0.1:$((25260 + $1)) --data "$dir/d$1" --ca "$dir/trusted" --cert "$dir/member.crt" --key "$dir/member.key" \
-        --segment-bytes 4m) >>"$dir/m$1.log" 2>&1 &
-    pids[$1]=$!
-}
-ready() {
-    for _ in $(seq 200); do
-        curl -fs "http://127.0.0.1:$((25260 + $1))/readyz" >/dev/null && return
-        pause
-    done
-    return 1
-}
+tls=(--ca "$dir/trusted" --cert "$dir/member.crt" --key "$dir/member.key" --segment-bytes 4m)
 export RSCTL_CACERT=$dir/trusted RSCTL_CERT=$dir/client.crt RSCTL_KEY=$dir/client.key
-RSCTL_ENDPOINTS=$(list 10 | sed 's/[^,]*=//g')
-export RSCTL_ENDPOINTS
-rs() { timeout 30 "$bin/rsctl" "$@"; }
+plan 3
+written() { [ "$(grep -c OK "$dir/writer")" -gt 50 ]; }
+told() { grep -q "cannot be used: the old ones stay.*member.crt" "$dir/m2.log"; }
 
 authority old
 authority new
@@ -72,7 +32,7 @@ trust old
 issue old member
 issue old client
 for i in 1 2 3; do start $i; done
-for i in 1 2 3; do ready $i || fail "member $i does not get ready"; done
+for i in 1 2 3; do ready $i; done
 (
     n=0
     while [ ! -e "$dir/enough" ]; do
@@ -81,7 +41,7 @@ for i in 1 2 3; do ready $i || fail "member $i does not get ready"; done
         read -rt 0.002 <> <(:)
     done | rs shell >"$dir/writer" 2>&1
 ) & writer=$!
-for _ in $(seq 200); do [ "$(grep -c OK "$dir/writer")" -gt 50 ] && break; pause; done
+until_true 10 "writes" written
 cp "$dir/client.crt" "$dir/stolen.crt"
 cp "$dir/client.key" "$dir/stolen.key"
 
@@ -96,15 +56,13 @@ taken member.crt 2
 rs put after rotation >/dev/null || fail "a client of the new authority, after the old one is gone"
 rs --cert "$dir/stolen.crt" --key "$dir/stolen.key" --command-timeout 2s get after >"$dir/out" 2>&1 && fail "the old authority's certificates still open doors"
 grep -qi "certificate\|tls\|unknown ca" "$dir/out" || fail "an old certificate hears: $(cat "$dir/out")"
-kill -9 "${pids[1]}"
-wait "${pids[1]}" 2>/dev/null
+stop 1
 start 1
-ready 1 || fail "a member does not connect to the others with the new certificates"
+ready 1 # it connects to the others with the new certificates
 echo junk >"$dir/member.crt"
-for _ in $(seq 100); do grep -q "cannot be used: the old ones stay" "$dir/m2.log" && break; pause; done
-grep -q "cannot be used: the old ones stay.*member.crt" "$dir/m2.log" || fail "a damaged file is not told of"
+until_true 10 "a damaged file is told of" told
 rs put in spite >/dev/null || fail "a damaged file stops the service"
 touch "$dir/enough"
 wait $writer
-grep -v OK "$dir/writer" && fail "a write failed meanwhile"
+grep -v "no key that fits" "$dir/writer" | grep -v OK >"$dir/failed" && fail "a write failed meanwhile: $(head -n 3 "$dir/failed")" # the writer tells of a pair half exchanged, too
 ok "certificates and authority exchanged under $(grep -c OK "$dir/writer") writes, none failed; the old certificates are refused"

@@ -4,18 +4,12 @@
 # 24101-24113.
 cd "$(dirname "$0")/../.." || exit 1
 port=24100
-. tests/e2e/rsctl.bash
-authority() { # name
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
-        -keyout "$dir/$1.key" -out "$dir/$1.crt" 2>/dev/null
-}
-certificate() { # name, authority, days
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$dir/$1.key" -out "$dir/$1.csr" 2>/dev/null
-    openssl x509 -req -in "$dir/$1.csr" -CA "$dir/$2.crt" -CAkey "$dir/$2.key" -CAcreateserial -days "$3" -out "$dir/$1.crt" \
-        -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n') 2>/dev/null
-}
-authority ca && authority other && certificate member ca 2 && certificate root ca 2 && certificate reader ca 2 && certificate nobody ca 2 &&
-    certificate late ca -1 && certificate stranger other 2 || fail "certificates"
+. tests/e2e/members.bash
+authority ca
+authority other
+for name in member root reader nobody; do certificate $name ca 2; done
+certificate late ca -1
+certificate stranger other 2
 tls=(--ca "$dir/ca.crt" --cert "$dir/member.crt" --key "$dir/member.key" --roles "cn:root=all,cn:member=member,cn:reader=read:pub/")
 plan 3
 for i in 1 2 3; do start $i; done

@@ -3,7 +3,7 @@
 # Ports 24021-24033.
 cd "$(dirname "$0")/../.." || exit 1
 port=24020
-. tests/e2e/rsctl.bash
+. tests/e2e/members.bash
 plan 3
 for i in 1 2 3; do start $i; done
 until_true 20 "three members" up

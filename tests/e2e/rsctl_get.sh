@@ -3,7 +3,7 @@
 # Ports 24081-24091.
 cd "$(dirname "$0")/../.." || exit 1
 port=24080
-. tests/e2e/rsctl.bash
+. tests/e2e/members.bash
 plan 1
 start 1
 until_true 20 "a member" up

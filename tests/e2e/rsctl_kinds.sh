@@ -3,7 +3,7 @@
 # 24061-24071.
 cd "$(dirname "$0")/../.." || exit 1
 port=24060
-. tests/e2e/rsctl.bash
+. tests/e2e/members.bash
 plan 1
 start 1
 until_true 20 "a member" up

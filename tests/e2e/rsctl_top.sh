@@ -3,7 +3,7 @@
 # size, is left by "q" and by an interrupt, and is as it was afterwards. Ports 24041-24054.
 cd "$(dirname "$0")/../.." || exit 1
 port=24040
-. tests/e2e/rsctl.bash
+. tests/e2e/members.bash
 command -v script >/dev/null || fail "script(1) is missing: run make deps"
 plan 3
 for i in 1 2 3; do start $i; done

@@ -80,7 +80,8 @@ static const struct rsctl_verb check_verb = {.name = "check", .flags = "check:pr
 /* The arguments that are left, between blanks. */
 static int parse(const struct rsctl_verb *verb, struct rsctl_flags *f, const char *text, struct buf *ret)
 {
-    char line[128], *words[32];
+    static char line[128]; /* texts of flags are borrowed from it until the next call */
+    char *words[32];
     struct flags_result parsed;
     (void)snprintf(line, sizeof line, "%s", text);
     int n = split(line, words);
