@@ -451,6 +451,28 @@ static void events_come_in_the_fronts_own_words(void **state)
     down(&m);
 }
 
+/* A snapshot replaces the state while a watch waits for a revision to come: it goes on waiting for it, and is told of none before. */
+static void a_watch_of_the_future_outlives_a_snapshot(void **state)
+{
+    struct member_alone m = {0};
+    struct asker a;
+    (void)state;
+    up(&m, 7, NULL);
+    ask(&a, &m, "root");
+    open_session(&m, &a);
+    serve_watch(&a.caller, &(struct watch_request){.id = 1, .span = {SLICE("a"), SLICE("b")}, .start_revision = 4});
+    server_restored(m.server);
+    put(&a, 2, 1, "a", "1", 0);
+    put(&a, 3, 2, "a", "2", 0);
+    await(&m, &a.answers, 3);
+    assert_told(&a, "[2 written 2][1 progress 3 0][3 written 3]");
+    put(&a, 4, 3, "a", "3", 0);
+    await(&m, &a.answers, 4);
+    assert_told(&a, "[1 events 4 1 1 +a][4 written 4]");
+    leave(&a);
+    down(&m);
+}
+
 /* A long answer waits while the front is full, goes on when it has drained, and stops when the caller goes. */
 static void long_answers_wait_for_the_front(void **state)
 {
@@ -574,6 +596,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_answered_as_values),     cmocka_unit_test(leases_and_snapshots),
         cmocka_unit_test(events_come_in_the_fronts_own_words), cmocka_unit_test(long_answers_wait_for_the_front),
+        cmocka_unit_test(a_watch_of_the_future_outlives_a_snapshot),
         cmocka_unit_test(a_caller_may_go_with_everything_open), cmocka_unit_test(without_a_leader_callers_are_sent_elsewhere),
         cmocka_unit_test(rights_are_the_servers_matter),
     };
