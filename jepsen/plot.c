@@ -175,6 +175,16 @@ static void draw_faults(const struct plot *p, double end, struct buf *out)
     }
 }
 
+/* Round seconds, a dozen of them at most. */
+static double tick_step(double end)
+{
+    static const double steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800};
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(steps) && end / steps[i] > 12)
+        i++;
+    return steps[i];
+}
+
 static void draw_axes(double end, double most, struct buf *out)
 {
     static const char *const labels[] = {"0.1 ms", "1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s"};
@@ -184,9 +194,10 @@ static void draw_axes(double end, double most, struct buf *out)
         buf_printf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", LEFT, LEFT + PLOT_WIDTH, y, y);
         text_at(out, LEFT - 6, y + 4, "end", slice_str(labels[i]));
     }
-    for (int i = 0; i <= 10; i++) {
-        int n = snprintf(text, sizeof text, "%.0f s", end * i / 10);
-        text_at(out, x_of(end * i / 10, end), RATE_TOP + RATE_HEIGHT + 16, "middle", (struct slice){text, (size_t)n});
+    double step = tick_step(end);
+    for (int i = 0; i * step <= end; i++) {
+        int n = snprintf(text, sizeof text, "%.0f s", i * step);
+        text_at(out, x_of(i * step, end), RATE_TOP + RATE_HEIGHT + 16, "middle", (struct slice){text, (size_t)n});
     }
     for (int i = 0; i <= 2; i++) {
         int n = snprintf(text, sizeof text, "%.0f/s", most * i / 2);
