@@ -33,8 +33,9 @@ enum field_flags {
     FIELD_INLINE = 4,   /* its members stand in the parent in JSON, in a nested message in protobuf */
     FIELD_POINTER = 8,  /* an explicit zero differs from absent: kept when it arrives by protobuf */
     FIELD_IMMUTABLE = 16,
-    FIELD_TOLD = 64, /* with FIELD_REQUIRED: a rule across fields says what is missing, in words of its own */
-    FIELD_ZERO = 32, /* an empty value that arrives is kept, but nobody insists on one (status fields) */
+    FIELD_TOLD = 64,    /* with FIELD_REQUIRED: a rule across fields says what is missing, in words of its own */
+    FIELD_ZERO = 32,    /* an empty value that arrives is kept, but nobody insists on one (status fields) */
+    FIELD_ATOMIC = 128, /* of an object or a map: one owner has all of it (x-kubernetes-map-type: atomic) */
 };
 
 struct check; /* what a validation hook gets: where it is and where errors go; check.h */
@@ -58,7 +59,11 @@ struct field {
 };
 
 struct type {
-    const char *name;                                     /* "PodSpec" */
+    const char *name;       /* "PodSpec" */
+    const char *doc;        /* one line in our own words */
+    const char *definition; /* its name in the published schemas, "io.k8s.api.apps.v1.DeploymentSpec", where the group
+                               of the kind that uses it does not tell (openapi.c); NULL: it does */
+    bool atomic;            /* every field of this type is FIELD_ATOMIC */
     const struct field *fields;                           /* in canonical (storage) order; ends with a NULL name */
     void (*fill)(struct json_doc *d, struct json *value); /* defaults that depend on other fields */
     void (*check)(struct check *check, const struct json *value); /* rules across fields */
@@ -112,7 +117,13 @@ struct kind {
     const char *const *short_names, *const *categories;     /* NULL-terminated, or NULL */
     bool namespaced;
     const char *storage_prefix; /* below /registry: "pods", "minions", "services/specs" */
-    const char *verbs;          /* "create,delete,deletecollection,get,list,patch,update,watch" */
+    /* Another version of a kind shares that one's storage: its objects are kept as `stored_as` has them. NULL: as they
+     * are. The hooks turn a tree of the one into a tree of the other; apiVersion and kind are set by the caller. */
+    const struct kind *stored_as;
+    void (*from_stored)(struct json_doc *d, struct json *object);
+    void (*to_stored)(struct json_doc *d, struct json *object);
+    const char *deprecated; /* Warning of every answer: "batch/v1beta1 CronJob is deprecated in …"; NULL: none */
+    const char *verbs;      /* "create,delete,deletecollection,get,list,patch,update,watch" */
     const struct type *type;
     const struct subresource *subresources; /* ends with a NULL name */
     const struct selectable *selectable;    /* beyond metadata.name and metadata.namespace; ends with a NULL label */
