@@ -97,7 +97,7 @@ static int validate(const struct verb_facts *v, const struct json *o, const stru
 {
     check_meta(v, &f->check, o);
     schema_check(&f->check, v->kind->type, o);
-    if (old != NULL && v->kind->check_update != NULL && v->subresource == NULL)
+    if (old != NULL && v->kind->check_update != NULL && (v->subresource == NULL || v->kind->keep != NULL))
         v->kind->check_update(&f->check, o, old);
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
 }
@@ -285,6 +285,12 @@ static bool same_but_status(struct json_doc *d, const struct json *a, const stru
 static void keep_halves(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old)
 {
     bool of_status = v->subresource != NULL && strcmp(v->subresource, "status") == 0;
+    if (v->subresource != NULL && v->kind->keep != NULL) {
+        char now[TIME_TEXT_MAX];
+        time_format(v->now_us, 0, now);
+        v->kind->keep(d, o, old, v->subresource, now);
+        return;
+    }
     if (!of_status) {
         if (kinds_subresource(v->kind, SLICE("status")) != NULL)
             keep_field(d, o, old, "status");
