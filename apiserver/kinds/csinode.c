@@ -90,8 +90,7 @@ static const struct field fields_csi_node[] = {
      .type = FIELD_OBJECT,
      .object = &type_csi_node_spec,
      .proto = 2,
-     .flags = FIELD_REQUIRED | FIELD_ALWAYS,
-     .doc = "What is wanted."},
+     .flags = FIELD_REQUIRED | FIELD_ALWAYS},
     {.name = NULL},
 };
 static const struct type type_csi_node = {

@@ -237,7 +237,6 @@ static const struct field fields_flow_schema_spec[] = {
     {.name = "matchingPrecedence",
      .type = FIELD_INT32,
      .proto = 2,
-     .flags = FIELD_ZERO,
      .fallback = "1000",
      .doc = "Of schemas that match a request the one with the smallest number counts; 1 to 10000."},
     {.name = "distinguisherMethod",
@@ -262,13 +261,9 @@ static const struct type type_flow_schema_spec = {
 static const struct field fields_flow_schema_condition[] = {
     {.name = "type", .type = FIELD_STRING, .proto = 1, .doc = "What the condition is about: Dangling."},
     {.name = "status", .type = FIELD_STRING, .proto = 2, .doc = "True, False or Unknown."},
-    {.name = "lastTransitionTime",
-     .type = FIELD_TIME,
-     .proto = 3,
-     .flags = FIELD_ALWAYS,
-     .doc = "When the status last changed."},
-    {.name = "reason", .type = FIELD_STRING, .proto = 4, .doc = "One word, for machines, why it is so."},
-    {.name = "message", .type = FIELD_STRING, .proto = 5, .doc = "What a person should know about it."},
+    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4},
+    {.name = "message", .type = FIELD_STRING, .proto = 5},
     {.name = NULL},
 };
 static const struct type type_flow_schema_condition = {
@@ -286,8 +281,7 @@ static const struct field fields_flow_schema_status[] = {
      .list = LIST_MAP,
      .list_keys = "type",
      .patch = PATCH_MERGE,
-     .merge_key = "type",
-     .doc = "What holds of the object, one entry per type."},
+     .merge_key = "type"},
     {.name = NULL},
 };
 static const struct type type_flow_schema_status = {
@@ -305,18 +299,8 @@ static const struct field fields_flow_schema[] = {
      .proto = 1,
      .flags = FIELD_ALWAYS,
      .doc = "Name, namespace, labels and what else every object carries."},
-    {.name = "spec",
-     .type = FIELD_OBJECT,
-     .object = &type_flow_schema_spec,
-     .proto = 2,
-     .flags = FIELD_ALWAYS,
-     .doc = "What is wanted."},
-    {.name = "status",
-     .type = FIELD_OBJECT,
-     .object = &type_flow_schema_status,
-     .proto = 3,
-     .flags = FIELD_ALWAYS,
-     .doc = "What was last seen of it; written by controllers."},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &type_flow_schema_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "status", .type = FIELD_OBJECT, .object = &type_flow_schema_status, .proto = 3, .flags = FIELD_ALWAYS},
     {.name = NULL},
 };
 static const struct type type_flow_schema = {
