@@ -81,9 +81,13 @@ static const struct field fields_api_service_condition[] = {
      .flags = FIELD_REQUIRED,
      .doc = "What the condition is about: Available."},
     {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "True, False or Unknown."},
-    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 3, .flags = FIELD_ALWAYS},
-    {.name = "reason", .type = FIELD_STRING, .proto = 4},
-    {.name = "message", .type = FIELD_STRING, .proto = 5},
+    {.name = "lastTransitionTime",
+     .type = FIELD_TIME,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "When the status last changed."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4, .doc = "One word, for machines, why it is so."},
+    {.name = "message", .type = FIELD_STRING, .proto = 5, .doc = "What a person should know about it."},
     {.name = NULL},
 };
 static const struct type type_api_service_condition = {
@@ -102,7 +106,8 @@ static const struct field fields_api_service_status[] = {
      .list = LIST_MAP,
      .list_keys = "type",
      .patch = PATCH_MERGE,
-     .merge_key = "type"},
+     .merge_key = "type",
+     .doc = "What holds of the object, one entry per type."},
     {.name = NULL},
 };
 static const struct type type_api_service_status = {
@@ -121,8 +126,18 @@ static const struct field fields_api_service[] = {
      .proto = 1,
      .flags = FIELD_ALWAYS,
      .doc = "Name, namespace, labels and what else every object carries."},
-    {.name = "spec", .type = FIELD_OBJECT, .object = &type_api_service_spec, .proto = 2, .flags = FIELD_ALWAYS},
-    {.name = "status", .type = FIELD_OBJECT, .object = &type_api_service_status, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "spec",
+     .type = FIELD_OBJECT,
+     .object = &type_api_service_spec,
+     .proto = 2,
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
+    {.name = "status",
+     .type = FIELD_OBJECT,
+     .object = &type_api_service_status,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "What was last seen of it; written by controllers."},
     {.name = NULL},
 };
 static const struct type type_api_service = {

@@ -172,7 +172,12 @@ static const struct field fields_network_policy[] = {
      .proto = 1,
      .flags = FIELD_ALWAYS,
      .doc = "Name, namespace, labels and what else every object carries."},
-    {.name = "spec", .type = FIELD_OBJECT, .object = &type_network_policy_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "spec",
+     .type = FIELD_OBJECT,
+     .object = &type_network_policy_spec,
+     .proto = 2,
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
     {.name = NULL},
 };
 static const struct type type_network_policy = {

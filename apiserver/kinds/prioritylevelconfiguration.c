@@ -140,11 +140,15 @@ static const struct type type_priority_level_configuration_spec = {
 };
 
 static const struct field fields_priority_level_configuration_condition[] = {
-    {.name = "type", .type = FIELD_STRING, .proto = 1},
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .doc = "What the condition is about."},
     {.name = "status", .type = FIELD_STRING, .proto = 2, .doc = "True, False or Unknown."},
-    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 3, .flags = FIELD_ALWAYS},
-    {.name = "reason", .type = FIELD_STRING, .proto = 4},
-    {.name = "message", .type = FIELD_STRING, .proto = 5},
+    {.name = "lastTransitionTime",
+     .type = FIELD_TIME,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "When the status last changed."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4, .doc = "One word, for machines, why it is so."},
+    {.name = "message", .type = FIELD_STRING, .proto = 5, .doc = "What a person should know about it."},
     {.name = NULL},
 };
 static const struct type type_priority_level_configuration_condition = {
@@ -162,7 +166,8 @@ static const struct field fields_priority_level_configuration_status[] = {
      .list = LIST_MAP,
      .list_keys = "type",
      .patch = PATCH_MERGE,
-     .merge_key = "type"},
+     .merge_key = "type",
+     .doc = "What holds of the object, one entry per type."},
     {.name = NULL},
 };
 static const struct type type_priority_level_configuration_status = {
@@ -184,12 +189,14 @@ static const struct field fields_priority_level_configuration[] = {
      .type = FIELD_OBJECT,
      .object = &type_priority_level_configuration_spec,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
     {.name = "status",
      .type = FIELD_OBJECT,
      .object = &type_priority_level_configuration_status,
      .proto = 3,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS,
+     .doc = "What was last seen of it; written by controllers."},
     {.name = NULL},
 };
 static const struct type type_priority_level_configuration = {

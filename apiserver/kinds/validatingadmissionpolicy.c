@@ -190,7 +190,10 @@ static const struct type type_type_checking = {
 };
 
 static const struct field fields_validating_admission_policy_status[] = {
-    {.name = "observedGeneration", .type = FIELD_INT64, .proto = 1},
+    {.name = "observedGeneration",
+     .type = FIELD_INT64,
+     .proto = 1,
+     .doc = "Generation of the object that the status is about."},
     {.name = "typeChecking",
      .type = FIELD_OBJECT,
      .object = &type_type_checking,
@@ -202,7 +205,8 @@ static const struct field fields_validating_admission_policy_status[] = {
      .object = &type_condition,
      .proto = 3,
      .list = LIST_MAP,
-     .list_keys = "type"},
+     .list_keys = "type",
+     .doc = "What holds of the object, one entry per type."},
     {.name = NULL},
 };
 static const struct type type_validating_admission_policy_status = {
@@ -224,12 +228,14 @@ static const struct field fields_validating_admission_policy[] = {
      .type = FIELD_OBJECT,
      .object = &type_validating_admission_policy_spec,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
     {.name = "status",
      .type = FIELD_OBJECT,
      .object = &type_validating_admission_policy_status,
      .proto = 3,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS,
+     .doc = "What was last seen of it; written by controllers."},
     {.name = NULL},
 };
 static const struct type type_validating_admission_policy = {

@@ -89,7 +89,8 @@ static const struct field fields_validating_admission_policy_binding[] = {
      .type = FIELD_OBJECT,
      .object = &type_validating_admission_policy_binding_spec,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
     {.name = NULL},
 };
 static const struct type type_validating_admission_policy_binding = {
