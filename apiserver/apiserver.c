@@ -107,6 +107,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     struct apiserver *a = NEW(struct apiserver);
     a->env = env;
     a->store = o->store;
+    a->store_tls = o->store_tls;
     a->kubelet_tls = o->kubelet_tls;
     a->advertise = o->advertise;
     a->token_key = o->token_key;

@@ -38,6 +38,7 @@ static void request_release(struct deferred *d)
     watch_free(r->watch);
     log_free(r->log);
     connection_free(r->connection);
+    components_leave(r->components);
     failure_release(&r->failure);
     strict_release(&r->strict);
     json_doc_free(r->doc);
@@ -493,6 +494,8 @@ static void resource_request(struct api_request *r)
         connect_begin(r);
     else if (route->sub != NULL && strcmp(route->sub->name, "token") == 0)
         token_begin(r);
+    else if (route->kind == &kind_componentstatus)
+        components_begin(r);
     else if (!reads && (route->kind->never_stored && route->kind != &kind_binding))
         review_begin(r);
     else if (!reads)

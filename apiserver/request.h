@@ -23,7 +23,7 @@ struct api_metrics {
 struct apiserver {
     struct env *env;
     struct store_client *store;
-    struct tls *kubelet_tls;
+    struct tls *kubelet_tls, *store_tls;
     const char *advertise, *issuer;
     const struct jwt_key *token_key; /* NULL: no tokens */
     unsigned bookmark_ms;
@@ -63,6 +63,7 @@ struct list_stream;
 struct watch_stream;
 struct log_stream;
 struct connection;
+struct components;
 
 struct api_request {
     struct apiserver *api;
@@ -91,6 +92,7 @@ struct api_request {
     struct watch_stream *watch;
     struct log_stream *log;
     struct connection *connection;
+    struct components *components;
 };
 
 struct watch_cache *request_cache(const struct api_request *r); /* in the version asked for */
@@ -138,6 +140,7 @@ int list_options_invalid(struct api_request *r, const char *field, const char *d
 void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);
+void components_begin(struct api_request *r); /* components.c: how the parts of the control plane are */
 void connect_begin(struct api_request *r);    /* connect.c: exec, attach */
 void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
@@ -146,6 +149,7 @@ void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
 void log_free(struct log_stream *l);
 void connection_free(struct connection *c);
+void components_leave(struct components *c); /* the request goes; what is under way ends by itself */
 
 struct slice request_content_type(const struct api_request *r); /* without parameters; empty when there is none */
 /* body.c: the body by its content type, as a tree in r->doc; the failure is set. The first only reads it, `t` for protobuf
