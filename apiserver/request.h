@@ -35,6 +35,7 @@ struct apiserver {
     struct bootstrap *bootstrap; /* NULL once what every cluster has exists */
     struct masters *masters;     /* NULL: no address to advertise */
     struct rbac *rbac;
+    struct openapi_cache *openapi;
     bool bootstrapped;
     struct timer probe; /* asks the store whether it answers */
     uint64_t store_seen_ms;
@@ -140,6 +141,10 @@ void log_begin(struct api_request *r);
 void connect_begin(struct api_request *r);    /* connect.c: exec, attach */
 void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
+/* openapi_serve.c: documents made once, the first time they are asked for or a moment after the start. */
+struct openapi_cache *openapi_cache_new(struct env *env);
+void openapi_cache_free(struct openapi_cache *c);
+bool openapi_answer(struct api_request *r, struct slice path); /* false: no such document */
 void list_free(struct list_stream *l);
 void watch_free(struct watch_stream *w);
 void write_free(struct write *w);

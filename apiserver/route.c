@@ -162,6 +162,16 @@ int accept_parse(struct slice header, struct slice include, struct accepted *ret
                        "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
 }
 
+bool accept_names(struct slice header, const char *type)
+{
+    struct slice rest = header;
+    while (rest.data != NULL) {
+        if (slice_is(next_media(&rest).type, type))
+            return true;
+    }
+    return false;
+}
+
 bool accept_aggregated(struct slice header, const char **ret_version)
 {
     struct slice rest = header;
