@@ -80,7 +80,8 @@ struct api_request {
         const char *control;  /* NULL: not to be kept */
         const char *location; /* of a redirect; borrowed until answered */
     } cache;
-    bool streaming; /* begin was called */
+    bool streaming;    /* begin was called */
+    struct gzip *gzip; /* of a streamed answer that the client takes compressed; NULL: as it is */
     bool warn;      /* unknown fields become Warning headers */
     size_t ops;     /* store calls in flight */
     struct cache_wait wait;
@@ -109,6 +110,9 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
                            int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);
+/* As above, for a long answer: compressed when the client takes it so. It is then written with request_write. */
+void request_begin_long(struct api_request *r, const char *content_type);
+void request_write(struct api_request *r, struct slice piece, bool last);
 void request_end_stream(struct api_request *r, bool clean);
 /* As http_upgrade: with 0 the request is over, and the connection is the tunnel's. */
 int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t);

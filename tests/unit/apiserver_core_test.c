@@ -260,7 +260,7 @@ static void test_refusals(void **state)
         {"DELETE /api/v1/namespaces/kube-system", "", NULL, 403, "this namespace may not be deleted"},
         {"GET /api/v1/pods?labelSelector=a%20in%20b", "", NULL, 400, "unable to parse requirement"},
         {"GET /api/v1/pods?fieldSelector=spec.foo%3Db", "", NULL, 400, "field label not supported: spec.foo"},
-        {"GET /api/v1/pods?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", "", NULL, 422,
+        {"GET /api/v1/pods?watch=1&sendInitialEvents=true&resourceVersionMatch=Exact", "", NULL, 422,
          "sendInitialEvents"},
         {"GET /api/v1/pods?resourceVersion=999999", "", NULL, 504, "ResourceVersionTooLarge"},
         {"GET /api/v1/namespaces/default/pods/x/log", "", NULL, 404, "pods \\\"x\\\" not found"},
