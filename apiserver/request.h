@@ -35,6 +35,7 @@ struct apiserver {
     struct bootstrap *bootstrap; /* NULL once what every cluster has exists */
     struct masters *masters;     /* NULL: no address to advertise */
     struct rbac *rbac;
+    struct openapi_cache *openapi;
     bool bootstrapped;
     struct timer probe; /* asks the store whether it answers */
     uint64_t store_seen_ms;
@@ -80,7 +81,8 @@ struct api_request {
         const char *control;  /* NULL: not to be kept */
         const char *location; /* of a redirect; borrowed until answered */
     } cache;
-    bool streaming; /* begin was called */
+    bool streaming;    /* begin was called */
+    struct gzip *gzip; /* of a streamed answer that the client takes compressed; NULL: as it is */
     bool warn;      /* unknown fields become Warning headers */
     size_t ops;     /* store calls in flight */
     struct cache_wait wait;
@@ -111,6 +113,9 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
                            int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);
+/* As above, for a long answer: compressed when the client takes it so. It is then written with request_write. */
+void request_begin_long(struct api_request *r, const char *content_type);
+void request_write(struct api_request *r, struct slice piece, bool last);
 void request_end_stream(struct api_request *r, bool clean);
 /* As http_upgrade: with 0 the request is over, and the connection is the tunnel's. */
 int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t);
@@ -144,6 +149,10 @@ void components_begin(struct api_request *r); /* components.c: how the parts of 
 void connect_begin(struct api_request *r);    /* connect.c: exec, attach */
 void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
+/* openapi_serve.c: documents made once, the first time they are asked for or a moment after the start. */
+struct openapi_cache *openapi_cache_new(struct env *env);
+void openapi_cache_free(struct openapi_cache *c);
+bool openapi_answer(struct api_request *r, struct slice path); /* false: no such document */
 void list_free(struct list_stream *l);
 void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
