@@ -67,6 +67,20 @@ int splice_revision(struct slice stored, int64_t revision, struct buf *out, stru
     return 0;
 }
 
+void restamp_revision(struct slice json, int64_t revision, struct buf *out)
+{
+    size_t at;
+    struct slice head = SLICE("\"resourceVersion\":\"");
+    bool found = find_metadata(json, &at);
+    ASSERT(found && slice_has_prefix(slice_from(json, at), head)); /* ours: splice_revision made it */
+    buf_reserve(out, json.size + 16);
+    buf_append(out, json.data, at + head.size);
+    buf_printf(out, "%" PRId64, revision);
+    for (at += head.size; json.data[at] != '"'; at++)
+        ;
+    buf_append_slice(out, slice_from(json, at));
+}
+
 /* Appends a value's text and remembers its place as an offset until the buffer stands still. */
 static struct slice keep(struct buf *out, struct slice value)
 {

@@ -6,6 +6,7 @@
 #define OBJECT_BYTES_MAX (1536 * 1024)    /* stored */
 #define REQUESTS_MAX 65536                /* open at once, watches included */
 #define RESPONSE_CHUNK_BYTES (256 * 1024) /* longer answers are streams of such pieces */
+#define GZIP_BYTES_MIN (128 * 1024)       /* smaller answers are not worth compressing */
 #define STREAM_WINDOW_BYTES (1024 * 1024) /* written to a client and not yet taken: then the stream waits */
 #define RING_EVENTS_MAX 16384             /* recent events of one resource; a watcher behind them is cut */
 #define RING_BYTES_MAX (64 * 1024 * 1024)
