@@ -137,7 +137,7 @@ static void client_send(struct fixture *f, struct client *c, const char *line, c
     direct_run_ms(&f->d, 10);
 }
 
-static int ask(struct fixture *f, const char *line, const char *body, struct json_doc *d, struct json **ret)
+static UNUSED int ask(struct fixture *f, const char *line, const char *body, struct json_doc *d, struct json **ret)
 {
     struct client c = {.status = 0};
     struct err why;
