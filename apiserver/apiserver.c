@@ -118,7 +118,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     timer_init(&a->probe, probe_fire);
     metrics_make(a);
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (!(*k)->never_stored) {
+        if (!(*k)->never_stored && (*k)->stored_as == NULL) {
             a->caches[kinds_index(*k)] = watch_cache_new(env, o->store, *k);
             a->caches_open++;
         }

@@ -9,7 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct watch_cache *request_cache(const struct api_request *r) { return r->api->caches[kinds_index(r->route.kind)]; }
+/* Objects of another version live in the cache of the version that is stored. */
+struct watch_cache *request_cache(const struct api_request *r)
+{
+    const struct kind *k = r->route.kind->stored_as == NULL ? r->route.kind : r->route.kind->stored_as;
+    return r->api->caches[kinds_index(k)];
+}
 
 static void request_release(struct deferred *d)
 {
@@ -53,7 +58,7 @@ static void observe(struct api_request *r, int status)
 struct headers {
     struct http_header list[HEADERS_MAX];
     size_t count;
-    char audit[UUID_TEXT_SIZE];
+    char audit[UUID_TEXT_SIZE], retry[16];
     struct buf warnings[WARNINGS_MAX];
 };
 
@@ -98,8 +103,10 @@ static void answer(struct api_request *r, int status, const char *content_type, 
         return;
     observe(r, status);
     headers_make(r, content_type, &h);
-    if (r->failure.retry_after_seconds > 0)
-        header_add(&h, "Retry-After", SLICE("1"));
+    if (r->failure.retry_after_seconds > 0) {
+        (void)snprintf(h.retry, sizeof h.retry, "%d", r->failure.retry_after_seconds); /* fits */
+        header_add(&h, "Retry-After", slice_str(h.retry));
+    }
     struct http_exchange *x = r->x;
     r->x = NULL;
     http_respond(x, status, h.list, h.count, body, shared);

@@ -19,6 +19,10 @@ void write_free(struct write *w)
     buf_release(&w->key);
     buf_release(&w->old);
     buf_release(&w->name);
+    buf_release(&w->stored);
+    buf_release(&w->manager);
+    buf_release(&w->budget.key);
+    buf_release(&w->budget.bytes);
     buf_release(&w->result.bytes);
     if (w->claims != NULL)
         map_release(&w->claims->taken);
@@ -49,7 +53,8 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
         .kind = r->route.kind,
         .subresource = r->route.sub == NULL ? NULL : r->route.sub->name,
         .namespace = r->route.namespace,
-        .name = buf_slice(&r->write->name),
+        .name = r->write->kind == WRITE_CREATE ? r->route.name : buf_slice(&r->write->name),
+        .manager = r->write->manager.data,
         .now_us = clock_wall_ms(&r->api->env->clock) * 1000,
         .strict = &r->strict,
     };
@@ -60,6 +65,43 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
     memcpy(v->uid, uid, sizeof uid);
     for (size_t i = 0; i < 5; i++)
         v->suffix[i] = alphabet[random_below(random, sizeof alphabet - 1)];
+}
+
+/* What goes into the store: the object as it is, or as the version that is stored has it. */
+static struct slice stored_bytes(struct api_request *r)
+{
+    struct write *w = r->write;
+    const struct kind *k = r->route.kind, *as = k->stored_as;
+    struct json *tree = NULL, *canonical = NULL;
+    char version[128];
+    if (as == NULL)
+        return buf_slice(&w->result.bytes);
+    int code = json_parse(r->doc, buf_slice(&w->result.bytes), &tree, NULL);
+    ASSERT(code == 0); /* printed just now */
+    json_set_str(r->doc, tree, "kind", as->name);
+    json_set_str(r->doc, tree, "apiVersion", kinds_api_version(as, version));
+    if (k->to_stored != NULL)
+        k->to_stored(r->doc, tree);
+    code = schema_decode(r->doc, as->type, tree, NULL, &canonical, NULL);
+    ASSERT(code == 0); /* the hook's own tree */
+    buf_reset(&w->stored);
+    json_print(canonical, &w->stored);
+    return buf_slice(&w->stored);
+}
+
+/* The stored object as the version of the request has it. */
+static struct json *as_asked(struct api_request *r, struct json *tree)
+{
+    const struct kind *k = r->route.kind;
+    struct json *canonical = NULL;
+    char version[128];
+    if (k->stored_as == NULL)
+        return tree;
+    json_set_str(r->doc, tree, "kind", k->name);
+    json_set_str(r->doc, tree, "apiVersion", kinds_api_version(k, version));
+    if (k->from_stored != NULL)
+        k->from_stored(r->doc, tree);
+    return schema_decode(r->doc, k->type, tree, NULL, &canonical, NULL) == 0 ? canonical : tree;
 }
 
 static void load_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
@@ -77,6 +119,14 @@ static void load_from_store(struct api_request *r)
     struct kv_range range = {.span = {buf_slice(&r->write->key), {NULL, 0}}};
     r->write->from_cache = false;
     store_range(r->api->store, &request_op(r, load_done)->call, &range, STORE_TIMEOUT_MS);
+}
+
+static void load_fresh(struct api_request *r, int status)
+{
+    if (status != 0)
+        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+    else
+        load_from_store(r);
 }
 
 static struct slice cache_key_of(const struct api_request *r)
@@ -177,7 +227,12 @@ static void answer_written(struct api_request *r, int64_t revision)
         request_answer(r, 200, "application/json", buf_slice(&text));
         buf_release(&text);
     } else {
-        request_answer_object(r, w->creating ? 201 : 200, r->route.kind, buf_slice(&w->result.bytes), revision);
+        bool pending = w->kind == WRITE_DELETE && w->options.cascades && w->result.action != VERB_DELETE;
+        request_answer_object(r,
+                              w->creating ? 201
+                              : pending   ? 202
+                                          : 200,
+                              r->route.kind, buf_slice(&w->result.bytes), revision);
     }
 }
 
@@ -254,7 +309,7 @@ static int check_escalation(struct api_request *r, const struct json *old)
 /* One transaction with its arrays: the object's own operation, and those of its claims. */
 struct claim_txn {
     struct kv_compare compares[2 + CLAIMS_MAX];
-    struct kv_op done[1 + 2 * CLAIMS_MAX], look[2];
+    struct kv_op done[2 + 2 * CLAIMS_MAX], look[2];
     struct buf keys[2 * CLAIMS_MAX]; /* of the claims, in order */
     size_t key_count;
     struct buf owner;
@@ -356,6 +411,16 @@ static void create_again(struct api_request *r)
     } else if (generated && ++w->attempts < GENERATE_ATTEMPTS_MAX) {
         decide(r, (struct slice){NULL, 0}, 0);
     } else {
+        if (generated) { /* unlucky, not wrong: the client may try again */
+            struct buf resource = {0};
+            kind_resource_text(r->route.kind, &resource);
+            failure_about(&r->failure, r->route.kind, buf_slice(&w->name));
+            r->failure.retry_after_seconds = 1;
+            failure_set(&r->failure, ERR_EXISTS,
+                        "%s \"%.*s\" already exists, the server was not able to generate a unique name for the object",
+                        resource.data, SLICE_ARGS(buf_slice(&w->name)));
+            buf_release(&resource);
+        }
         failure_exists(&r->failure, r->route.kind, buf_slice(&w->name));
         request_fail(r);
     }
@@ -395,7 +460,7 @@ static void put_new(struct api_request *r)
     claims_update(r, NULL);
     t->compares[0] =
         (struct kv_compare){.span = {key, {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0};
-    t->done[0] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
+    t->done[0] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = stored_bytes(r)}};
     t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}, .keys_only = true}};
     /* A dry run asks the same questions and writes nothing. */
     t->txn = (struct kv_txn){.compare_count = 1, .success_count = w->dry_run ? 0 : 1, .failure_count = 1};
@@ -431,12 +496,26 @@ static void change_done(struct api_request *r, struct store_call *call, int stat
         decide(r, (struct slice){NULL, 0}, 0);
     } else if (lost != NULL && now->kvs[0].mod_revision == w->revision) {
         fail_claim(r, lost);
-    } else if (++w->attempts == UPDATE_ATTEMPTS_MAX) {
+    } else if (++w->attempts == (w->kind == WRITE_PATCH ? PATCH_ATTEMPTS_MAX : UPDATE_ATTEMPTS_MAX)) {
         failure_conflict(&r->failure, r->route.kind, buf_slice(&w->name));
         request_fail(r);
+    } else if (w->budget.key.size > 0 && now->kvs[0].mod_revision == w->revision) {
+        request_wait_fresh(r, evict_cache(r), load_fresh); /* someone else was paid for */
     } else {
         decide(r, now->kvs[0].value, now->kvs[0].mod_revision);
     }
+}
+
+/* The budget is as it was decided on, and is paid from together with the deletion. */
+static void budget_join(struct api_request *r, struct claim_txn *t)
+{
+    const struct spent_budget *b = &r->write->budget;
+    if (b->key.size == 0)
+        return;
+    t->compares[t->txn.compare_count++] = (struct kv_compare){
+        .span = {buf_slice(&b->key), {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = b->revision};
+    t->done[t->txn.success_count++] =
+        (struct kv_op){.kind = KV_OP_PUT, .put = {.key = buf_slice(&b->key), .value = buf_slice(&b->bytes)}};
 }
 
 static void change(struct api_request *r)
@@ -448,9 +527,10 @@ static void change(struct api_request *r)
         .span = {key, {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = w->revision};
     t->done[0] = w->result.action == VERB_DELETE
                      ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
-                     : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
+                     : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = stored_bytes(r)}};
     t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
     t->txn = (struct kv_txn){.compare_count = 1, .success_count = 1, .failure_count = 1};
+    budget_join(r, t);
     claims_join(r, t);
     claim_txn_send(r, t, change_done);
 }
@@ -463,33 +543,22 @@ static bool namespace_is_going(const struct api_request *r)
     return namespace != NULL && namespace->deleting;
 }
 
-static int scale_patched(struct api_request *r, const struct verb_facts *v, const struct json *old, int64_t revision)
-{
-    struct write *w = r->write;
-    struct json *scale = NULL, *patched = NULL;
-    struct err why;
-    int code = 0;
-    scale_of(old, r->route.kind, revision, r->doc, &scale);
-    if (w->patch == PATCH_TYPE_JSON)
-        code = patch_json(r->doc, scale, w->body, &patched, &why);
-    else if (w->patch == PATCH_TYPE_STRATEGIC)
-        code = patch_strategic(r->doc, kind_scale.type, scale, w->body, &patched, &why);
-    else
-        patched = patch_merge(r->doc, scale, w->body);
-    return code != 0 ? failure_from(&r->failure, &why)
-                     : verb_scale(v, r->doc, old, revision, patched, &w->result, &r->failure);
-}
-
 static int decide_change(struct api_request *r, const struct verb_facts *v, const struct json *old, int64_t revision)
 {
     struct write *w = r->write;
     switch (w->kind) {
     case WRITE_UPDATE: return verb_update(v, r->doc, old, revision, w->body, &w->result, &r->failure);
-    case WRITE_PATCH: return verb_patch(v, r->doc, old, revision, w->patch, w->body, &w->result, &r->failure);
-    case WRITE_DELETE: return verb_delete(v, r->doc, old, revision, &w->options, &w->result, &r->failure);
+    case WRITE_PATCH:
+        if (w->patch == PATCH_TYPE_APPLY)
+            return verb_apply(v, r->doc, old, revision, w->body, w->force, &w->result, &r->failure);
+        return verb_patch(v, r->doc, old, revision, w->patch, w->body, &w->result, &r->failure);
+    case WRITE_DELETE:
+        if (w->evicting && evict_decide(r, old) != 0)
+            return r->failure.code;
+        return verb_delete(v, r->doc, old, revision, &w->options, &w->result, &r->failure);
     case WRITE_BIND: return verb_bind(v, r->doc, old, w->body, &w->result, &r->failure);
     case WRITE_SCALE: return verb_scale(v, r->doc, old, revision, w->body, &w->result, &r->failure);
-    default: return scale_patched(r, v, old, revision);
+    default: return verb_scale_patch(v, r->doc, old, revision, w->patch, w->body, w->force, &w->result, &r->failure);
     }
 }
 
@@ -549,7 +618,8 @@ static bool waits_for_account(struct api_request *r, const struct verb_facts *v)
         w->account_deadline_ms = now + ACCOUNT_WAIT_MS;
     if (now >= w->account_deadline_ms)
         return false;
-    request_wait(r, c, watch_cache_revision(c) + 1, MIN(w->account_deadline_ms - now, (uint64_t)ACCOUNT_TRY_MS), account_again);
+    request_wait(r, c, watch_cache_revision(c) + 1, MIN(w->account_deadline_ms - now, (uint64_t)ACCOUNT_TRY_MS),
+                 account_again);
     return true;
 }
 
@@ -561,7 +631,9 @@ static void decide_create(struct api_request *r, struct verb_facts *v)
         find_account(r, v);
     if (r->route.kind == &kind_pod && waits_for_account(r, v))
         return;
-    if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure)) || check_escalation(r, NULL) != 0) {
+    int code = w->kind == WRITE_PATCH ? verb_apply(v, r->doc, NULL, 0, w->body, w->force, &w->result, &r->failure)
+                                      : verb_create(v, r->doc, w->body, &w->result, &r->failure);
+    if (refused(r, code) || check_escalation(r, NULL) != 0) {
         w->from_cache = false;
         request_fail(r);
         return;
@@ -587,7 +659,8 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
     w->creating = false;
     if (old.data == NULL) {
         bool makes = w->kind == WRITE_CREATE ||
-                     (w->kind == WRITE_UPDATE && r->route.sub == NULL && r->route.kind->update_creates);
+                     (r->route.sub == NULL && w->kind == WRITE_UPDATE && r->route.kind->update_creates) ||
+                     (r->route.sub == NULL && w->kind == WRITE_PATCH && w->patch == PATCH_TYPE_APPLY);
         if (makes) {
             decide_create(r, &v);
         } else if (w->collection) {
@@ -603,6 +676,7 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
                           why.message);
         return;
     }
+    tree = as_asked(r, tree);
     if (refused(r, decide_change(r, &v, tree, revision)) || check_escalation(r, tree) != 0) {
         refuse(r);
     } else if (w->result.action == VERB_NOTHING && w->from_cache) {
@@ -653,6 +727,8 @@ static void collection_begin(struct api_request *r, int status)
     }
     w->list_revision = watch_cache_revision(c);
     w->target_count = watch_cache_list(c, &w->selection, &w->targets);
+    while (w->limit > 0 && w->target_count > (size_t)w->limit)
+        cached_unref(w->targets[--w->target_count]);
     if (w->target_count > DELETE_COLLECTION_MAX)
         request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %d objects at once; select fewer",
                           DELETE_COLLECTION_MAX);
@@ -691,5 +767,8 @@ void write_begin(struct api_request *r)
         return;
     }
     request_key(r, buf_slice(&w->name), &w->key);
-    load(r);
+    if (w->evicting && evict_cache(r) != NULL)
+        request_wait_fresh(r, evict_cache(r), load_fresh);
+    else
+        load(r);
 }

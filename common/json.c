@@ -432,6 +432,17 @@ static bool objects_equal(const struct json *a, const struct json *b)
     return true;
 }
 
+size_t json_depth(const struct json *v)
+{
+    size_t deepest = 0;
+    struct json_iterator i = json_iterate(v);
+    if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT)
+        return 0;
+    while (json_next(&i))
+        deepest = MAX(deepest, json_depth(i.value));
+    return deepest + 1;
+}
+
 bool json_equal(const struct json *a, const struct json *b)
 {
     enum json_type type = json_type(a);

@@ -81,6 +81,7 @@ void json_insert(struct json *array, size_t index, struct json *value); /* index
 void json_remove_element(struct json *array, size_t index);
 void json_replace_element(struct json *array, size_t index, struct json *value);
 
+size_t json_depth(const struct json *v); /* of nesting: 0 for a scalar, 1 for a list of scalars */
 /* Equal as JSON: objects without regard to order, numbers by value when both are integers, else by text. */
 bool json_equal(const struct json *a, const struct json *b);
 /* First key that stands twice in one object of `v`, as a path ("spec.replicas"), or false. */
