@@ -11,7 +11,8 @@ bool apiserver_ready(const struct apiserver *a)
 {
     uint64_t now = clock_monotonic_ms(&a->env->clock);
     for (size_t i = 0; i < KINDS_MAX; i++) {
-        if (a->caches[i] != NULL && !watch_cache_synced(a->caches[i]))
+        bool whole = a->caches[i] == NULL || watch_cache_synced(a->caches[i]);
+        if (!whole && kinds_all()[i]->stored_as == NULL) /* other versions are not waited for */
             return false;
     }
     return !a->closing && a->bootstrapped && now - a->store_seen_ms < STORE_SILENCE_MS;
@@ -118,7 +119,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     timer_init(&a->probe, probe_fire);
     metrics_make(a);
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (!(*k)->never_stored && (*k)->stored_as == NULL) {
+        if (!(*k)->never_stored && (*k)->stored_as == NULL) { /* other versions: request_cache */
             a->caches[kinds_index(*k)] = watch_cache_new(env, o->store, *k);
             a->caches_open++;
         }

@@ -1,6 +1,7 @@
 #include "common/base.h"
 
 #include "apiserver/apply.h"
+#include "apiserver/convert.h"
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/schema.h"
 
@@ -27,7 +28,12 @@ static int check_config(struct applying *x, struct failure *f)
 {
     struct buf lines = {0}, text = {0};
     const struct kind *k = x->o->writer.kind;
-    typed_complaints(x->type, x->config, &lines);
+    typed_complaints(k->type, x->config, &lines);
+    if (lines.size == 0 && k != x->o->writer.stored) {
+        struct json *own = json_copy(x->d, x->config);
+        convert_to_stored(k, x->d, own);
+        x->config = own;
+    }
     if (lines.size == 0)
         return 0;
     struct slice rest = buf_slice(&lines);
@@ -238,7 +244,7 @@ static int merge(struct applying *x, struct json **ret, struct failure *f)
 int apply_config(const struct apply_options *o, struct json_doc *d, const struct json *live, const struct json *config,
                  struct json **ret, struct failure *f)
 {
-    struct applying x = {.o = o, .d = d, .type = o->writer.kind->type, .live = live, .config = config};
+    struct applying x = {.o = o, .d = d, .type = o->writer.stored->type, .live = live, .config = config};
     struct json *empty = NULL;
     struct err why;
     int code = check_config(&x, f);

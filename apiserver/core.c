@@ -2,6 +2,7 @@
  * theirs is in flight. */
 #include "common/base.h"
 
+#include "apiserver/convert.h"
 #include "apiserver/request.h"
 #include "common/mem.h"
 
@@ -9,11 +10,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Objects of another version live in the cache of the version that is stored. */
+/* That of another version of a stored kind begins when somebody asks for it. */
 struct watch_cache *request_cache(const struct api_request *r)
 {
-    const struct kind *k = r->route.kind->stored_as == NULL ? r->route.kind : r->route.kind->stored_as;
-    return r->api->caches[kinds_index(k)];
+    struct apiserver *a = r->api;
+    size_t i = kinds_index(r->route.kind);
+    if (a->caches[i] == NULL && r->route.kind->stored_as != NULL) {
+        a->caches[i] = watch_cache_new(a->env, a->store, r->route.kind);
+        a->caches_open++;
+    }
+    return a->caches[i];
+}
+
+struct watch_cache *stored_cache(const struct api_request *r)
+{
+    return r->api->caches[kinds_index(kinds_stored(r->route.kind))];
 }
 
 static void request_release(struct deferred *d)
@@ -53,13 +64,13 @@ static void observe(struct api_request *r, int status)
         metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
 }
 
-#define HEADERS_MAX (12 + WARNINGS_MAX)
+#define HEADERS_MAX (13 + WARNINGS_MAX)
 
 struct headers {
     struct http_header list[HEADERS_MAX];
     size_t count;
     char audit[UUID_TEXT_SIZE], retry[16];
-    struct buf warnings[WARNINGS_MAX];
+    struct buf warnings[WARNINGS_MAX], deprecated;
 };
 
 static void header_add(struct headers *h, const char *name, struct slice value)
@@ -83,6 +94,11 @@ static void headers_make(struct api_request *r, const char *content_type, struct
     header_add(h, "Content-Type", slice_str(content_type));
     header_add(h, "X-Kubernetes-Pf-Flowschema-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
     header_add(h, "X-Kubernetes-Pf-Prioritylevel-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
+    if (r->route.kind != NULL && r->route.kind->deprecated != NULL) {
+        buf_append_str(&h->deprecated, "299 - ");
+        json_print_string(slice_str(r->route.kind->deprecated), &h->deprecated);
+        header_add(h, "Warning", buf_slice(&h->deprecated));
+    }
     for (size_t i = 0; r->warn && i < r->strict.count && i < WARNINGS_MAX; i++) {
         buf_append_str(&h->warnings[i], "299 - ");
         json_print_string(slice_str(r->strict.texts[i]), &h->warnings[i]);
@@ -94,6 +110,7 @@ static void headers_release(struct headers *h)
 {
     for (size_t i = 0; i < WARNINGS_MAX; i++)
         buf_release(&h->warnings[i]);
+    buf_release(&h->deprecated);
 }
 
 static void answer(struct api_request *r, int status, const char *content_type, struct slice body, struct bytes *shared)
@@ -193,11 +210,16 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
                            int64_t revision)
 {
-    struct buf json = {0}, out = {0};
+    struct buf own = {0}, json = {0}, out = {0};
     struct err why;
+    int code = k->stored_as == NULL ? 0 : convert_bytes(k, stored, &own, &why);
+    if (k->stored_as != NULL)
+        stored = buf_slice(&own);
     if (revision == 0)
         buf_append_slice(&json, stored); /* a dry run's new object has none */
-    if (revision != 0 && splice_revision(stored, revision, &json, &why) != 0) {
+    if (code == 0 && revision != 0)
+        code = splice_revision(stored, revision, &json, &why);
+    if (code != 0) {
         failure_from(&r->failure, &why);
         request_fail(r);
     } else {
@@ -205,6 +227,7 @@ void request_answer_object(struct api_request *r, int status, const struct kind 
         buf_append_char(&out, '\n');
         request_answer(r, status, "application/json", buf_slice(&out));
     }
+    buf_release(&own);
     buf_release(&json);
     buf_release(&out);
 }

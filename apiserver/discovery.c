@@ -87,13 +87,36 @@ static bool is_first_of_group(const struct kind *const *k)
     return is_served(*k);
 }
 
-static void group_object(const struct kind *k, bool alone, struct buf *out)
+/* The first kind of each version of a group; versions are preferred in the order of the table. */
+static bool is_first_of_version(const struct kind *const *k)
 {
-    const char *head = alone ? "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\"," : "";
-    buf_printf(out,
-               "{%s\"name\":\"%s\",\"versions\":[{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}],"
-               "\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}",
-               head, k->group, k->group, k->version, k->version, k->group, k->version, k->version);
+    for (const struct kind *const *i = kinds_all(); i != k; i++) {
+        if (is_served(*i) && strcmp((*i)->group, (*k)->group) == 0 && strcmp((*i)->version, (*k)->version) == 0)
+            return false;
+    }
+    return is_served(*k);
+}
+
+static void group_version(const struct kind *k, struct buf *out)
+{
+    buf_printf(out, "{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", k->group, k->version, k->version);
+}
+
+static void group_object(const struct kind *first, bool alone, struct buf *out)
+{
+    const char *comma = "";
+    buf_printf(out, "{%s\"name\":\"%s\",\"versions\":[", alone ? "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\"," : "",
+               first->group);
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (strcmp((*k)->group, first->group) != 0 || !is_first_of_version(k))
+            continue;
+        buf_append_str(out, comma);
+        group_version(*k, out);
+        comma = ",";
+    }
+    buf_append_str(out, "],\"preferredVersion\":");
+    group_version(first, out);
+    buf_append_char(out, '}');
 }
 
 static void group_list(struct buf *out)
@@ -138,6 +161,20 @@ static void aggregated_resource(const struct kind *k, struct buf *out)
     buf_append_char(out, '}');
 }
 
+static void aggregated_version(const struct kind *first, struct buf *out)
+{
+    const char *comma = "";
+    buf_printf(out, "{\"version\":\"%s\",\"freshness\":\"Current\",\"resources\":[", first->version);
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        if (!is_served(*k) || strcmp((*k)->group, first->group) != 0 || strcmp((*k)->version, first->version) != 0)
+            continue;
+        buf_append_str(out, comma);
+        aggregated_resource(*k, out);
+        comma = ",";
+    }
+    buf_append_str(out, "]}");
+}
+
 static void aggregated_group(const struct kind *first, struct buf *out)
 {
     const char *comma = "";
@@ -145,15 +182,15 @@ static void aggregated_group(const struct kind *first, struct buf *out)
         buf_append_str(out, "{\"metadata\":{},");
     else
         buf_printf(out, "{\"metadata\":{\"name\":\"%s\"},", first->group);
-    buf_printf(out, "\"versions\":[{\"version\":\"%s\",\"freshness\":\"Current\",\"resources\":[", first->version);
+    buf_append_str(out, "\"versions\":[");
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (!is_served(*k) || strcmp((*k)->group, first->group) != 0)
+        if (strcmp((*k)->group, first->group) != 0 || !is_first_of_version(k))
             continue;
         buf_append_str(out, comma);
-        aggregated_resource(*k, out);
+        aggregated_version(*k, out);
         comma = ",";
     }
-    buf_append_str(out, "]}]}");
+    buf_append_str(out, "]}");
 }
 
 static void aggregated(bool core, const char *version, struct buf *out)
@@ -298,7 +335,7 @@ static void openapi_index(struct buf *out)
     const char *comma = "";
     buf_append_str(out, "{\"paths\":{");
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (!is_first_of_group(k))
+        if (!is_first_of_version(k))
             continue;
         struct buf document = {0};
         const char *root = *(*k)->group == '\0' ? "api" : "apis/";

@@ -201,7 +201,7 @@ static const struct field_set *not_written(struct arena *a, const struct managed
     struct field_nodes n = {0};
     bool has_status = kinds_subresource(w->kind, SLICE("status")) != NULL;
     bool writes_status = w->subresource != NULL && strcmp(w->subresource, "status") == 0;
-    for (const struct field *f = w->kind->type->fields; has_status && f->name != NULL; f++) {
+    for (const struct field *f = w->stored->type->fields; has_status && f->name != NULL; f++) {
         bool is_status = strcmp(f->name, "status") == 0;
         if (strcmp(f->name, "metadata") != 0 && is_status != writes_status)
             field_nodes_add(&n, field_element_name(a, slice_str(f->name)), true, NULL);
@@ -219,7 +219,7 @@ void managed_changes(struct managed *m, const struct managed_writer *w, const st
                      const struct json *after, struct typed_changes *ret)
 {
     const struct field_set *others = not_written(&m->arena, w);
-    typed_compare(&m->arena, w->kind->type, before, after, ret);
+    typed_compare(&m->arena, w->stored->type, before, after, ret);
     ret->removed = field_set_without(&m->arena, ret->removed, others);
     ret->modified = field_set_without(&m->arena, ret->modified, others);
     ret->added = field_set_without(&m->arena, ret->added, others);
@@ -296,7 +296,7 @@ void managed_record(struct json_doc *d, const struct managed_writer *w, const st
     begin(&m, w, live, json_get(meta, "managedFields"));
     (void)json_remove(meta, "managedFields"); /* absent is as good */
     if (live == NULL) {
-        int code = schema_decode(d, w->kind->type, json_new_object(d), NULL, &empty, NULL);
+        int code = schema_decode(d, w->stored->type, json_new_object(d), NULL, &empty, NULL);
         ASSERT(code == 0); /* an empty object has no wrong types */
     }
     /* An object that is not tracked stays so until someone applies. */

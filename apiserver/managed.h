@@ -26,9 +26,10 @@ struct managed {
 
 /* Who writes. */
 struct managed_writer {
-    const struct kind *kind;
-    const char *manager;     /* NULL or empty: "unknown" */
-    const char *subresource; /* NULL: the object itself */
+    const struct kind *kind;   /* as the request names it */
+    const struct kind *stored; /* as the objects are kept: what is walked */
+    const char *manager;       /* NULL or empty: "unknown" */
+    const char *subresource;   /* NULL: the object itself */
     int64_t now_us;
 };
 

@@ -94,7 +94,8 @@ struct api_request {
     struct connection *connection;
 };
 
-struct watch_cache *request_cache(const struct api_request *r);
+struct watch_cache *request_cache(const struct api_request *r); /* in the version asked for */
+struct watch_cache *stored_cache(const struct api_request *r);  /* in the version that is stored: what writes decide on */
 
 /* Answers. Each ends the request's part in the exchange. */
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body);
@@ -105,7 +106,7 @@ void request_fail(struct api_request *r); /* from r->failure */
 int request_fail_with(struct api_request *r, int code, const char *format, ...) PRINTF_ARGS(3, 4);
 void request_fail_store(struct api_request *r, int status, const struct err *why);
 void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
-/* Stored bytes without resourceVersion, in the format asked for. */
+/* Stored bytes without resourceVersion, in the version of `k` and the format asked for. */
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
                            int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);

@@ -196,7 +196,8 @@ void subresource_keep(const struct verb_facts *v, struct json_doc *d, struct jso
         take_path(d, made, o, p->paths[i]);
     if (p->take != NULL)
         p->take(d, made, o);
-    for (const struct field *f = v->kind->type->fields; f->name != NULL; f++)
+    const struct kind *stored = v->stored == NULL ? v->kind : v->stored;
+    for (const struct field *f = stored->type->fields; f->name != NULL; f++)
         if (strcmp(f->name, "metadata") != 0)
             keep_field(d, o, made, f->name);
     if (p->metadata == METADATA_OLD)

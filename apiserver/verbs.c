@@ -2,6 +2,7 @@
 
 #include "apiserver/admission.h"
 #include "apiserver/apply.h"
+#include "apiserver/convert.h"
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/limits.h"
 #include "apiserver/names.h"
@@ -23,20 +24,34 @@ int decode_failure(struct failure *f, const struct kind *k, const struct err *wh
                        k->name, why->message);
 }
 
+static const struct kind *stored_kind(const struct verb_facts *v) { return v->stored == NULL ? v->kind : v->stored; }
+
+/* What came in another version is filled and judged as such before it becomes what is stored; all else happens to that. */
+static int as_stored(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
+{
+    if (stored_kind(v) == v->kind)
+        return 0;
+    schema_default(d, v->kind->type, o);
+    if (v->subresource == NULL)
+        schema_check(&f->check, v->kind->type, o);
+    convert_to_stored(v->kind, d, o);
+    return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
+}
+
 /* Decodes what a person sent into canonical shape. */
 static int decode(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct json **ret,
                   struct failure *f)
 {
     struct err why;
     int code = schema_decode(d, v->kind->type, body, v->strict, ret, &why);
-    return code == 0 ? 0 : decode_failure(f, v->kind, &why);
+    return code == 0 ? as_stored(v, d, *ret, f) : decode_failure(f, v->kind, &why);
 }
 
 static void set_type_meta(const struct verb_facts *v, struct json_doc *d, struct json *o)
 {
     char version[128];
-    json_set_str(d, o, "kind", v->kind->name);
-    json_set_str(d, o, "apiVersion", kinds_api_version(v->kind, version));
+    json_set_str(d, o, "kind", stored_kind(v)->name);
+    json_set_str(d, o, "apiVersion", kinds_api_version(stored_kind(v), version));
 }
 
 /* The stored bytes of a canonical tree. */
@@ -55,7 +70,7 @@ static int finish(const struct verb_facts *v, struct json_doc *d, struct json *o
 {
     struct json *canonical;
     struct err why;
-    int code = schema_decode(d, v->kind->type, o, NULL, &canonical, &why);
+    int code = schema_decode(d, stored_kind(v)->type, o, NULL, &canonical, &why);
     return code == 0 ? print_stored(v, canonical, out, f) : decode_failure(f, v->kind, &why);
 }
 
@@ -105,9 +120,9 @@ static int namespace_agrees(const struct verb_facts *v, struct json_doc *d, stru
 static int validate(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
 {
     check_meta(v, &f->check, o);
-    schema_check(&f->check, v->kind->type, o);
-    if (old != NULL && v->kind->check_update != NULL && v->subresource == NULL)
-        v->kind->check_update(&f->check, o, old);
+    schema_check(&f->check, stored_kind(v)->type, o);
+    if (old != NULL && stored_kind(v)->check_update != NULL && v->subresource == NULL)
+        stored_kind(v)->check_update(&f->check, o, old);
     if (old != NULL)
         subresource_check(v, &f->check, o, old);
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
@@ -115,7 +130,8 @@ static int validate(const struct verb_facts *v, const struct json *o, const stru
 
 static int allocate(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
 {
-    const char *why = v->kind->allocate == NULL || v->allocator == NULL ? NULL : v->kind->allocate(d, o, v->allocator);
+    const struct kind *k = stored_kind(v);
+    const char *why = k->allocate == NULL || v->allocator == NULL ? NULL : k->allocate(d, o, v->allocator);
     return why == NULL ? 0 : failure_set(f, ERR_INTERNAL, "Internal error occurred: failed to allocate: %s", why);
 }
 
@@ -161,7 +177,7 @@ static int names_agree(const struct verb_facts *v, struct json_doc *d, struct js
 
 static struct managed_writer writer_of(const struct verb_facts *v)
 {
-    return (struct managed_writer){v->kind, v->manager, v->subresource, v->now_us};
+    return (struct managed_writer){v->kind, stored_kind(v), v->manager, v->subresource, v->now_us};
 }
 
 static void record(const struct verb_facts *v, struct json_doc *d, const struct json *live, struct json *o)
@@ -177,7 +193,7 @@ static int admit(const struct verb_facts *v, struct json_doc *d, struct json *o,
     admission_tolerations(d, o);
     int code = admission_service_account(v, d, o, f);
     if (code == 0)
-        schema_default(d, v->kind->type, o); /* of what admission added */
+        schema_default(d, stored_kind(v)->type, o); /* of what admission added */
     return code;
 }
 
@@ -196,11 +212,11 @@ static int create_object(const struct verb_facts *v, struct json_doc *d, struct 
     stamp_new(v, d, meta);
     if (kinds_subresource(v->kind, SLICE("status")) != NULL && !v->kind->create_keeps_status)
         (void)json_remove(o, "status"); /* only its own subresource writes it */
-    schema_default(d, v->kind->type, o);
+    schema_default(d, stored_kind(v)->type, o);
     if (!applied)
         record(v, d, NULL, o);
-    if (v->kind->prepare_create != NULL)
-        v->kind->prepare_create(d, o);
+    if (stored_kind(v)->prepare_create != NULL)
+        stored_kind(v)->prepare_create(d, o);
     code = admit(v, d, o, f);
     if (code == 0)
         code = validate(v, o, NULL, f);
@@ -353,7 +369,7 @@ int verb_store(const struct verb_facts *v, struct json_doc *d, struct json *o, c
     struct buf before = {0};
     struct json *canonical = NULL;
     struct err why;
-    if (schema_decode(d, v->kind->type, o, NULL, &canonical, &why) != 0)
+    if (schema_decode(d, stored_kind(v)->type, o, NULL, &canonical, &why) != 0)
         return decode_failure(f, v->kind, &why);
     keep_times(d, canonical, old);
     int code = print_stored(v, canonical, &ret->bytes, f);
@@ -371,8 +387,8 @@ static void count_generation(const struct verb_facts *v, struct json_doc *d, str
     struct json *was = NULL, *is = NULL;
     if (v->kind->no_generation || !subresource_counts(v))
         return;
-    bool known = schema_decode(d, v->kind->type, old, NULL, &was, NULL) == 0 &&
-                 schema_decode(d, v->kind->type, o, NULL, &is, NULL) == 0;
+    bool known = schema_decode(d, stored_kind(v)->type, old, NULL, &was, NULL) == 0 &&
+                 schema_decode(d, stored_kind(v)->type, o, NULL, &is, NULL) == 0;
     if (known && !same_but_status(d, was, is))
         json_set_int(d, json_get(o, "metadata"), "generation", json_int_at(old, "metadata.generation", 0) + 1);
 }
@@ -393,11 +409,11 @@ int verb_replace(const struct verb_facts *v, struct json_doc *d, const struct js
     code = no_new_finalizers(v, o, old, f);
     if (code != 0)
         return code;
-    schema_default(d, v->kind->type, o);
+    schema_default(d, stored_kind(v)->type, o);
     if (!applied)
         record(v, d, old, o);
-    if (v->kind->prepare_update != NULL && !finalize)
-        v->kind->prepare_update(d, o, old);
+    if (stored_kind(v)->prepare_update != NULL && !finalize)
+        stored_kind(v)->prepare_update(d, o, old);
     code = validate(v, o, old, f);
     if (code == 0 && v->subresource == NULL)
         code = allocate(v, d, o, f);
@@ -443,7 +459,7 @@ static int decode_patched(const struct verb_facts *v, struct json_doc *d, struct
 {
     struct err why;
     int code = schema_decode(d, v->kind->type, patched, v->strict, ret, &why);
-    return code == 0 ? 0 : patch_failure(f, patched, why.message);
+    return code == 0 ? as_stored(v, d, *ret, f) : patch_failure(f, patched, why.message);
 }
 
 int patch_tree(struct json_doc *d, enum patch_type type, const struct type *t, const struct json *target,
@@ -468,7 +484,10 @@ int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json
                enum patch_type type, const struct json *patch, struct verb_result *ret, struct failure *f)
 {
     struct json *target = json_copy(d, old), *patched = NULL, *o = NULL;
+    struct err why;
     char revision[24];
+    if (stored_kind(v) != v->kind && convert_from_stored(v->kind, d, old, &target, &why) != 0)
+        return failure_from(f, &why);
     (void)snprintf(revision, sizeof revision, "%" PRId64, old_revision); /* fits */
     json_set_str(d, json_ensure_object(d, target, "metadata"), "resourceVersion", revision);
     int code = patch_tree(d, type, v->kind->type, target, patch, &patched, f);

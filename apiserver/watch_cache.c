@@ -219,8 +219,8 @@ static struct cache_event *apply_event(struct watch_cache *c, const struct kv_ev
         if (json_parse(d, bytes_slice(old->json), &tree, NULL) == 0) {
             (void)json_remove(json_get(tree, "metadata"), "resourceVersion"); /* it has one */
             json_print(tree, &text);
-            (void)cached_new(c->kind, slice_str(old->key), buf_slice(&text), e->kv.mod_revision, &last,
-                             NULL); /* NULL: left out */
+            (void)cached_new_converted(c->kind, slice_str(old->key), buf_slice(&text), e->kv.mod_revision, &last,
+                                       NULL); /* NULL: left out */
         }
         buf_release(&text);
         json_doc_free(d);

@@ -31,9 +31,13 @@ struct cached {
 
 struct cached *cached_ref(struct cached *o);
 void cached_unref(struct cached *o);
-/* From stored bytes (no resourceVersion). ERR_CORRUPT when they are no object. One reference. */
+/* From stored bytes (no resourceVersion), which become what `k` says when it is another version of what is stored.
+ * ERR_CORRUPT when they are no object. One reference. */
 int cached_new(const struct kind *k, struct slice key, struct slice value, int64_t revision, struct cached **ret,
                struct err *reterr);
+/* From bytes that are an object of `k` already. */
+int cached_new_converted(const struct kind *k, struct slice key, struct slice value, int64_t revision,
+                         struct cached **ret, struct err *reterr);
 
 /* Stored bytes with `"resourceVersion":"<revision>"` put in at the head of metadata. ERR_CORRUPT without metadata. */
 int splice_revision(struct slice stored, int64_t revision, struct buf *out, struct err *reterr);

@@ -19,7 +19,6 @@ void write_free(struct write *w)
     buf_release(&w->key);
     buf_release(&w->old);
     buf_release(&w->name);
-    buf_release(&w->stored);
     buf_release(&w->manager);
     buf_release(&w->budget.key);
     buf_release(&w->budget.bytes);
@@ -51,6 +50,7 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
     random_uuid(random, uid);
     *v = (struct verb_facts){
         .kind = r->route.kind,
+        .stored = kinds_stored(r->route.kind),
         .subresource = r->route.sub == NULL ? NULL : r->route.sub->name,
         .namespace = r->route.namespace,
         .name = r->write->kind == WRITE_CREATE ? r->route.name : buf_slice(&r->write->name),
@@ -65,43 +65,6 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
     memcpy(v->uid, uid, sizeof uid);
     for (size_t i = 0; i < 5; i++)
         v->suffix[i] = alphabet[random_below(random, sizeof alphabet - 1)];
-}
-
-/* What goes into the store: the object as it is, or as the version that is stored has it. */
-static struct slice stored_bytes(struct api_request *r)
-{
-    struct write *w = r->write;
-    const struct kind *k = r->route.kind, *as = k->stored_as;
-    struct json *tree = NULL, *canonical = NULL;
-    char version[128];
-    if (as == NULL)
-        return buf_slice(&w->result.bytes);
-    int code = json_parse(r->doc, buf_slice(&w->result.bytes), &tree, NULL);
-    ASSERT(code == 0); /* printed just now */
-    json_set_str(r->doc, tree, "kind", as->name);
-    json_set_str(r->doc, tree, "apiVersion", kinds_api_version(as, version));
-    if (k->to_stored != NULL)
-        k->to_stored(r->doc, tree);
-    code = schema_decode(r->doc, as->type, tree, NULL, &canonical, NULL);
-    ASSERT(code == 0); /* the hook's own tree */
-    buf_reset(&w->stored);
-    json_print(canonical, &w->stored);
-    return buf_slice(&w->stored);
-}
-
-/* The stored object as the version of the request has it. */
-static struct json *as_asked(struct api_request *r, struct json *tree)
-{
-    const struct kind *k = r->route.kind;
-    struct json *canonical = NULL;
-    char version[128];
-    if (k->stored_as == NULL)
-        return tree;
-    json_set_str(r->doc, tree, "kind", k->name);
-    json_set_str(r->doc, tree, "apiVersion", kinds_api_version(k, version));
-    if (k->from_stored != NULL)
-        k->from_stored(r->doc, tree);
-    return schema_decode(r->doc, k->type, tree, NULL, &canonical, NULL) == 0 ? canonical : tree;
 }
 
 static void load_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
@@ -136,7 +99,7 @@ static struct slice cache_key_of(const struct api_request *r)
 
 static void load(struct api_request *r)
 {
-    struct watch_cache *c = request_cache(r);
+    struct watch_cache *c = stored_cache(r);
     struct cached *o = watch_cache_synced(c) ? watch_cache_get(c, cache_key_of(r)) : NULL;
     if (o == NULL) {
         load_from_store(r);
@@ -460,7 +423,7 @@ static void put_new(struct api_request *r)
     claims_update(r, NULL);
     t->compares[0] =
         (struct kv_compare){.span = {key, {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0};
-    t->done[0] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = stored_bytes(r)}};
+    t->done[0] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
     t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}, .keys_only = true}};
     /* A dry run asks the same questions and writes nothing. */
     t->txn = (struct kv_txn){.compare_count = 1, .success_count = w->dry_run ? 0 : 1, .failure_count = 1};
@@ -527,7 +490,7 @@ static void change(struct api_request *r)
         .span = {key, {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = w->revision};
     t->done[0] = w->result.action == VERB_DELETE
                      ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
-                     : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = stored_bytes(r)}};
+                     : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
     t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
     t->txn = (struct kv_txn){.compare_count = 1, .success_count = 1, .failure_count = 1};
     budget_join(r, t);
@@ -676,7 +639,6 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
                           why.message);
         return;
     }
-    tree = as_asked(r, tree);
     if (refused(r, decide_change(r, &v, tree, revision)) || check_escalation(r, tree) != 0) {
         refuse(r);
     } else if (w->result.action == VERB_NOTHING && w->from_cache) {

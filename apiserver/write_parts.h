@@ -35,7 +35,7 @@ struct write {
     uint64_t account_deadline_ms; /* of a new pod's wait for its account; 0: has not waited */
     int64_t revision;             /* of the object decided on */
     struct buf key, old;          /* store key; its stored bytes */
-    struct buf name, stored;      /* stored: what goes into the store where that is another version */
+    struct buf name;
     struct verb_result result;
     struct write_claims *claims; /* NULL: of a kind that claims nothing */
     struct allocator allocator;

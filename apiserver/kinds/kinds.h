@@ -23,6 +23,7 @@ const struct kind *const *kinds_all(void); /* NULL-terminated; core group first,
 size_t kinds_index(const struct kind *k);  /* position in kinds_all */
 const struct kind *kinds_find(struct slice group, struct slice version, struct slice plural); /* NULL: none */
 const struct kind *kinds_find_name(struct slice group, struct slice version, struct slice name);
+const struct kind *kinds_stored(const struct kind *k); /* the version that its objects are kept in: mostly itself */
 bool kinds_serve(struct slice group, struct slice version); /* is any kind of that version there? */
 const struct subresource *kinds_subresource(const struct kind *k, struct slice name);
 bool kinds_has_verb(const char *verbs, const char *verb);            /* of a comma-separated list */

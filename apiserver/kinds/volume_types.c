@@ -455,7 +455,7 @@ static const struct field fields_persistent_volume_claim_template[] = {
      .type = FIELD_OBJECT,
      .object = &type_persistent_volume_claim_spec,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = NULL},
 };
 static const struct type type_persistent_volume_claim_template = {
