@@ -29,29 +29,33 @@ struct slice field_element_name(struct arena *a, struct slice name)
     return (struct slice){text, name.size + 2};
 }
 
+struct member {
+    struct slice key;
+    const struct json *value;
+};
+
 static int by_key(const void *a, const void *b)
 {
-    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+    return slice_compare(((const struct member *)a)->key, ((const struct member *)b)->key);
 }
 
 static void print_sorted(const struct json *object, struct buf *out)
 {
     size_t n = json_size(object), at = 0;
-    struct slice *keys = mem_alloc((n + 1) * sizeof *keys);
+    struct member *members = mem_alloc((n + 1) * sizeof *members);
     struct json_iterator i = json_iterate(object);
     while (at < n && json_next(&i))
-        keys[at++] = i.key;
-    qsort(keys, at, sizeof *keys, by_key);
+        members[at++] = (struct member){i.key, i.value};
+    qsort(members, at, sizeof *members, by_key);
     buf_append_char(out, '{');
     for (size_t k = 0; k < at; k++) {
-        if (k > 0)
-            buf_append_char(out, ',');
-        json_print_string(keys[k], out);
+        buf_append_str(out, k > 0 ? "," : "");
+        json_print_string(members[k].key, out);
         buf_append_char(out, ':');
-        field_value_print(json_get_slice(object, keys[k]), out);
+        field_value_print(members[k].value, out);
     }
     buf_append_char(out, '}');
-    mem_free(keys);
+    mem_free(members);
 }
 
 void field_value_print(const struct json *v, struct buf *out)
@@ -377,7 +381,7 @@ static void print_level(struct json_doc *d, struct json *out, const struct field
         if (n->member && n->children != NULL)
             json_set(d, inner, ".", json_new_object(d));
         print_level(d, inner, n->children);
-        json_set_slice(d, out, n->element, inner);
+        json_add_slice(d, out, n->element, inner);
     }
 }
 

@@ -315,14 +315,18 @@ static void compare_members(struct comparer *x, struct comparison *c, struct spo
     }
 }
 
-/* The items of a list by their elements. An element that stands twice has the value of its last item: nobody can own
- * two. */
-static void index_items(struct arena *a, struct spot list, const struct json *v, struct map *ret)
+/* The items of a list, or the members of a map, by their elements. An element that stands twice has the value of its last item:
+ * nobody can own two. */
+static void index_items(struct arena *a, struct spot s, const struct json *v, struct map *ret)
 {
     struct json_iterator i = json_iterate(v);
+    bool of_map = spot_kind(s) == SPOT_MAP;
     struct slice element, missing;
-    while (json_type(v) == JSON_ARRAY && json_next(&i)) {
-        (void)item_element(a, list, i.value, &element, &missing); /* what keys it has */
+    while (json_type(v) == (of_map ? JSON_OBJECT : JSON_ARRAY) && json_next(&i)) {
+        if (of_map)
+            element = field_element_name(a, i.key);
+        else
+            (void)item_element(a, s, i.value, &element, &missing); /* what keys it has */
         (void)map_put(ret, element, i.value);
     }
 }
@@ -349,7 +353,7 @@ static void changes_below(struct comparer *x, struct spot s, const struct json *
 {
     struct comparison c = {0};
     enum spot_kind kind = spot_kind(s);
-    if (kind == SPOT_KEYED || kind == SPOT_SET)
+    if (kind == SPOT_KEYED || kind == SPOT_SET || kind == SPOT_MAP)
         compare_items(x, &c, s, before, after);
     else if (kind != SPOT_LEAF)
         compare_members(x, &c, s, before, after);
@@ -388,66 +392,104 @@ static struct json *merge_members(struct json_doc *d, struct spot s, const struc
     return out;
 }
 
-/* A merge of two lists under way: both sides' elements in order and by element, and what is out already. */
-struct weaver {
-    struct arena arena;
-    struct spot list;
-    const struct json *live, *config;
-    struct map of_live, of_config, out;
+/* Maps may be large: both sides are indexed. */
+static struct json *merge_map(struct json_doc *d, struct spot s, const struct json *live, const struct json *config)
+{
+    struct arena arena = {0};
+    struct map old = {0}, new = {0};
+    struct map_entry *e;
+    struct json *out = json_new_object(d);
+    index_items(&arena, s, live, &old);
+    index_items(&arena, s, config, &new);
+    for (size_t i = 0; (e = map_next(&old, &i)) != NULL;)
+        json_add_slice(d, out, slice_from(map_key(e), 2),
+                       merge(d, spot_element(s), e->value, map_get(&new, map_key(e))));
+    for (size_t i = 0; (e = map_next(&new, &i)) != NULL;)
+        if (map_get(&old, map_key(e)) == NULL)
+            json_add_slice(d, out, slice_from(map_key(e), 2), merge(d, spot_element(s), NULL, e->value));
+    map_release(&old);
+    map_release(&new);
+    arena_clear(&arena);
+    return out;
+}
+
+struct item {
+    struct slice element;
+    const struct json *value;
 };
 
-static struct slice element_at(struct weaver *w, const struct json *side, size_t index)
+/* A merge of two lists under way: both sides' items in order and by element, and what is out already. */
+struct weaver {
+    struct json_doc *d;
+    struct arena arena;
+    struct spot list;
+    struct item *config;
+    size_t config_count, next; /* `next` of the config's items is to come */
+    struct map of_live, of_config, out;
+    struct json *made;
+};
+
+static struct item *items_of(struct weaver *w, const struct json *side)
 {
-    struct slice element, missing;
-    (void)item_element(&w->arena, w->list, json_element(side, index), &element, &missing); /* what keys it has */
-    return element;
+    struct item *items = mem_alloc((json_size(side) + 1) * sizeof *items);
+    struct json_iterator i = json_iterate(side);
+    struct slice missing;
+    while (json_next(&i)) {
+        struct item *item = &items[i.position - 1];
+        item->value = i.value;
+        (void)item_element(&w->arena, w->list, i.value, &item->element, &missing); /* what keys it has */
+    }
+    return items;
 }
 
-static void weave_config(struct weaver *w, struct json_doc *d, size_t index, struct json *out)
+static void put_config(struct weaver *w, const struct item *item)
 {
-    struct slice element = element_at(w, w->config, index);
-    if (map_put(&w->out, element, w) != NULL)
-        return;
-    json_append(out, merge(d, spot_element(w->list), map_get(&w->of_live, element), json_element(w->config, index)));
+    if (map_put(&w->out, item->element, w) == NULL)
+        json_append(w->made, merge(w->d, spot_element(w->list), map_get(&w->of_live, item->element), item->value));
 }
 
-/* Next to `from` of the config's items that the live object has too; the end when there is none. */
-static size_t next_shared(struct weaver *w, size_t from)
+/* Position of the config's next item that the live object has too; the end when there is none. */
+static size_t next_shared(struct weaver *w)
 {
-    size_t n = json_size(w->config);
-    while (from < n && map_get(&w->of_live, element_at(w, w->config, from)) == NULL)
-        from++;
-    return from;
+    size_t at = w->next;
+    while (at < w->config_count && map_get(&w->of_live, w->config[at].element) == NULL)
+        at++;
+    return at;
 }
 
 /* The live list is walked: items that are its own stay where they are. A shared one that is the config's next shared
  * one draws all of the config's items up to it; one whose turn it is not is put out at its turn. */
+static void weave(struct weaver *w, const struct item *live, size_t n)
+{
+    size_t shared = next_shared(w);
+    for (size_t i = 0; i < n; i++) {
+        if (map_get(&w->of_config, live[i].element) == NULL)
+            json_append(w->made, json_copy(w->d, live[i].value));
+        if (shared == w->config_count || !slice_equal(w->config[shared].element, live[i].element))
+            continue;
+        for (; w->next <= shared; w->next++)
+            put_config(w, &w->config[w->next]);
+        shared = next_shared(w);
+    }
+    for (; w->next < w->config_count; w->next++)
+        put_config(w, &w->config[w->next]);
+}
+
 static struct json *merge_items(struct json_doc *d, struct spot s, const struct json *live, const struct json *config)
 {
-    struct weaver w = {.list = s, .live = live, .config = config};
-    struct json *out = json_new_array(d);
-    size_t at = 0, n = json_size(live), total = json_size(config);
+    struct weaver w = {.d = d, .list = s, .made = json_new_array(d), .config_count = json_size(config)};
+    struct item *items = items_of(&w, live);
+    w.config = items_of(&w, config);
     index_items(&w.arena, s, live, &w.of_live);
     index_items(&w.arena, s, config, &w.of_config);
-    for (size_t i = 0; i < n; i++) {
-        struct slice element = element_at(&w, live, i);
-        if (map_get(&w.of_config, element) == NULL) {
-            json_append(out, json_copy(d, json_element(live, i)));
-            continue;
-        }
-        size_t shared = next_shared(&w, at);
-        if (shared == total || !slice_equal(element_at(&w, config, shared), element))
-            continue;
-        for (; at <= shared; at++)
-            weave_config(&w, d, at, out);
-    }
-    for (; at < total; at++)
-        weave_config(&w, d, at, out);
+    weave(&w, items, json_size(live));
+    mem_free(items);
+    mem_free(w.config);
     map_release(&w.of_live);
     map_release(&w.of_config);
     map_release(&w.out);
     arena_clear(&w.arena);
-    return out;
+    return w.made;
 }
 
 static struct json *merge(struct json_doc *d, struct spot s, const struct json *live, const struct json *config)
@@ -457,7 +499,9 @@ static struct json *merge(struct json_doc *d, struct spot s, const struct json *
         return json_copy(d, config == NULL ? live : config);
     if (json_type(config) == JSON_NULL)
         return json_copy(d, live); /* nothing of it is said */
-    return kind == SPOT_KEYED || kind == SPOT_SET ? merge_items(d, s, live, config) : merge_members(d, s, live, config);
+    if (kind == SPOT_MAP)
+        return merge_map(d, s, live, config);
+    return kind == SPOT_OBJECT ? merge_members(d, s, live, config) : merge_items(d, s, live, config);
 }
 
 struct json *typed_merge(struct json_doc *d, const struct type *t, const struct json *live, const struct json *config)
@@ -492,7 +536,7 @@ static struct json *without(struct json_doc *d, struct spot s, const struct json
         if (list)
             json_append(out, kept);
         else
-            json_set_slice(d, out, i.key, kept);
+            json_add_slice(d, out, i.key, kept);
     }
     arena_clear(&arena);
     return json_size(out) == 0 ? json_new_null(d) : out;
@@ -500,7 +544,8 @@ static struct json *without(struct json_doc *d, struct spot s, const struct json
 
 struct json *typed_without(struct json_doc *d, const struct type *t, const struct json *v, const struct field_set *s)
 {
-    return without(d, spot_root(t), v, s);
+    struct json *kept = without(d, spot_root(t), v, s);
+    return json_type(kept) == JSON_NULL ? json_new_object(d) : kept;
 }
 
 /* ---- named ---- */
