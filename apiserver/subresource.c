@@ -23,7 +23,7 @@ struct part {
     bool counts; /* metadata.generation */
     void (*take)(struct json_doc *d, struct json *to,
                  const struct json *from); /* what paths cannot say; NULL: nothing */
-    void (*check)(const struct kind *k, struct check *c, const struct json *o, const struct json *old);
+    void (*check)(struct check *c, const struct json *o, const struct json *old);
 };
 
 /* ---- resize ---- */
@@ -63,11 +63,10 @@ static bool only_compute_differs(const struct json *a, const struct json *b)
     return true;
 }
 
-static void check_resize(const struct kind *k, struct check *c, const struct json *o, const struct json *old)
+static void check_resize(struct check *c, const struct json *o, const struct json *old)
 {
     struct json_iterator i = json_iterate(json_at(o, "spec.containers"));
     bool fine = true;
-    (void)k;
     while (json_next(&i)) {
         static const char *const fields[] = {"resources.limits", "resources.requests"};
         const struct json *was = container_named(json_at(old, "spec.containers"), json_string_at(i.value, "name"));
@@ -89,10 +88,9 @@ static void check_resize(const struct kind *k, struct check *c, const struct jso
 
 /* ---- ephemeral containers ---- */
 
-static void check_ephemeral(const struct kind *k, struct check *c, const struct json *o, const struct json *old)
+static void check_ephemeral(struct check *c, const struct json *o, const struct json *old)
 {
     struct json_iterator i = json_iterate(json_at(old, "spec.ephemeralContainers"));
-    (void)k;
     while (json_next(&i)) {
         struct slice name = json_string_at(i.value, "name");
         const struct json *now = container_named(json_at(o, "spec.ephemeralContainers"), name);
@@ -103,56 +101,16 @@ static void check_ephemeral(const struct kind *k, struct check *c, const struct 
     }
 }
 
-/* ---- approval ---- */
-
-static bool has_condition(const struct json *o, const char *type)
-{
-    struct json_iterator i = json_iterate(json_at(o, "status.conditions"));
-    while (json_next(&i))
-        if (slice_is(json_string_at(i.value, "type"), type))
-            return true;
-    return false;
-}
-
-/* Where a kind has an approval endpoint, only that may decide; a decision is never taken back. */
-static void check_decision(struct check *c, const struct json *o, const struct json *old, bool decides)
-{
-    static const char *const types[] = {"Approved", "Denied", "Failed"};
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        bool was = has_condition(old, types[i]), is = has_condition(o, types[i]);
-        if (was && !is)
-            check_fail_at(c, "status.conditions", CHECK_FORBIDDEN, NULL,
-                          "updates may not remove a condition of type \"%s\"", types[i]);
-        if (!was && is && !decides && strcmp(types[i], "Failed") != 0)
-            check_fail_at(c, "status.conditions", CHECK_FORBIDDEN, NULL,
-                          "updates may not add a condition of type \"%s\"", types[i]);
-    }
-}
-
-static void check_approval(const struct kind *k, struct check *c, const struct json *o, const struct json *old)
-{
-    (void)k;
-    check_decision(c, o, old, true);
-}
-
-static void check_status(const struct kind *k, struct check *c, const struct json *o, const struct json *old)
-{
-    if (kinds_subresource(k, SLICE("approval")) != NULL)
-        check_decision(c, o, old, false);
-}
-
 /* ---- the table ---- */
 
 static const char *const status_paths[] = {"status", NULL};
 static const char *const spec_paths[] = {"spec", NULL};
-static const char *const condition_paths[] = {"status.conditions", NULL};
 static const char *const ephemeral_paths[] = {"spec.ephemeralContainers", NULL};
 static const char *const no_paths[] = {NULL};
 
 static const struct part parts[] = {
-    {"status", status_paths, METADATA_KEPT, false, NULL, check_status},
+    {"status", status_paths, METADATA_KEPT, false, NULL, NULL},
     {"finalize", spec_paths, METADATA_NEW, false, NULL, NULL},
-    {"approval", condition_paths, METADATA_KEPT, false, NULL, check_approval},
     {"ephemeralcontainers", ephemeral_paths, METADATA_OLD, true, NULL, check_ephemeral},
     {"resize", no_paths, METADATA_OLD, true, take_resources, check_resize},
 };
@@ -212,7 +170,7 @@ void subresource_check(const struct verb_facts *v, struct check *c, const struct
 {
     const struct part *p = part_of(v);
     if (p != NULL && p->check != NULL)
-        p->check(v->kind, c, o, old);
+        p->check(c, o, old);
 }
 
 bool subresource_counts(const struct verb_facts *v)

@@ -266,7 +266,8 @@ static int check_escalation(struct api_request *r, const struct json *old)
         return 0;
     int code = json_parse(r->doc, buf_slice(&r->write->result.bytes), &now, NULL);
     ASSERT(code == 0); /* printed just now */
-    return escalation_check(r, now, old);
+    code = escalation_check(r, now, old);
+    return code == 0 ? signers_check(r, now, old) : code;
 }
 
 /* One transaction with its arrays: the object's own operation, and those of its claims. */

@@ -201,7 +201,11 @@ static int parse_eviction(struct api_request *r)
         code =
             failure_set(&r->failure, ERR_BAD_REQUEST, "name in URL does not match name in Eviction object: %.*s, %.*s",
                         SLICE_ARGS(r->route.name), SLICE_ARGS(name));
-    return code == 0 ? delete_options_rest(r, json_get(eviction, "deleteOptions")) : code;
+    bool query = w->dry_run;
+    if (code == 0)
+        code = delete_options_rest(r, json_get(eviction, "deleteOptions"));
+    w->dry_run = w->dry_run || query; /* either may ask for it */
+    return code;
 }
 
 static void check_field_manager(struct api_request *r, bool force)

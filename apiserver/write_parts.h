@@ -52,6 +52,9 @@ struct write {
  * options is told at once. */
 int write_parse(struct api_request *r);
 
+/* signers.c: 0, or ERR_FORBIDDEN when who approves or signs a certificate request may not for its signer. */
+int signers_check(struct api_request *r, const struct json *object, const struct json *old);
+
 /* write_evict.c: 0, or why the pod may not be evicted. Fills w->budget. */
 int evict_decide(struct api_request *r, const struct json *pod);
 /* The budgets' cache; NULL while no such kind is served. */
