@@ -140,6 +140,9 @@ struct kind {
     /* Hooks; each may be NULL. */
     void (*prepare_create)(struct json_doc *d, struct json *object);
     void (*prepare_update)(struct json_doc *d, struct json *object, const struct json *old);
+    /* Of a write through a subresource: takes from `old` all that it may not change; NULL: it changes the status alone.
+     * `now` is the time, for what is stamped. Such kinds have check_update run for subresources too. */
+    void (*keep)(struct json_doc *d, struct json *object, const struct json *old, const char *subresource, const char *now);
     void (*check_update)(struct check *check, const struct json *object, const struct json *old);
     void (*claim)(const struct json *object, struct claims *out);
     /* Fills in free values; NULL, or why there are none. */

@@ -144,6 +144,13 @@ static void take_path(struct json_doc *d, struct json *to, const struct json *fr
 void subresource_keep(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old)
 {
     const struct part *p = part_of(v);
+    const struct kind *stored = v->stored == NULL ? v->kind : v->stored;
+    if (v->subresource != NULL && stored->keep != NULL) { /* the kind knows better */
+        char now[TIME_TEXT_MAX];
+        time_format(v->now_us, 0, now);
+        stored->keep(d, o, old, v->subresource, now);
+        return;
+    }
     if (p == NULL) {
         if (kinds_subresource(v->kind, SLICE("status")) != NULL)
             keep_field(d, o, old, "status");
@@ -154,7 +161,6 @@ void subresource_keep(const struct verb_facts *v, struct json_doc *d, struct jso
         take_path(d, made, o, p->paths[i]);
     if (p->take != NULL)
         p->take(d, made, o);
-    const struct kind *stored = v->stored == NULL ? v->kind : v->stored;
     for (const struct field *f = stored->type->fields; f->name != NULL; f++)
         if (strcmp(f->name, "metadata") != 0)
             keep_field(d, o, made, f->name);
@@ -176,7 +182,8 @@ void subresource_check(const struct verb_facts *v, struct check *c, const struct
 bool subresource_counts(const struct verb_facts *v)
 {
     const struct part *p = part_of(v);
-    return p == NULL || p->counts;
+    bool own = v->kind->keep != NULL && v->subresource != NULL && strcmp(v->subresource, "scale") != 0;
+    return p == NULL ? !own : p->counts;
 }
 
 /* ---- binding ---- */

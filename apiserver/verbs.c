@@ -117,14 +117,34 @@ static int namespace_agrees(const struct verb_facts *v, struct json_doc *d, stru
     return 0;
 }
 
+/* What the version that was asked in, which is not the one that is stored, says of a change. */
+static int validate_version(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
+{
+    if (v->kind == stored_kind(v) || v->kind->check_update == NULL || v->subresource != NULL)
+        return 0;
+    struct json_doc *d = json_doc_new();
+    struct json *now = NULL, *was = NULL;
+    struct err why;
+    int code = convert_from_stored(v->kind, d, o, &now, &why);
+    if (code == 0)
+        code = convert_from_stored(v->kind, d, old, &was, &why);
+    if (code == 0)
+        v->kind->check_update(&f->check, now, was);
+    json_doc_free(d);
+    return code == 0 ? 0 : decode_failure(f, v->kind, &why);
+}
+
 static int validate(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
 {
     check_meta(v, &f->check, o);
     schema_check(&f->check, stored_kind(v)->type, o);
-    if (old != NULL && stored_kind(v)->check_update != NULL && v->subresource == NULL)
+    if (old != NULL && stored_kind(v)->check_update != NULL && (v->subresource == NULL || stored_kind(v)->keep != NULL))
         stored_kind(v)->check_update(&f->check, o, old);
     if (old != NULL)
         subresource_check(v, &f->check, o, old);
+    int code = old == NULL ? 0 : validate_version(v, o, old, f);
+    if (code != 0)
+        return code;
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
 }
 
