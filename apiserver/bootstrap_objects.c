@@ -1,7 +1,9 @@
-/* Roles and bindings that people know, as Kubernetes' own documentation lists them; namespaces; the Service `kubernetes`. */
+/* Roles and bindings that people know, as Kubernetes' own documentation lists them; namespaces; the Service `kubernetes`; the
+ * system's priority classes. Flow control and groups stand in files of their own (bootstrap_parts.h). */
 #include "common/base.h"
 
 #include "apiserver/bootstrap_objects.h"
+#include "apiserver/bootstrap_parts.h"
 
 #include "common/json.h"
 
@@ -9,6 +11,10 @@
 #define SERVICES "/api/v1/namespaces/default/services"
 #define ROLES "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 #define BINDINGS "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+#define CLASSES "/apis/scheduling.k8s.io/v1/priorityclasses"
+#define LEVELS "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations"
+#define SCHEMAS "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
+#define GROUPS "/apis/apiregistration.k8s.io/v1/apiservices"
 #define LISTS_MAX 3
 
 /* --- rules; words between blanks --- */
@@ -136,6 +142,14 @@ static const struct binding bindings[] = {
 
 static const char *const namespaces[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
 
+static const struct {
+    const char *name, *description;
+    unsigned value;
+} classes[] = {
+    {"system-cluster-critical", "For pods that the cluster needs, and that may move to another node.", 2000000000},
+    {"system-node-critical", "For pods that their node needs, and that may not move.", 2000001000},
+};
+
 /* --- printing --- */
 
 static void put_words(struct buf *out, const char *member, const char *words)
@@ -214,51 +228,101 @@ static void put_service(struct buf *out, unsigned port)
                     "\"spec\":{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"name\":\"https\",\"port\":443,\"protocol\":\"TCP\",\"targetPort\":%u}]}}", port);
 }
 
+static void put_namespace(size_t at, unsigned port, struct buf *out)
+{
+    (void)port;
+    buf_printf(out, "{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", namespaces[at]);
+}
+
+static void put_the_service(size_t at, unsigned port, struct buf *out)
+{
+    (void)at;
+    put_service(out, port);
+}
+
+static void put_role_at(size_t at, unsigned port, struct buf *out)
+{
+    (void)port;
+    put_role(out, &roles[at]);
+}
+
+static void put_binding_at(size_t at, unsigned port, struct buf *out)
+{
+    (void)port;
+    put_binding(out, &bindings[at]);
+}
+
+static void put_class(size_t at, unsigned port, struct buf *out)
+{
+    (void)port;
+    buf_printf(out, "{\"kind\":\"PriorityClass\",\"metadata\":{\"name\":\"%s\"},\"value\":%u,\"description\":\"%s\"}", classes[at].name,
+               classes[at].value, classes[at].description);
+}
+
+static void put_level(size_t at, unsigned port, struct buf *out)
+{
+    (void)port;
+    bootstrap_level_print(at, out);
+}
+
+static void put_schema(size_t at, unsigned port, struct buf *out)
+{
+    (void)port;
+    bootstrap_schema_print(at, out);
+}
+
+static void put_group(size_t at, unsigned port, struct buf *out)
+{
+    (void)port;
+    bootstrap_group_print(at, out);
+}
+
+static const char *namespace_name(size_t at) { return at < ARRAY_LEN(namespaces) ? namespaces[at] : NULL; }
+static const char *service_name(size_t at) { return at == 0 ? "kubernetes" : NULL; }
+static const char *role_name(size_t at) { return at < ARRAY_LEN(roles) ? roles[at].name : NULL; }
+static const char *binding_name(size_t at) { return at < ARRAY_LEN(bindings) ? bindings[at].role : NULL; }
+static const char *class_name(size_t at) { return at < ARRAY_LEN(classes) ? classes[at].name : NULL; }
+
 /* --- the order --- */
 
-static const struct {
+static const struct part {
     const char *path, *kind;
-    size_t count;
+    const char *(*name)(size_t at); /* NULL: there are no more */
+    void (*print)(size_t at, unsigned port, struct buf *out);
 } parts[] = {
-    {NAMESPACES, "Namespace", ARRAY_LEN(namespaces)},
-    {SERVICES, "Service", 1},
-    {ROLES, "ClusterRole", ARRAY_LEN(roles)},
-    {BINDINGS, "ClusterRoleBinding", ARRAY_LEN(bindings)},
+    {NAMESPACES, "Namespace", namespace_name, put_namespace},
+    {SERVICES, "Service", service_name, put_the_service},
+    {ROLES, "ClusterRole", role_name, put_role_at},
+    {BINDINGS, "ClusterRoleBinding", binding_name, put_binding_at},
+    {CLASSES, "PriorityClass", class_name, put_class},
+    {LEVELS, "PriorityLevelConfiguration", bootstrap_level_name, put_level},
+    {SCHEMAS, "FlowSchema", bootstrap_schema_name, put_schema},
+    {GROUPS, "APIService", bootstrap_group_name, put_group},
 };
-enum { PART_NAMESPACES, PART_SERVICE, PART_ROLES, PART_BINDINGS };
 
-static bool find(size_t *at, size_t *ret_part)
+/* The part that object `*at` stands in, and its place there; NULL: there is none. */
+static const struct part *find(size_t *at)
 {
-    for (*ret_part = 0; *ret_part < ARRAY_LEN(parts); (*ret_part)++) {
-        if (*at < parts[*ret_part].count)
-            return true;
-        *at -= parts[*ret_part].count;
-    }
-    return false;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        for (size_t n = 0; parts[i].name(n) != NULL; n++)
+            if ((*at)-- == 0) {
+                *at = n;
+                return &parts[i];
+            }
+    return NULL;
 }
 
 bool bootstrap_object_at(size_t at, struct bootstrap_object *ret)
 {
-    size_t part;
-    if (!find(&at, &part))
-        return false;
-    *ret = (struct bootstrap_object){.path = parts[part].path, .kind = parts[part].kind};
-    ret->name = part == PART_NAMESPACES ? namespaces[at]
-                : part == PART_SERVICE  ? "kubernetes"
-                : part == PART_ROLES    ? roles[at].name
-                                        : bindings[at].role;
-    return true;
+    const struct part *part = find(&at);
+    if (part != NULL)
+        *ret = (struct bootstrap_object){.path = part->path, .kind = part->kind, .name = part->name(at)};
+    return part != NULL;
 }
 
 void bootstrap_object_print(size_t at, unsigned port, struct buf *out)
 {
-    size_t part;
-    bool there = find(&at, &part);
-    ASSERT(there);
-    switch (part) {
-    case PART_NAMESPACES: buf_printf(out, "{\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", namespaces[at]); break;
-    case PART_SERVICE: put_service(out, port); break;
-    case PART_ROLES: put_role(out, &roles[at]); break;
-    default: put_binding(out, &bindings[at]); break;
-    }
+    const struct part *part = find(&at);
+    ASSERT(part != NULL);
+    part->print(at, port, out);
 }

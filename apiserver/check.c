@@ -161,6 +161,18 @@ void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, co
     add(c, kind, &body, detail);
 }
 
+void check_fail_text_at(struct check *c, const char *field, enum check_kind kind, struct slice bad, const char *format, ...)
+{
+    char detail[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args); /* cut when longer */
+    va_end(args);
+    size_t mark = check_enter(c, field);
+    check_fail_text(c, kind, bad.data == NULL ? SLICE("") : bad, "%s", detail);
+    check_leave(c, mark);
+}
+
 void check_fail_shown(struct check *c, const char *field, enum check_kind kind, const char *shown, const char *format, ...)
 {
     char detail[1024];
@@ -182,6 +194,13 @@ void check_fail_one_of(struct check *c, const struct json *bad, const char *cons
         buf_printf(&list, "%s\"%s\"", i == 0 ? "" : ", ", allowed[i]);
     check_fail(c, CHECK_NOT_SUPPORTED, bad, "supported values: %.*s", (int)list.size, list.data);
     buf_release(&list);
+}
+
+void check_fail_one_of_at(struct check *c, const char *field, const struct json *bad, const char *const *allowed)
+{
+    size_t mark = check_enter(c, field);
+    check_fail_one_of(c, bad, allowed);
+    check_leave(c, mark);
 }
 
 /* The message tells each error once; the causes of the Status hold them all. */

@@ -50,8 +50,12 @@ void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, co
 /* At `field` below the walk's place; `shown` is printed for the value as it is: a Go value of a named type. */
 void check_fail_shown(struct check *c, const char *field, enum check_kind kind, const char *shown, const char *format, ...)
     PRINTF_ARGS(5, 6);
+/* At `field` below the walk's place, about a string; data NULL is shown as "". */
+void check_fail_text_at(struct check *c, const char *field, enum check_kind kind, struct slice bad, const char *format, ...)
+    PRINTF_ARGS(5, 6);
 /* "Unsupported value: "x": supported values: "a", "b"" */
 void check_fail_one_of(struct check *c, const struct json *bad, const char *const *allowed);
+void check_fail_one_of_at(struct check *c, const char *field, const struct json *bad, const char *const *allowed);
 
 const char *check_reason(enum check_kind kind); /* FieldValueRequired, … */
 

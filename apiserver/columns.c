@@ -38,6 +38,12 @@ void cells_int(struct cells *c, int64_t v)
     buf_printf(c->out, "%" PRId64, v);
 }
 
+void cells_bool(struct cells *c, bool v)
+{
+    comma(c);
+    buf_append_str(c->out, v ? "true" : "false");
+}
+
 void cells_or(struct cells *c, struct slice text, const char *fallback)
 {
     cells_add(c, text.size == 0 ? slice_str(fallback) : text);

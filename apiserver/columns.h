@@ -20,6 +20,7 @@ void cells_add(struct cells *c, struct slice text);
 void cells_str(struct cells *c, const char *text);
 void cells_printf(struct cells *c, const char *format, ...) PRINTF_ARGS(2, 3);
 void cells_int(struct cells *c, int64_t v);
+void cells_bool(struct cells *c, bool v);
 void cells_or(struct cells *c, struct slice text, const char *fallback); /* fallback when empty */
 /* Time since an RFC 3339 stamp ("5m", "3d4h"); "<unknown>" when it is not set. */
 void cells_age(struct cells *c, struct slice time, const struct column_now *now);

@@ -85,6 +85,11 @@ struct subresource {
     bool connects;                      /* its requests are connected to the pod's node; it has no body (connect.c) */
 };
 
+/* Where the Scale of an object stands in it, as paths of fields. The selector is a label selector, a map of labels or a text. */
+struct scale_paths {
+    const char *replicas, *status_replicas, *selector; /* selector: NULL: it has none */
+};
+
 /* A field that field selectors may name. */
 struct selectable {
     const char *label;  /* "spec.nodeName" */
@@ -127,6 +132,7 @@ struct kind {
     const char *verbs;      /* "create,delete,deletecollection,get,list,patch,update,watch" */
     const struct type *type;
     const struct subresource *subresources; /* ends with a NULL name */
+    const struct scale_paths *scale; /* of a kind with a subresource `scale`; NULL: spec.replicas, status.replicas, spec.selector */
     const struct selectable *selectable;    /* beyond metadata.name and metadata.namespace; ends with a NULL label */
     const struct column *columns;           /* ends with a NULL name */
     void (*row)(const struct json *object, const struct column_now *now, struct cells *out);
@@ -134,6 +140,9 @@ struct kind {
     /* Hooks; each may be NULL. */
     void (*prepare_create)(struct json_doc *d, struct json *object);
     void (*prepare_update)(struct json_doc *d, struct json *object, const struct json *old);
+    /* Of a write through a subresource: takes from `old` all that it may not change; NULL: it changes the status alone.
+     * `now` is the time, for what is stamped. Such kinds have check_update run for subresources too. */
+    void (*keep)(struct json_doc *d, struct json *object, const struct json *old, const char *subresource, const char *now);
     void (*check_update)(struct check *check, const struct json *object, const struct json *old);
     void (*claim)(const struct json *object, struct claims *out);
     /* Fills in free values; NULL, or why there are none. */
@@ -143,6 +152,7 @@ struct kind {
     bool create_keeps_status;   /* a new object may bring its status along (Node) */
     bool no_generation;         /* kinds without metadata.generation */
     bool never_stored;          /* a body of subresources only: Binding, Scale */
+    bool orphans_dependents;    /* a deletion that says nothing leaves them (ReplicationController, Job) */
     bool delete_answers_object; /* an immediate deletion answers with the object instead of a Status */
     /* Seconds an object of this kind needs to end after a DELETE that asks for `asked` (-1: does not say); 0: goes at
      * once. */

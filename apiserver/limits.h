@@ -25,6 +25,7 @@
 #define ACCOUNT_WAIT_MS 1500 /* a new pod waits so long for the account `default` of a new namespace */
 #define ACCOUNT_TRY_MS 150
 #define UPDATE_ATTEMPTS_MAX 8 /* optimistic writes: then 409 */
+#define PATCH_ATTEMPTS_MAX 5  /* a patch that says no version */
 #define GENERATE_ATTEMPTS_MAX 8
 #define DELETE_COLLECTION_MAX 100000
 #define PATCH_OPERATIONS_MAX 10000

@@ -54,6 +54,18 @@ int name_check_subdomain(struct slice s, struct err *reterr)
     return 0;
 }
 
+int name_check_wildcard(struct slice s, struct err *reterr)
+{
+    if (!slice_has_prefix(s, SLICE("*.")) || !subdomain_shape(slice_from(s, 2)))
+        return err_set(
+            reterr, ERR_INVALID,
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
+            "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. "
+            "'*.example.com', regex used for validation is "
+            "'\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
+    return 0;
+}
+
 int name_check_label(struct slice s, struct err *reterr)
 {
     if (s.size > NAME_LABEL_MAX)

@@ -9,6 +9,7 @@
 #define NAME_LABEL_MAX 63
 
 int name_check_subdomain(struct slice s, struct err *reterr);    /* RFC 1123 subdomain */
+int name_check_wildcard(struct slice s, struct err *reterr);     /* "*." and a subdomain */
 int name_check_label(struct slice s, struct err *reterr);        /* RFC 1123 label */
 int name_check_label1035(struct slice s, struct err *reterr); /* RFC 1035 label: begins with a letter */
 int name_check_path_segment(struct slice s, struct err *reterr); /* neither "." nor "..", without '/' and '%' */

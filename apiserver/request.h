@@ -11,6 +11,7 @@
 #include "apiserver/route.h"
 #include "apiserver/schema.h"
 #include "apiserver/status.h"
+#include "apiserver/subresource.h"
 #include "apiserver/verbs.h"
 #include "apiserver/watch_cache.h"
 #include "common/metrics.h"
@@ -172,6 +173,7 @@ struct self_call {
     struct http_exchange exchange;
     struct apiserver *api;
     struct net_peer peer;
+    struct http_header agent;
     struct buf path, body;
     bool open;
     void (*done)(struct self_call *c, int http_status, struct slice body);

@@ -1,6 +1,7 @@
 #include "common/base.h"
 
 #include "common/json.h"
+#include "common/map.h"
 #include "common/mem.h"
 
 #include <stdio.h>
@@ -335,6 +336,13 @@ void json_set_slice(struct json_doc *d, struct json *object, struct slice key, s
         yyjson_mut_obj_add(val(object), name, val(value));
 }
 
+void json_add_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value)
+{
+    ASSERT(json_type(object) == JSON_OBJECT);
+    ASSERT(value != NULL);
+    yyjson_mut_obj_add(val(object), val(json_new_string(d, key)), val(value));
+}
+
 void json_set(struct json_doc *d, struct json *object, const char *key, struct json *value)
 {
     json_set_slice(d, object, slice_str(key), value);
@@ -421,15 +429,45 @@ static bool arrays_equal(const struct json *a, const struct json *b)
     return true;
 }
 
+#define LINEAR_MEMBERS_MAX 32 /* of more, an index is made before many are looked up */
+
+/* The first value of every key. */
+static void index_members(const struct json *object, struct map *ret)
+{
+    struct json_iterator i = json_iterate(object);
+    while (json_next(&i))
+        if (map_get(ret, i.key) == NULL)
+            (void)map_put(ret, i.key, i.value);
+}
+
 static bool objects_equal(const struct json *a, const struct json *b)
 {
-    struct json_iterator i = json_iterate(a);
-    while (json_next(&i)) {
-        const struct json *other = json_get_slice(b, i.key);
-        if (other == NULL || !json_equal(i.value, other))
-            return false;
+    struct json_iterator i = json_iterate(a), j = json_iterate(b);
+    struct map members = {0};
+    bool level = true, equal = true; /* level: in one order so far, so nothing has to be looked up */
+    while (equal && json_next(&i)) {
+        bool was = level;
+        level = level && json_next(&j) && slice_equal(i.key, j.key);
+        if (was && !level && json_size(b) > LINEAR_MEMBERS_MAX)
+            index_members(b, &members);
+        const struct json *other = level              ? j.value
+                                   : members.size > 0 ? map_get(&members, i.key)
+                                                      : json_get_slice(b, i.key);
+        equal = other != NULL && json_equal(i.value, other);
     }
-    return true;
+    map_release(&members);
+    return equal;
+}
+
+size_t json_depth(const struct json *v)
+{
+    size_t deepest = 0;
+    struct json_iterator i = json_iterate(v);
+    if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT)
+        return 0;
+    while (json_next(&i))
+        deepest = MAX(deepest, json_depth(i.value));
+    return deepest + 1;
 }
 
 bool json_equal(const struct json *a, const struct json *b)
@@ -461,17 +499,32 @@ static bool duplicate_below(const struct json_iterator *i, bool array, struct bu
     return false;
 }
 
+/* The first key that stood before. */
+static bool repeated_key(const struct json *object, struct slice *ret)
+{
+    struct json_iterator i = json_iterate(object);
+    struct map seen = {0};
+    bool indexed = json_size(object) > LINEAR_MEMBERS_MAX, found = false;
+    while (!found && json_next(&i)) {
+        found = indexed ? map_put(&seen, i.key, i.value) != NULL : json_get_slice(object, i.key) != i.value;
+        *ret = i.key;
+    }
+    map_release(&seen);
+    return found;
+}
+
 bool json_duplicate(const struct json *v, struct buf *ret_path)
 {
     bool array = json_type(v) == JSON_ARRAY;
+    struct slice key;
     if (!array && json_type(v) != JSON_OBJECT)
         return false;
+    if (!array && repeated_key(v, &key)) {
+        buf_printf(ret_path, "%s%.*s", ret_path->size == 0 ? "" : ".", SLICE_ARGS(key));
+        return true;
+    }
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
-        if (!array && json_get_slice(v, i.key) != i.value) {
-            buf_printf(ret_path, "%s%.*s", ret_path->size == 0 ? "" : ".", SLICE_ARGS(i.key));
-            return true;
-        }
         if (duplicate_below(&i, array, ret_path))
             return true;
     }

@@ -9,7 +9,7 @@ static const struct field fields_event_source[] = {
     {.name = "host", .type = FIELD_STRING, .proto = 2},
     {.name = NULL},
 };
-static const struct type type_event_source = {.name = "EventSource", .fields = fields_event_source};
+const struct type type_event_source = {.name = "EventSource", .fields = fields_event_source};
 
 static const struct field fields_event_series[] = {
     {.name = "count", .type = FIELD_INT32, .proto = 1},
@@ -44,7 +44,7 @@ static const struct field fields_event[] = {
 };
 static const struct type type_event = {.name = "Event", .fields = fields_event, .check = check_event};
 
-static const struct column columns[] = {
+const struct column event_columns[] = {
     {.name = "Last Seen", .type = "string", .doc = "Time since it was last observed."},
     {.name = "Type", .type = "string", .doc = "Normal or Warning."},
     {.name = "Reason", .type = "string", .doc = "Short, machine-readable cause."},
@@ -137,7 +137,7 @@ const struct kind kind_event = {
     .verbs = "create,delete,deletecollection,get,list,patch,update,watch",
     .type = &type_event,
     .selectable = selectable,
-    .columns = columns,
+    .columns = event_columns,
     .row = row,
     .update_creates = true,
     .no_generation = true,

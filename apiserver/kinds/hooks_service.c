@@ -45,18 +45,21 @@ static bool parse_address(struct slice text, uint32_t *ret)
     return true;
 }
 
-void check_ip(struct check *c, const struct json *v)
+size_t ip_parse(struct slice text, unsigned char ret[IP_BYTES_MAX])
 {
     char copy[INET6_ADDRSTRLEN];
-    unsigned char address[16];
-    struct slice text = json_string(v);
-    if (text.size < sizeof copy) {
-        memcpy(copy, text.data == NULL ? "" : text.data, text.size);
-        copy[text.size] = '\0';
-        if (inet_pton(AF_INET, copy, address) == 1 || inet_pton(AF_INET6, copy, address) == 1)
-            return;
-    }
-    check_fail(c, CHECK_INVALID, v, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    if (text.size >= sizeof copy)
+        return 0;
+    memcpy(copy, text.data == NULL ? "" : text.data, text.size);
+    copy[text.size] = '\0';
+    return inet_pton(AF_INET, copy, ret) == 1 ? 4 : inet_pton(AF_INET6, copy, ret) == 1 ? 16 : 0;
+}
+
+void check_ip(struct check *c, const struct json *v)
+{
+    unsigned char address[IP_BYTES_MAX];
+    if (ip_parse(json_string(v), address) == 0)
+        check_fail(c, CHECK_INVALID, v, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
 }
 
 void check_endpoint_ip(struct check *c, const struct json *v)

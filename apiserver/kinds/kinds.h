@@ -12,11 +12,20 @@ extern const struct kind kind_binding, kind_clusterrole, kind_clusterrolebinding
 extern const struct kind kind_eviction, kind_localsubjectaccessreview, kind_selfsubjectaccessreview,
     kind_selfsubjectreview, kind_selfsubjectrulesreview, kind_subjectaccessreview, kind_tokenrequest, kind_tokenreview;
 
+extern const struct kind kind_apiservice, kind_certificatesigningrequest, kind_csidriver, kind_csinode,
+    kind_csistoragecapacity, kind_customresourcedefinition, kind_event_v1, kind_flowschema, kind_ingress, kind_ingressclass,
+    kind_mutatingwebhookconfiguration, kind_networkpolicy, kind_priorityclass, kind_prioritylevelconfiguration,
+    kind_runtimeclass, kind_storageclass, kind_validatingadmissionpolicy, kind_validatingadmissionpolicybinding,
+    kind_validatingwebhookconfiguration, kind_volumeattachment;
+
 extern const struct kind kind_componentstatus, kind_cronjob, kind_cronjob_v1beta1, kind_daemonset,
     kind_horizontalpodautoscaler, kind_horizontalpodautoscaler_v1, kind_job, kind_limitrange, kind_persistentvolume,
     kind_persistentvolumeclaim, kind_poddisruptionbudget, kind_resourcequota, kind_statefulset;
 
 extern const struct type type_delete_options;
+
+/* Guaranteed, Burstable or BestEffort, of a pod's spec. */
+const char *pod_qos_class(const struct json *spec);
 
 #define KINDS_MAX 256
 

@@ -525,7 +525,7 @@ static const struct field fields_persistent_volume_spec[] = {
      .doc = "Class of its changeable attributes."},
     {.name = NULL},
 };
-static const struct type type_persistent_volume_spec = {.name = "PersistentVolumeSpec",
+const struct type type_persistent_volume_spec = {.name = "PersistentVolumeSpec",
                                                         .doc = "What a volume is and who may have it.",
                                                         .fields = fields_persistent_volume_spec,
                                                         .check = check_spec};

@@ -166,4 +166,5 @@ const struct kind kind_replicationcontroller = {
     .selectable = selectable,
     .columns = columns,
     .row = row,
+    .orphans_dependents = true,
 };

@@ -13,6 +13,7 @@ extern const struct type type_node_selector, type_node_selector_term, type_resou
 #define VOLUME_SOURCES_MAX 40
 extern const struct type type_volume, type_volume_source, type_pod_spec, type_pod_template_spec;
 extern const struct type type_scale, type_delete_options;
+extern const struct type type_event_source, type_persistent_volume_spec;
 extern const struct type type_condition, type_policy_rule, type_role_ref, type_subject;
 extern const struct type type_resource_attributes, type_non_resource_attributes, type_subject_access_review_status,
     type_subject_access_review_spec, type_user_info;
@@ -122,6 +123,39 @@ void check_role_ref(struct check *c, const struct json *v, bool namespaced);
 void check_role_ref_update(struct check *c, const struct json *object, const struct json *old);
 void binding_row(const struct json *o, const struct column_now *now, struct cells *out);
 void role_row(const struct json *o, const struct column_now *now, struct cells *out);
+
+/* Addresses: hooks_service.c. */
+#define IP_BYTES_MAX 16
+size_t ip_parse(struct slice text, unsigned char ret[IP_BYTES_MAX]); /* 4 or 16 bytes; 0: none */
+
+/* Lists of words and other values of many kinds: hooks_lists.c. */
+bool list_has(const struct json *list, const char *word);
+void check_each_of(struct check *c, const struct json *list, const char *const *allowed); /* each one of these */
+void check_each_once(struct check *c, const struct json *list);
+void check_star_alone(struct check *c, const struct json *list, const char *others); /* '*' and nothing else */
+void check_label1035(struct check *c, const struct json *v);
+void check_qualified(struct check *c, const struct json *v);
+void check_webhook_service(struct check *c, const struct json *v);
+void check_webhook_url(struct check *c, const struct json *v);
+void check_driver_name(struct check *c, const char *field, const struct json *v);
+bool text_has(struct slice text, const char *part);
+bool is_blank(struct slice text); /* empty, or white space only */
+void fill_port_443(struct json_doc *d, struct json *v);
+
+/* Admission: webhook_types.c. */
+extern const struct type type_webhook_client_config, type_match_condition, type_rule_with_operations, type_match_resources;
+extern const char *const failure_policies[], *const api_extensions[];
+extern const struct column webhook_columns[], event_columns[];
+void check_match_conditions(struct check *c, const struct json *v);
+void check_review_versions(struct check *c, const struct json *v);
+void check_webhook_name(struct check *c, const struct json *v);
+void check_webhook_timeout(struct check *c, const struct json *v);
+void webhook_row(const struct json *o, const struct column_now *now, struct cells *out);
+
+/* Schemas of custom resources: jsonschema_types.c. */
+extern const struct type type_json_schema_props;
+/* Whether every value has a type. `place` ends the text of one that has none: "at the root". */
+void check_structural(struct check *c, const struct json *v, const char *place);
 
 /* What a pod and a pod template show in wide columns: "nginx,sidecar" of the containers' `field`. */
 void containers_text(const struct json *pod_spec, const char *field, struct buf *out);

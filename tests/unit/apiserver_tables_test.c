@@ -346,6 +346,18 @@ static void test_storage_keys(void **state)
         {&kind_daemonset, "daemonsets"}, {&kind_statefulset, "statefulsets"}, {&kind_job, "jobs"},
         {&kind_cronjob, "cronjobs"}, {&kind_horizontalpodautoscaler, "horizontalpodautoscalers"},
         {&kind_poddisruptionbudget, "poddisruptionbudgets"},
+        {&kind_ingress, "ingress"}, {&kind_ingressclass, "ingressclasses"}, {&kind_networkpolicy, "networkpolicies"},
+        {&kind_csidriver, "csidrivers"}, {&kind_csinode, "csinodes"}, {&kind_csistoragecapacity, "csistoragecapacities"},
+        {&kind_storageclass, "storageclasses"}, {&kind_volumeattachment, "volumeattachments"},
+        {&kind_priorityclass, "priorityclasses"}, {&kind_runtimeclass, "runtimeclasses"},
+        {&kind_certificatesigningrequest, "certificatesigningrequests"},
+        {&kind_validatingadmissionpolicy, "validatingadmissionpolicies"},
+        {&kind_validatingadmissionpolicybinding, "validatingadmissionpolicybindings"},
+        {&kind_mutatingwebhookconfiguration, "mutatingwebhookconfigurations"},
+        {&kind_validatingwebhookconfiguration, "validatingwebhookconfigurations"},
+        {&kind_customresourcedefinition, "apiextensions.k8s.io/customresourcedefinitions"},
+        {&kind_apiservice, "apiregistration.k8s.io/apiservices"}, {&kind_flowschema, "flowschemas"},
+        {&kind_prioritylevelconfiguration, "prioritylevelconfigurations"},
         {&kind_rolebinding, "rolebindings"}, {&kind_clusterrolebinding, "clusterrolebindings"},
     };
     assert_ok(kinds_check(NULL));
