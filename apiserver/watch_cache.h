@@ -42,7 +42,8 @@ int cached_new_converted(const struct kind *k, struct slice key, struct slice va
 /* Stored bytes with `"resourceVersion":"<revision>"` put in at the head of metadata. ERR_CORRUPT without metadata. */
 int splice_revision(struct slice stored, int64_t revision, struct buf *out, struct err *reterr);
 
-/* The bytes of a held object under another revision. */
+/* The bytes of a held object as they are stored, and under another revision. */
+void unsplice_revision(struct slice json, struct buf *out);
 void restamp_revision(struct slice json, int64_t revision, struct buf *out);
 
 /* What a list or a watch asks for. */
