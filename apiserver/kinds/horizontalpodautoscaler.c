@@ -11,7 +11,6 @@
 #define PERIOD_SECONDS_MAX 1800
 #define METRICS_SHOWN_MAX 2
 
-static const char *const target_types[] = {"AverageValue", "Utilization", "Value", NULL};
 static const char *const metric_types[] = {"ContainerResource", "External", "Object", "Pods", "Resource", NULL};
 static const char *const policy_types[] = {"Percent", "Pods", NULL};
 static const char *const select_policies[] = {"Disabled", "Max", "Min", NULL};
@@ -61,6 +60,10 @@ static void check_target(struct check *c, const struct json *v)
     const struct json *share = json_get(v, "averageUtilization");
     if (share != NULL && json_int_or(share, 0) < 1)
         check_fail_at(c, "averageUtilization", CHECK_INVALID, share, "must be greater than 0");
+    struct slice type = json_string_at(v, "type");
+    if (type.size > 0 && !slice_is(type, "Utilization") && !slice_is(type, "Value") && !slice_is(type, "AverageValue"))
+        check_fail_at(c, "type", CHECK_INVALID, json_get(v, "type"),
+                      "must be either Utilization, Value, or AverageValue");
     check_positive_quantity(c, v, "value");
     check_positive_quantity(c, v, "averageValue");
 }
@@ -250,7 +253,6 @@ static const struct field fields_metric_target[] = {
      .proto = 1,
      .flags = FIELD_REQUIRED,
      .required = "must specify a metric target type",
-     .one_of = target_types,
      .doc = "Utilization, Value or AverageValue."},
     {.name = "value", .type = FIELD_QUANTITY, .proto = 2, .doc = "The value."},
     {.name = "averageValue", .type = FIELD_QUANTITY, .proto = 3, .doc = "The value per pod."},

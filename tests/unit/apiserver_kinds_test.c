@@ -414,6 +414,59 @@ static void test_jobs(void **state)
     json_doc_free(d);
 }
 
+static void test_job_policies(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *spec, *message;
+    } cases[] = {
+        {"\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailJob\"}]}",
+         "spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is "
+         "required"},
+        {"\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailJob\",\"onExitCodes\":{\"operator\":\"In\",\"values\":[11,"
+         "11]}}]}",
+         "spec.podFailurePolicy.rules[0].onExitCodes.values[1]: Duplicate value: 11"},
+        {"\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailIndex\",\"onExitCodes\":{\"containerName\":\"x\","
+         "\"operator\":\"In\","
+         "\"values\":[1]}}]}",
+         "[spec.podFailurePolicy.rules[0].onExitCodes.containerName: Invalid value: \"x\": must be one of the "
+         "container or initContainer names "
+         "in the pod template, spec.podFailurePolicy.rules[0].action: Invalid value: \"FailIndex\": requires the "
+         "backoffLimitPerIndex to be "
+         "set]"},
+        {"\"backoffLimitPerIndex\":1", "spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode"},
+        {"\"completionMode\":\"Indexed\",\"completions\":5,\"successPolicy\":{}",
+         "spec.successPolicy.rules: Required value: at least one rules must be specified when the successPolicy is "
+         "specified"},
+        {"\"completionMode\":\"Indexed\",\"completions\":5,\"successPolicy\":{\"rules\":[{\"succeededIndexes\":\"0-2\","
+         "\"succeededCount\":4}]}",
+         "spec.successPolicy.rules[0].succeededCount: Invalid value: 4: must be less than or equal to 3 (the number of "
+         "indexes in the specified "
+         "succeededIndexes field)"},
+        {"\"completionMode\":\"Indexed\",\"completions\":5,\"successPolicy\":{\"rules\":[{\"succeededIndexes\":\"a\"},{"
+         "\"succeededIndexes\":"
+         "\"3,5\"},{\"succeededIndexes\":\"3,1\"},{\"succeededIndexes\":\"1-2-3\"}]}",
+         "[spec.successPolicy.rules[0].succeededIndexes: Invalid value: \"a\": error parsing succeededIndexes: cannot "
+         "convert string to integer "
+         "for index: \"a\", spec.successPolicy.rules[1].succeededIndexes: Invalid value: \"3,5\": error parsing "
+         "succeededIndexes: too large "
+         "index: \"5\", spec.successPolicy.rules[2].succeededIndexes: Invalid value: \"3,1\": error parsing "
+         "succeededIndexes: non-increasing "
+         "order, previous: 3, current: 1, spec.successPolicy.rules[3].succeededIndexes: Invalid value: \"1-2-3\": "
+         "error parsing "
+         "succeededIndexes: the fragment \"1-2-3\" violates the requirement that an index interval can have at most "
+         "two parts separated by "
+         "'-']"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char body[1024], message[1024];
+        (void)snprintf(body, sizeof body, "{\"metadata\":{\"name\":\"p\"},\"spec\":{%s,\"template\":%s}}",
+                       cases[i].spec, POD_TEMPLATE("Never"));                                        /* fits */
+        (void)snprintf(message, sizeof message, "Job.batch \"p\" is invalid: %s", cases[i].message); /* fits */
+        refuses(f, "POST " JOBS, body, 422, message);
+    }
+}
+
 #define SETS "/apis/apps/v1/namespaces/default/statefulsets"
 #define DAEMONS "/apis/apps/v1/namespaces/default/daemonsets"
 #define WEB_TEMPLATE                                                                                                   \
@@ -512,8 +565,9 @@ static void test_volumes(void **state)
             "PersistentVolume \"v\" is invalid: spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is "
             "immutable after creation");
     refuses(f, "POST " VOLUMES, "{\"metadata\":{\"name\":\"w\"},\"spec\":{}}", 422,
-            "PersistentVolume \"w\" is invalid: [spec.capacity: Required value, spec.accessModes: Required value, "
-            "spec: Required value: must "
+            "PersistentVolume \"w\" is invalid: [spec.accessModes: Required value, spec.capacity: Required value, "
+            "spec.capacity: "
+            "Unsupported value: core.ResourceList(nil): supported values: \"storage\", spec: Required value: must "
             "specify a volume type]");
     refuses(f, "POST " VOLUMES,
             "{\"metadata\":{\"name\":\"w\"},\"spec\":{\"capacity\":{\"storage\":\"0\"},\"accessModes\":[\"x\"],"
@@ -526,7 +580,7 @@ static void test_volumes(void **state)
             "\"ReadWriteOncePod\", "
             "spec.persistentVolumeReclaimPolicy: Unsupported value: \"Keep\": supported values: \"Delete\", "
             "\"Recycle\", \"Retain\", spec.nfs: "
-            "Forbidden: may not specify more than one volume type]");
+            "Forbidden: may not specify more than 1 volume type]");
     json_doc_free(d);
 }
 
@@ -717,6 +771,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cron_jobs, setup, teardown),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test_setup_teardown(test_jobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_job_policies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stateful_sets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_daemon_sets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_volumes, setup, teardown),
