@@ -59,6 +59,7 @@ enum event_format { EVENT_JSON, EVENT_TABLE, EVENT_TABLE_OBJECT, EVENT_TABLE_NON
 
 struct cache_event {
     int64_t revision;
+    uint64_t seen_ms;        /* when it came here */
     struct cached *object;   /* after it; of a deletion: the last state with the deletion's revision */
     struct cached *previous; /* before it; NULL for an addition */
     bool is_delete;
