@@ -182,7 +182,7 @@ void check_fail_shown(struct check *c, const char *field, enum check_kind kind, 
     va_end(args);
     struct buf body = {0};
     size_t mark = check_enter(c, field);
-    buf_printf(&body, "%s: %s", kinds[kind].text, shown);
+    buf_printf(&body, "%s%s%s", kinds[kind].text, shown == NULL ? "" : ": ", shown == NULL ? "" : shown);
     add(c, kind, &body, detail);
     check_leave(c, mark);
 }
