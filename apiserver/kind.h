@@ -39,6 +39,7 @@ enum field_flags {
     FIELD_ATOMIC = 128, /* of an object or a map: one owner has all of it (x-kubernetes-map-type: atomic) */
 };
 
+struct user;  /* who asks; authz.h */
 struct check; /* what a validation hook gets: where it is and where errors go; check.h */
 
 struct field {
@@ -138,6 +139,7 @@ struct kind {
     void (*row)(const struct json *object, const struct column_now *now, struct cells *out);
     int (*check_name)(struct slice name, struct err *reterr); /* NULL: DNS-1123 subdomain (names.h) */
     /* Hooks; each may be NULL. */
+    void (*stamp_user)(struct json_doc *d, struct json *object, const struct user *user); /* who makes it is part of it */
     void (*prepare_create)(struct json_doc *d, struct json *object);
     void (*prepare_update)(struct json_doc *d, struct json *object, const struct json *old);
     /* Of a write through a subresource: takes from `old` all that it may not change; NULL: it changes the status alone.

@@ -3,6 +3,7 @@
 
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/openapi_parts.h"
+#include "apiserver/schema.h"
 #include "apiserver/version.h"
 #include "common/mem.h"
 

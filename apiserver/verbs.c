@@ -232,6 +232,8 @@ static int create_object(const struct verb_facts *v, struct json_doc *d, struct 
     stamp_new(v, d, meta);
     if (kinds_subresource(v->kind, SLICE("status")) != NULL && !v->kind->create_keeps_status)
         (void)json_remove(o, "status"); /* only its own subresource writes it */
+    if (stored_kind(v)->stamp_user != NULL && v->user != NULL)
+        stored_kind(v)->stamp_user(d, o, v->user);
     schema_default(d, stored_kind(v)->type, o);
     if (!applied)
         record(v, d, NULL, o);

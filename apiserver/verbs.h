@@ -21,6 +21,7 @@ struct verb_facts {
     struct strict *strict;             /* unknown fields are noted here */
     const struct json *account;        /* of a new pod: the ServiceAccount it asks for; NULL: there is none */
     bool mounts_tokens;                /* this apiserver makes tokens, and the namespace is there to have accounts */
+    const struct user *user;           /* who asks; NULL: nobody is known */
     const struct allocator *allocator; /* for kinds that claim values; NULL: none are filled in */
 };
 

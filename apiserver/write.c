@@ -57,6 +57,7 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
         .manager = r->write->manager.data,
         .now_us = clock_wall_ms(&r->api->env->clock) * 1000,
         .strict = &r->strict,
+        .user = &r->user,
     };
     if (r->write->claims != NULL) {
         r->write->allocator = (struct allocator){.seed = random_u64(random), .taken = claim_is_taken, .data = r->write};

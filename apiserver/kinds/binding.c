@@ -4,13 +4,24 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_binding[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "target", .type = FIELD_OBJECT, .object = &type_object_reference, .proto = 2, .flags = FIELD_ALWAYS | FIELD_ZERO},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "target",
+     .type = FIELD_OBJECT,
+     .object = &type_object_reference,
+     .proto = 2,
+     .flags = FIELD_ALWAYS | FIELD_ZERO,
+     .doc = "The node."},
     {.name = NULL},
 };
-static const struct type type_binding = {.name = "Binding", .fields = fields_binding, .check = check_binding};
+static const struct type type_binding = {
+    .name = "Binding", .doc = "Puts a pod on a node.", .fields = fields_binding, .check = check_binding};
 
 const struct kind kind_binding = {
     .group = "",

@@ -2,6 +2,7 @@
  * `approval`, who signs the certificate through `status`. */
 #include "common/base.h"
 
+#include "apiserver/authz.h"
 #include "apiserver/check.h"
 #include "apiserver/columns.h"
 #include "apiserver/kinds/types.h"
@@ -355,6 +356,24 @@ static void keep(struct json_doc *d, struct json *object, const struct json *old
     json_set(d, object, "spec", json_copy(d, json_get(old, "spec")));
 }
 
+/* Who asks is what the server knows, not what the request says. */
+static void stamp_user(struct json_doc *d, struct json *o, const struct user *user)
+{
+    static const char *const own[] = {"username", "uid", "groups", "extra"};
+    struct json *spec = json_ensure_object(d, o, "spec"), *groups = json_new_array(d);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        (void)json_remove(spec, own[i]); /* absent is as good */
+    json_set_string(d, spec, "username", user->name);
+    if (user->uid.size > 0)
+        json_set_string(d, spec, "uid", user->uid);
+    for (size_t i = 0; i < user->group_count; i++)
+        json_append(groups, json_new_string(d, user->groups[i]));
+    if (user->group_count > 0)
+        json_set(d, spec, "groups", groups);
+    if (json_size(user->extra) > 0)
+        json_set(d, spec, "extra", json_copy(d, user->extra));
+}
+
 static void prepare_update(struct json_doc *d, struct json *o, const struct json *old)
 {
     json_set(d, o, "spec", json_copy(d, json_get(old, "spec")));
@@ -415,6 +434,7 @@ const struct kind kind_certificatesigningrequest = {
     .selectable = selectable,
     .columns = columns,
     .row = row,
+    .stamp_user = stamp_user,
     .prepare_update = prepare_update,
     .check_update = check_update,
     .keep = keep,

@@ -11,28 +11,42 @@ static const struct field fields_aggregation_rule[] = {
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_label_selector,
-     .proto = 1},
+     .proto = 1,
+     .doc = "Labels of those roles; any selector that matches counts."},
     {.name = NULL},
 };
-static const struct type type_aggregation_rule = {.name = "AggregationRule", .fields = fields_aggregation_rule};
+static const struct type type_aggregation_rule = {
+    .name = "AggregationRule", .doc = "Other roles whose rules a role takes over.", .fields = fields_aggregation_rule};
 
 static const struct field fields_cluster_role[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
     {.name = "rules",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_policy_rule,
      .proto = 2,
-     .flags = FIELD_ZERO | FIELD_OPTIONAL},
-    {.name = "aggregationRule", .type = FIELD_OBJECT, .object = &type_aggregation_rule, .proto = 3},
+     .flags = FIELD_ZERO | FIELD_OPTIONAL,
+     .doc = "What is allowed."},
+    {.name = "aggregationRule",
+     .type = FIELD_OBJECT,
+     .object = &type_aggregation_rule,
+     .proto = 3,
+     .doc = "Other roles whose rules are put here; none: rules are one's own."},
     {.name = NULL},
 };
 static void check_object(struct check *c, const struct json *v) { check_policy_rules(c, json_get(v, "rules"), false); }
 
-static const struct type type_cluster_role = {
-    .name = "ClusterRole", .fields = fields_cluster_role, .check = check_object};
+static const struct type type_cluster_role = {.name = "ClusterRole",
+                                              .doc = "Rights in the whole cluster, which bindings grant.",
+                                              .fields = fields_cluster_role,
+                                              .check = check_object};
 
 const struct kind kind_clusterrole = {
     .group = "rbac.authorization.k8s.io",

@@ -7,17 +7,34 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_cluster_role_binding[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "subjects", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_subject, .proto = 2},
-    {.name = "roleRef", .type = FIELD_OBJECT, .object = &type_role_ref, .proto = 3, .flags = FIELD_ALWAYS | FIELD_ZERO},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "subjects",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_subject,
+     .proto = 2,
+     .doc = "Who gets them."},
+    {.name = "roleRef",
+     .type = FIELD_OBJECT,
+     .object = &type_role_ref,
+     .proto = 3,
+     .flags = FIELD_ALWAYS | FIELD_ZERO,
+     .doc = "The role; never changes."},
     {.name = NULL},
 };
 static void check_object(struct check *c, const struct json *v) { check_role_ref(c, v, false); }
 
-static const struct type type_cluster_role_binding = {
-    .name = "ClusterRoleBinding", .fields = fields_cluster_role_binding, .check = check_object};
+static const struct type type_cluster_role_binding = {.name = "ClusterRoleBinding",
+                                                      .doc = "Grants a cluster role's rights everywhere.",
+                                                      .fields = fields_cluster_role_binding,
+                                                      .check = check_object};
 
 const struct kind kind_clusterrolebinding = {
     .group = "rbac.authorization.k8s.io",

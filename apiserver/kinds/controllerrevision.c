@@ -6,14 +6,30 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_controller_revision[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "data", .type = FIELD_RAW, .proto = 2, .flags = FIELD_REQUIRED | FIELD_OPTIONAL, .required = "data is mandatory"},
-    {.name = "revision", .type = FIELD_INT64, .proto = 3, .flags = FIELD_ZERO, .check = check_not_negative},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "data",
+     .type = FIELD_RAW,
+     .proto = 2,
+     .flags = FIELD_REQUIRED | FIELD_OPTIONAL,
+     .required = "data is mandatory",
+     .doc = "The state."},
+    {.name = "revision",
+     .type = FIELD_INT64,
+     .proto = 3,
+     .flags = FIELD_ZERO,
+     .check = check_not_negative,
+     .doc = "Number of the state, which grows."},
     {.name = NULL},
 };
 static const struct type type_controller_revision = {.name = "ControllerRevision",
+                                                     .doc = "A former state of a controller's settings, to go back to.",
                                                      .fields = fields_controller_revision};
 
 static const struct column columns[] = {

@@ -8,43 +8,87 @@
 static const char *const protocols[] = {"SCTP", "TCP", "UDP", NULL};
 
 static const struct field fields_endpoint_address[] = {
-    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .check = check_endpoint_ip},
-    {.name = "targetRef", .type = FIELD_OBJECT, .object = &type_object_reference, .proto = 2},
-    {.name = "hostname", .type = FIELD_STRING, .proto = 3},
-    {.name = "nodeName", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
+    {.name = "ip",
+     .type = FIELD_STRING,
+     .proto = 1,
+     .flags = FIELD_ZERO,
+     .check = check_endpoint_ip,
+     .doc = "The address."},
+    {.name = "targetRef",
+     .type = FIELD_OBJECT,
+     .object = &type_object_reference,
+     .proto = 2,
+     .doc = "What is behind it, mostly a pod."},
+    {.name = "hostname", .type = FIELD_STRING, .proto = 3, .doc = "Name of the host, for DNS."},
+    {.name = "nodeName", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER, .doc = "Node it is on."},
     {.name = NULL},
 };
-static const struct type type_endpoint_address = {.name = "EndpointAddress", .fields = fields_endpoint_address, .atomic = true};
+static const struct type type_endpoint_address = {
+    .name = "EndpointAddress", .doc = "An address that serves.", .fields = fields_endpoint_address, .atomic = true};
 
 static const struct field fields_endpoint_port[] = {
-    {.name = "name", .type = FIELD_STRING, .proto = 1},
-    {.name = "port", .type = FIELD_INT32, .proto = 2, .flags = FIELD_ZERO, .check = check_port},
-    {.name = "protocol", .type = FIELD_STRING, .proto = 3, .fallback = "\"TCP\"", .one_of = protocols},
-    {.name = "appProtocol", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .doc = "Name of the port, as the service has it."},
+    {.name = "port",
+     .type = FIELD_INT32,
+     .proto = 2,
+     .flags = FIELD_ZERO,
+     .check = check_port,
+     .doc = "Number of the port."},
+    {.name = "protocol",
+     .type = FIELD_STRING,
+     .proto = 3,
+     .fallback = "\"TCP\"",
+     .one_of = protocols,
+     .doc = "TCP, UDP or SCTP."},
+    {.name = "appProtocol", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER, .doc = "What is spoken at it."},
     {.name = NULL},
 };
-static const struct type type_endpoint_port = {.name = "EndpointPort", .fields = fields_endpoint_port, .atomic = true};
+static const struct type type_endpoint_port = {
+    .name = "EndpointPort", .doc = "A port that serves.", .fields = fields_endpoint_port, .atomic = true};
 
 static const struct field fields_endpoint_subset[] = {
-    {.name = "addresses", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_endpoint_address, .proto = 1},
+    {.name = "addresses",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_endpoint_address,
+     .proto = 1,
+     .doc = "Addresses that are ready."},
     {.name = "notReadyAddresses",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_endpoint_address,
-     .proto = 2},
-    {.name = "ports", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_endpoint_port, .proto = 3},
+     .proto = 2,
+     .doc = "Addresses that are not ready."},
+    {.name = "ports",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_endpoint_port,
+     .proto = 3,
+     .doc = "Ports that they serve."},
     {.name = NULL},
 };
-static const struct type type_endpoint_subset = {.name = "EndpointSubset", .fields = fields_endpoint_subset};
+static const struct type type_endpoint_subset = {
+    .name = "EndpointSubset", .doc = "Addresses that serve the same ports.", .fields = fields_endpoint_subset};
 
 static const struct field fields_endpoints[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "subsets", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_endpoint_subset, .proto = 2},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "subsets",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_endpoint_subset,
+     .proto = 2,
+     .doc = "Addresses and their ports."},
     {.name = NULL},
 };
-static const struct type type_endpoints = {.name = "Endpoints", .fields = fields_endpoints};
+static const struct type type_endpoints = {
+    .name = "Endpoints", .doc = "Addresses behind a service, all in one object.", .fields = fields_endpoints};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},

@@ -9,25 +9,44 @@ static const char *const protocols[] = {"SCTP", "TCP", "UDP", NULL};
 static const char *const address_types[] = {"FQDN", "IPv4", "IPv6", NULL};
 
 static const struct field fields_for_zone[] = {
-    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED, .doc = "Name of the zone."},
     {.name = NULL},
 };
-static const struct type type_for_zone = {.name = "ForZone", .fields = fields_for_zone};
+static const struct type type_for_zone = {
+    .name = "ForZone", .doc = "A zone that should use an endpoint.", .fields = fields_for_zone};
 
 static const struct field fields_endpoint_hints[] = {
-    {.name = "forZones", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_for_zone, .proto = 1},
+    {.name = "forZones",
+     .type = FIELD_OBJECT,
+     .shape = FIELD_LIST,
+     .object = &type_for_zone,
+     .proto = 1,
+     .doc = "Zones whose traffic should go to it."},
     {.name = NULL},
 };
-static const struct type type_endpoint_hints = {.name = "EndpointHints", .fields = fields_endpoint_hints};
+static const struct type type_endpoint_hints = {
+    .name = "EndpointHints", .doc = "Who should use an endpoint.", .fields = fields_endpoint_hints};
 
 static const struct field fields_endpoint_conditions[] = {
-    {.name = "ready", .type = FIELD_BOOL, .proto = 1, .flags = FIELD_POINTER},
-    {.name = "serving", .type = FIELD_BOOL, .proto = 2, .flags = FIELD_POINTER},
-    {.name = "terminating", .type = FIELD_BOOL, .proto = 3, .flags = FIELD_POINTER},
+    {.name = "ready",
+     .type = FIELD_BOOL,
+     .proto = 1,
+     .flags = FIELD_POINTER,
+     .doc = "Whether it takes new connections."},
+    {.name = "serving",
+     .type = FIELD_BOOL,
+     .proto = 2,
+     .flags = FIELD_POINTER,
+     .doc = "Whether it answers, even while it ends."},
+    {.name = "terminating",
+     .type = FIELD_BOOL,
+     .proto = 3,
+     .flags = FIELD_POINTER,
+     .doc = "Whether it is about to end."},
     {.name = NULL},
 };
-static const struct type type_endpoint_conditions = {.name = "EndpointConditions",
-                                                     .fields = fields_endpoint_conditions};
+static const struct type type_endpoint_conditions = {
+    .name = "EndpointConditions", .doc = "State of an endpoint.", .fields = fields_endpoint_conditions};
 
 static const struct field fields_endpoint[] = {
     {.name = "addresses",
@@ -35,53 +54,83 @@ static const struct field fields_endpoint[] = {
      .shape = FIELD_LIST,
      .proto = 1,
      .flags = FIELD_REQUIRED,
-     .list = LIST_SET},
+     .list = LIST_SET,
+     .doc = "Its addresses; clients use the first."},
     {.name = "conditions",
      .type = FIELD_OBJECT,
      .object = &type_endpoint_conditions,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
-    {.name = "hostname", .type = FIELD_STRING, .proto = 3, .flags = FIELD_POINTER},
-    {.name = "targetRef", .type = FIELD_OBJECT, .object = &type_object_reference, .proto = 4},
-    {.name = "deprecatedTopology", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 5},
-    {.name = "nodeName", .type = FIELD_STRING, .proto = 6, .flags = FIELD_POINTER},
-    {.name = "zone", .type = FIELD_STRING, .proto = 7, .flags = FIELD_POINTER},
-    {.name = "hints", .type = FIELD_OBJECT, .object = &type_endpoint_hints, .proto = 8},
+     .flags = FIELD_ALWAYS,
+     .doc = "State of the endpoint."},
+    {.name = "hostname", .type = FIELD_STRING, .proto = 3, .flags = FIELD_POINTER, .doc = "Name of the host, for DNS."},
+    {.name = "targetRef",
+     .type = FIELD_OBJECT,
+     .object = &type_object_reference,
+     .proto = 4,
+     .doc = "What is behind it, mostly a pod."},
+    {.name = "deprecatedTopology",
+     .type = FIELD_STRING,
+     .shape = FIELD_MAP,
+     .proto = 5,
+     .doc = "Topology from older versions."},
+    {.name = "nodeName", .type = FIELD_STRING, .proto = 6, .flags = FIELD_POINTER, .doc = "Node it is on."},
+    {.name = "zone", .type = FIELD_STRING, .proto = 7, .flags = FIELD_POINTER, .doc = "Zone it is in."},
+    {.name = "hints", .type = FIELD_OBJECT, .object = &type_endpoint_hints, .proto = 8, .doc = "Who should use it."},
     {.name = NULL},
 };
-static const struct type type_endpoint = {.name = "Endpoint", .fields = fields_endpoint};
+static const struct type type_endpoint = {
+    .name = "Endpoint", .doc = "One instance behind a service.", .fields = fields_endpoint};
 
 static const struct field fields_endpoint_port[] = {
-    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_POINTER, .fallback = "\"\""},
+    {.name = "name",
+     .type = FIELD_STRING,
+     .proto = 1,
+     .flags = FIELD_POINTER,
+     .fallback = "\"\"",
+     .doc = "Name of the port, as the service has it."},
     {.name = "protocol",
      .type = FIELD_STRING,
      .proto = 2,
      .flags = FIELD_POINTER,
      .fallback = "\"TCP\"",
-     .one_of = protocols},
-    {.name = "port", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER},
-    {.name = "appProtocol", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
+     .one_of = protocols,
+     .doc = "TCP, UDP or SCTP."},
+    {.name = "port", .type = FIELD_INT32, .proto = 3, .flags = FIELD_POINTER, .doc = "Number of the port."},
+    {.name = "appProtocol", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER, .doc = "What is spoken at it."},
     {.name = NULL},
 };
-static const struct type type_endpoint_port = {.name = "EndpointPort", .fields = fields_endpoint_port, .atomic = true};
+static const struct type type_endpoint_port = {
+    .name = "EndpointPort", .doc = "A port that serves.", .fields = fields_endpoint_port, .atomic = true};
 
 static const struct field fields_endpoint_slice[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
     {.name = "endpoints",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_endpoint,
      .proto = 2,
-     .flags = FIELD_ZERO},
+     .flags = FIELD_ZERO,
+     .doc = "The endpoints."},
     {.name = "ports",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_endpoint_port,
      .proto = 3,
-     .flags = FIELD_ZERO | FIELD_OPTIONAL},
-    {.name = "addressType", .type = FIELD_STRING, .proto = 4, .flags = FIELD_REQUIRED, .one_of = address_types},
+     .flags = FIELD_ZERO | FIELD_OPTIONAL,
+     .doc = "Ports that all of them serve."},
+    {.name = "addressType",
+     .type = FIELD_STRING,
+     .proto = 4,
+     .flags = FIELD_REQUIRED,
+     .one_of = address_types,
+     .doc = "What addresses are: IPv4, IPv6 or FQDN."},
     {.name = NULL},
 };
 #define ENDPOINTS_MAX 1000
@@ -122,8 +171,11 @@ static void check_slice(struct check *c, const struct json *v)
     }
 }
 
-static const struct type type_endpoint_slice = {
-    .name = "EndpointSlice", .fields = fields_endpoint_slice, .fill = fill_slice, .check = check_slice};
+static const struct type type_endpoint_slice = {.name = "EndpointSlice",
+                                                .doc = "Some of the endpoints behind a service.",
+                                                .fields = fields_endpoint_slice,
+                                                .fill = fill_slice,
+                                                .check = check_slice};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},

@@ -5,44 +5,80 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_event_source[] = {
-    {.name = "component", .type = FIELD_STRING, .proto = 1},
-    {.name = "host", .type = FIELD_STRING, .proto = 2},
+    {.name = "component", .type = FIELD_STRING, .proto = 1, .doc = "Name of the component."},
+    {.name = "host", .type = FIELD_STRING, .proto = 2, .doc = "Node it runs on."},
     {.name = NULL},
 };
-const struct type type_event_source = {.name = "EventSource", .fields = fields_event_source};
+const struct type type_event_source = {
+    .name = "EventSource", .doc = "Who reported an event.", .fields = fields_event_source};
 
 static const struct field fields_event_series[] = {
-    {.name = "count", .type = FIELD_INT32, .proto = 1},
-    {.name = "lastObservedTime", .type = FIELD_MICRO_TIME, .proto = 2},
+    {.name = "count", .type = FIELD_INT32, .proto = 1, .doc = "How often it was observed."},
+    {.name = "lastObservedTime", .type = FIELD_MICRO_TIME, .proto = 2, .doc = "When it was last observed."},
     {.name = NULL},
 };
-static const struct type type_event_series = {.name = "EventSeries", .fields = fields_event_series};
+static const struct type type_event_series = {
+    .name = "EventSeries", .doc = "An event that is observed again and again.", .fields = fields_event_series};
 
 static const struct field fields_event[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS | FIELD_ZERO},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS | FIELD_ZERO,
+     .doc = "Name, namespace, labels and what else every object carries."},
     {.name = "involvedObject",
      .type = FIELD_OBJECT,
      .object = &type_object_reference,
      .proto = 2,
-     .flags = FIELD_ALWAYS | FIELD_ZERO},
-    {.name = "reason", .type = FIELD_STRING, .proto = 3},
-    {.name = "message", .type = FIELD_STRING, .proto = 4},
-    {.name = "source", .type = FIELD_OBJECT, .object = &type_event_source, .proto = 5, .flags = FIELD_ALWAYS},
-    {.name = "firstTimestamp", .type = FIELD_TIME, .proto = 6, .flags = FIELD_ALWAYS},
-    {.name = "lastTimestamp", .type = FIELD_TIME, .proto = 7, .flags = FIELD_ALWAYS},
-    {.name = "count", .type = FIELD_INT32, .proto = 8},
-    {.name = "type", .type = FIELD_STRING, .proto = 9},
-    {.name = "eventTime", .type = FIELD_MICRO_TIME, .proto = 10, .flags = FIELD_ALWAYS},
-    {.name = "series", .type = FIELD_OBJECT, .object = &type_event_series, .proto = 11},
-    {.name = "action", .type = FIELD_STRING, .proto = 12},
-    {.name = "related", .type = FIELD_OBJECT, .object = &type_object_reference, .proto = 13},
-    {.name = "reportingComponent", .type = FIELD_STRING, .proto = 14},
-    {.name = "reportingInstance", .type = FIELD_STRING, .proto = 15},
+     .flags = FIELD_ALWAYS | FIELD_ZERO,
+     .doc = "The object it is about."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 3, .doc = "Why, in one word."},
+    {.name = "message", .type = FIELD_STRING, .proto = 4, .doc = "What happened, for people."},
+    {.name = "source",
+     .type = FIELD_OBJECT,
+     .object = &type_event_source,
+     .proto = 5,
+     .flags = FIELD_ALWAYS,
+     .doc = "Who reported it."},
+    {.name = "firstTimestamp",
+     .type = FIELD_TIME,
+     .proto = 6,
+     .flags = FIELD_ALWAYS,
+     .doc = "When it was first observed."},
+    {.name = "lastTimestamp",
+     .type = FIELD_TIME,
+     .proto = 7,
+     .flags = FIELD_ALWAYS,
+     .doc = "When it was last observed."},
+    {.name = "count", .type = FIELD_INT32, .proto = 8, .doc = "How often it was observed."},
+    {.name = "type", .type = FIELD_STRING, .proto = 9, .doc = "Normal or Warning."},
+    {.name = "eventTime",
+     .type = FIELD_MICRO_TIME,
+     .proto = 10,
+     .flags = FIELD_ALWAYS,
+     .doc = "When it was first observed, to the microsecond."},
+    {.name = "series",
+     .type = FIELD_OBJECT,
+     .object = &type_event_series,
+     .proto = 11,
+     .doc = "That it goes on; none: it happened once."},
+    {.name = "action", .type = FIELD_STRING, .proto = 12, .doc = "What was done, or failed, in one word."},
+    {.name = "related",
+     .type = FIELD_OBJECT,
+     .object = &type_object_reference,
+     .proto = 13,
+     .doc = "A second object that has a part in it."},
+    {.name = "reportingComponent", .type = FIELD_STRING, .proto = 14, .doc = "Name of the controller that reports it."},
+    {.name = "reportingInstance", .type = FIELD_STRING, .proto = 15, .doc = "Which instance of the controller."},
     {.name = NULL},
 };
-static const struct type type_event = {.name = "Event", .fields = fields_event, .check = check_event};
+static const struct type type_event = {.name = "Event",
+                                       .doc = "Something that happened to an object, told for a while.",
+                                       .fields = fields_event,
+                                       .check = check_event};
 
 const struct column event_columns[] = {
     {.name = "Last Seen", .type = "string", .doc = "Time since it was last observed."},

@@ -4,13 +4,24 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_eviction[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "deleteOptions", .type = FIELD_OBJECT, .object = &type_delete_options, .proto = 2},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "deleteOptions",
+     .type = FIELD_OBJECT,
+     .object = &type_delete_options,
+     .proto = 2,
+     .doc = "How the pod is deleted."},
     {.name = NULL},
 };
-static const struct type type_eviction = {.name = "Eviction", .fields = fields_eviction};
+static const struct type type_eviction = {.name = "Eviction",
+                                          .doc = "Asks that a pod leave its node, if disruption budgets allow it.",
+                                          .fields = fields_eviction};
 
 const struct kind kind_eviction = {
     .group = "policy",

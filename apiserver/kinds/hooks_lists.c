@@ -107,7 +107,8 @@ void check_webhook_url(struct check *c, const struct json *v)
     const char *colon = url.size == 0 ? NULL : memmem(url.data, url.size, "://", 3);
     struct slice scheme = slice_of(url.data, colon == NULL ? 0 : (size_t)(colon - url.data));
     struct slice rest = colon == NULL ? url : slice_from(url, scheme.size + 3);
-    struct slice host = slice_of(rest.data, MIN(slice_find(rest, '/'), MIN(slice_find(rest, '?'), slice_find(rest, '#'))));
+    struct slice host =
+        slice_of(rest.data, MIN(slice_find(rest, '/'), MIN(slice_find(rest, '?'), slice_find(rest, '#'))));
     if (!slice_is(scheme, "https"))
         check_fail_text_at(c, "", CHECK_INVALID, scheme, "'https' is the only allowed URL scheme" URL_FORM);
     if (host.size == 0 || colon == NULL)
@@ -118,8 +119,9 @@ void check_webhook_url(struct check *c, const struct json *v)
     if (slice_find(rest, '#') < rest.size)
         check_fail_text_at(c, "", CHECK_INVALID, slice_from(rest, slice_find(rest, '#') + 1),
                            "fragments are not permitted in the URL");
-    if (slice_find(rest, '?') < rest.size)
-        check_fail_text_at(c, "", CHECK_INVALID, slice_from(rest, slice_find(rest, '?') + 1),
+    struct slice query = slice_of(rest.data, slice_find(rest, '#'));
+    if (slice_find(query, '?') < query.size)
+        check_fail_text_at(c, "", CHECK_INVALID, slice_from(query, slice_find(query, '?') + 1),
                            "query parameters are not permitted in the URL");
 }
 

@@ -244,7 +244,7 @@ static void fill_member(struct json_doc *d, struct json *parent, struct slice ke
 {
     struct json *value = json_get_slice(parent, key), *made = NULL;
     if (json_type(value) != JSON_OBJECT || schema_decode(d, &type_json_schema_props, value, NULL, &made, NULL) != 0)
-        return; /* of the other shape; wrong types inside are told by check_schema */
+        return; /* of the other shape; wrong types inside are told by check_member */
     schema_default(d, &type_json_schema_props, made);
     json_set_slice(d, parent, key, made);
 }
@@ -306,6 +306,21 @@ static void check_list_type(struct check *c, const struct json *v)
                            "must be map if x-kubernetes-list-map-keys is non-empty");
 }
 
+/* One of two shapes: a schema that could not be read stands here as it came. */
+static void check_member(struct check *c, const struct json *v)
+{
+    if (json_type(v) != JSON_OBJECT)
+        return;
+    struct json_doc *d = json_doc_new();
+    struct json *made = NULL;
+    struct err why;
+    if (schema_decode(d, &type_json_schema_props, v, NULL, &made, &why) != 0)
+        check_fail(c, CHECK_INVALID, NULL, "%s", why.message);
+    else
+        schema_check(c, &type_json_schema_props, v);
+    json_doc_free(d);
+}
+
 /* Of a schema as such, wherever it stands; that it has a type is asked of the structural ones alone (check_structural).
  */
 static void check_schema(struct check *c, const struct json *v)
@@ -320,11 +335,10 @@ static void check_schema(struct check *c, const struct json *v)
     check_list_type(c, v);
     if (json_type(json_get(v, "items")) == JSON_ARRAY)
         check_fail_at(c, "items", CHECK_FORBIDDEN, NULL, "items must be a schema object and not an array");
-    static const char *const members[] = {"items", "additionalProperties"};
+    static const char *const members[] = {"items", "additionalProperties", "additionalItems"};
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         size_t mark = check_enter(c, members[i]);
-        if (json_type(json_get(v, members[i])) == JSON_OBJECT)
-            schema_check(c, &type_json_schema_props, json_get(v, members[i]));
+        check_member(c, json_get(v, members[i]));
         check_leave(c, mark);
     }
 }

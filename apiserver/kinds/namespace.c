@@ -6,26 +6,32 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_namespace_spec[] = {
-    {.name = "finalizers", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 1},
+    {.name = "finalizers",
+     .type = FIELD_STRING,
+     .shape = FIELD_LIST,
+     .proto = 1,
+     .doc = "What has to be done before it goes."},
     {.name = NULL},
 };
-static const struct type type_namespace_spec = {.name = "NamespaceSpec", .fields = fields_namespace_spec};
+static const struct type type_namespace_spec = {
+    .name = "NamespaceSpec", .doc = "What holds a namespace.", .fields = fields_namespace_spec};
 
 static const struct field fields_namespace_condition[] = {
-    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
-    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 4},
-    {.name = "reason", .type = FIELD_STRING, .proto = 5},
-    {.name = "message", .type = FIELD_STRING, .proto = 6},
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "What the condition is about."},
+    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO, .doc = "True, False or Unknown."},
+    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 4, .doc = "When the status last changed."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 5, .doc = "One word, for machines, why it is so."},
+    {.name = "message", .type = FIELD_STRING, .proto = 6, .doc = "What a person should know about it."},
     {.name = NULL},
 };
 static const struct type type_namespace_condition = {
     .name = "NamespaceCondition",
+    .doc = "One thing that holds, or does not, of a namespace that ends.",
     .fields = fields_namespace_condition,
 };
 
 static const struct field fields_namespace_status[] = {
-    {.name = "phase", .type = FIELD_STRING, .proto = 1, .fallback = "\"Active\""},
+    {.name = "phase", .type = FIELD_STRING, .proto = 1, .fallback = "\"Active\"", .doc = "Active or Terminating."},
     {.name = "conditions",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -34,20 +40,40 @@ static const struct field fields_namespace_status[] = {
      .list = LIST_MAP,
      .list_keys = "type",
      .patch = PATCH_MERGE,
-     .merge_key = "type"},
+     .merge_key = "type",
+     .doc = "What holds of the object, one entry per type."},
     {.name = NULL},
 };
-static const struct type type_namespace_status = {.name = "NamespaceStatus", .fields = fields_namespace_status};
+static const struct type type_namespace_status = {
+    .name = "NamespaceStatus", .doc = "State of a namespace.", .fields = fields_namespace_status};
 
 static const struct field fields_namespace[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "spec", .type = FIELD_OBJECT, .object = &type_namespace_spec, .proto = 2, .flags = FIELD_ALWAYS},
-    {.name = "status", .type = FIELD_OBJECT, .object = &type_namespace_status, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "spec",
+     .type = FIELD_OBJECT,
+     .object = &type_namespace_spec,
+     .proto = 2,
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
+    {.name = "status",
+     .type = FIELD_OBJECT,
+     .object = &type_namespace_status,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "What was last seen of it; written by controllers."},
     {.name = NULL},
 };
-static const struct type type_namespace = {.name = "Namespace", .fields = fields_namespace, .fill = fill_namespace};
+static const struct type type_namespace = {.name = "Namespace",
+                                           .doc = "A room for names: objects in it go when it goes.",
+                                           .fields = fields_namespace,
+                                           .fill = fill_namespace};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},

@@ -9,119 +9,180 @@
 #include <stdio.h>
 
 static const struct field fields_pod_condition[] = {
-    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
-    {.name = "lastProbeTime", .type = FIELD_TIME, .proto = 3, .flags = FIELD_ALWAYS},
-    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 4, .flags = FIELD_ALWAYS},
-    {.name = "reason", .type = FIELD_STRING, .proto = 5},
-    {.name = "message", .type = FIELD_STRING, .proto = 6},
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "What the condition is about."},
+    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO, .doc = "True, False or Unknown."},
+    {.name = "lastProbeTime",
+     .type = FIELD_TIME,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "When it was last looked at."},
+    {.name = "lastTransitionTime",
+     .type = FIELD_TIME,
+     .proto = 4,
+     .flags = FIELD_ALWAYS,
+     .doc = "When the status last changed."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 5, .doc = "One word, for machines, why it is so."},
+    {.name = "message", .type = FIELD_STRING, .proto = 6, .doc = "What a person should know about it."},
     {.name = NULL},
 };
-static const struct type type_pod_condition = {.name = "PodCondition", .fields = fields_pod_condition};
+static const struct type type_pod_condition = {
+    .name = "PodCondition", .doc = "One thing that holds, or does not, of a pod.", .fields = fields_pod_condition};
 
 static const struct field fields_container_state_waiting[] = {
-    {.name = "reason", .type = FIELD_STRING, .proto = 1},
-    {.name = "message", .type = FIELD_STRING, .proto = 2},
+    {.name = "reason", .type = FIELD_STRING, .proto = 1, .doc = "Why, in one word."},
+    {.name = "message", .type = FIELD_STRING, .proto = 2, .doc = "Why, for people."},
     {.name = NULL},
 };
 static const struct type type_container_state_waiting = {
     .name = "ContainerStateWaiting",
+    .doc = "A container that does not run yet.",
     .fields = fields_container_state_waiting,
 };
 
 static const struct field fields_container_state_running[] = {
-    {.name = "startedAt", .type = FIELD_TIME, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "startedAt", .type = FIELD_TIME, .proto = 1, .flags = FIELD_ALWAYS, .doc = "When it was started."},
     {.name = NULL},
 };
 static const struct type type_container_state_running = {
     .name = "ContainerStateRunning",
+    .doc = "A container that runs.",
     .fields = fields_container_state_running,
 };
 
 static const struct field fields_container_state_terminated[] = {
-    {.name = "exitCode", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "signal", .type = FIELD_INT32, .proto = 2},
-    {.name = "reason", .type = FIELD_STRING, .proto = 3},
-    {.name = "message", .type = FIELD_STRING, .proto = 4},
-    {.name = "startedAt", .type = FIELD_TIME, .proto = 5, .flags = FIELD_ALWAYS},
-    {.name = "finishedAt", .type = FIELD_TIME, .proto = 6, .flags = FIELD_ALWAYS},
-    {.name = "containerID", .type = FIELD_STRING, .proto = 7},
+    {.name = "exitCode", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO, .doc = "Exit code of its process."},
+    {.name = "signal", .type = FIELD_INT32, .proto = 2, .doc = "Signal that ended it."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 3, .doc = "Why, in one word."},
+    {.name = "message", .type = FIELD_STRING, .proto = 4, .doc = "What it left behind as its last words."},
+    {.name = "startedAt", .type = FIELD_TIME, .proto = 5, .flags = FIELD_ALWAYS, .doc = "When it was started."},
+    {.name = "finishedAt", .type = FIELD_TIME, .proto = 6, .flags = FIELD_ALWAYS, .doc = "When it ended."},
+    {.name = "containerID", .type = FIELD_STRING, .proto = 7, .doc = "Id of the container."},
     {.name = NULL},
 };
 static const struct type type_container_state_terminated = {
     .name = "ContainerStateTerminated",
+    .doc = "A container that has ended.",
     .fields = fields_container_state_terminated,
 };
 
 static const struct field fields_container_state[] = {
-    {.name = "waiting", .type = FIELD_OBJECT, .object = &type_container_state_waiting, .proto = 1},
-    {.name = "running", .type = FIELD_OBJECT, .object = &type_container_state_running, .proto = 2},
-    {.name = "terminated", .type = FIELD_OBJECT, .object = &type_container_state_terminated, .proto = 3},
+    {.name = "waiting",
+     .type = FIELD_OBJECT,
+     .object = &type_container_state_waiting,
+     .proto = 1,
+     .doc = "It does not run yet."},
+    {.name = "running", .type = FIELD_OBJECT, .object = &type_container_state_running, .proto = 2, .doc = "It runs."},
+    {.name = "terminated",
+     .type = FIELD_OBJECT,
+     .object = &type_container_state_terminated,
+     .proto = 3,
+     .doc = "It has ended."},
     {.name = NULL},
 };
-static const struct type type_container_state = {.name = "ContainerState", .fields = fields_container_state};
+static const struct type type_container_state = {
+    .name = "ContainerState", .doc = "State of a container: one of three.", .fields = fields_container_state};
 
 static const struct field fields_volume_mount_status[] = {
-    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "mountPath", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3},
-    {.name = "recursiveReadOnly", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "Name of the volume."},
+    {.name = "mountPath", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO, .doc = "Where it is mounted."},
+    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3, .doc = "Whether it is read-only."},
+    {.name = "recursiveReadOnly",
+     .type = FIELD_STRING,
+     .proto = 4,
+     .flags = FIELD_POINTER,
+     .doc = "Whether mounts below it are read-only too."},
     {.name = NULL},
 };
 static const struct type type_volume_mount_status = {
     .name = "VolumeMountStatus",
+    .doc = "A mount of a container, as it is.",
     .fields = fields_volume_mount_status,
 };
 
 static const struct field fields_linux_container_user[] = {
-    {.name = "uid", .type = FIELD_INT64, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "gid", .type = FIELD_INT64, .proto = 2, .flags = FIELD_ZERO},
-    {.name = "supplementalGroups", .type = FIELD_INT64, .shape = FIELD_LIST, .proto = 3},
+    {.name = "uid", .type = FIELD_INT64, .proto = 1, .flags = FIELD_ZERO, .doc = "Id of the user."},
+    {.name = "gid", .type = FIELD_INT64, .proto = 2, .flags = FIELD_ZERO, .doc = "Id of the main group."},
+    {.name = "supplementalGroups",
+     .type = FIELD_INT64,
+     .shape = FIELD_LIST,
+     .proto = 3,
+     .doc = "Ids of further groups."},
     {.name = NULL},
 };
 static const struct type type_linux_container_user = {
     .name = "LinuxContainerUser",
+    .doc = "User of a container's first process.",
     .fields = fields_linux_container_user,
 };
 
 static const struct field fields_container_user[] = {
-    {.name = "linux", .type = FIELD_OBJECT, .object = &type_linux_container_user, .proto = 1},
+    {.name = "linux", .type = FIELD_OBJECT, .object = &type_linux_container_user, .proto = 1, .doc = "On Linux."},
     {.name = NULL},
 };
-static const struct type type_container_user = {.name = "ContainerUser", .fields = fields_container_user};
+static const struct type type_container_user = {
+    .name = "ContainerUser", .doc = "User of a container's first process.", .fields = fields_container_user};
 
 static const struct field fields_resource_health[] = {
-    {.name = "resourceID", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "health", .type = FIELD_STRING, .proto = 2},
+    {.name = "resourceID", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "Id of the device."},
+    {.name = "health", .type = FIELD_STRING, .proto = 2, .doc = "Healthy, Unhealthy or Unknown."},
     {.name = NULL},
 };
-static const struct type type_resource_health = {.name = "ResourceHealth", .fields = fields_resource_health};
+static const struct type type_resource_health = {
+    .name = "ResourceHealth", .doc = "Health of a device.", .fields = fields_resource_health};
 
 static const struct field fields_resource_status[] = {
-    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "Name of the resource."},
     {.name = "resources",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_resource_health,
      .proto = 2,
      .list = LIST_MAP,
-     .list_keys = "resourceID"},
+     .list_keys = "resourceID",
+     .doc = "The devices."},
     {.name = NULL},
 };
-static const struct type type_resource_status = {.name = "ResourceStatus", .fields = fields_resource_status};
+static const struct type type_resource_status = {
+    .name = "ResourceStatus", .doc = "Devices of a resource that a container has.", .fields = fields_resource_status};
 
 static const struct field fields_container_status[] = {
-    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "state", .type = FIELD_OBJECT, .object = &type_container_state, .proto = 2, .flags = FIELD_ALWAYS},
-    {.name = "lastState", .type = FIELD_OBJECT, .object = &type_container_state, .proto = 3, .flags = FIELD_ALWAYS},
-    {.name = "ready", .type = FIELD_BOOL, .proto = 4, .flags = FIELD_ZERO},
-    {.name = "restartCount", .type = FIELD_INT32, .proto = 5, .flags = FIELD_ZERO},
-    {.name = "image", .type = FIELD_STRING, .proto = 6, .flags = FIELD_ZERO},
-    {.name = "imageID", .type = FIELD_STRING, .proto = 7, .flags = FIELD_ZERO},
-    {.name = "containerID", .type = FIELD_STRING, .proto = 8},
-    {.name = "started", .type = FIELD_BOOL, .proto = 9, .flags = FIELD_POINTER},
-    {.name = "allocatedResources", .type = FIELD_QUANTITY, .shape = FIELD_MAP, .proto = 10},
-    {.name = "resources", .type = FIELD_OBJECT, .object = &type_resource_requirements, .proto = 11},
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "Name of the container."},
+    {.name = "state",
+     .type = FIELD_OBJECT,
+     .object = &type_container_state,
+     .proto = 2,
+     .flags = FIELD_ALWAYS,
+     .doc = "State it is in."},
+    {.name = "lastState",
+     .type = FIELD_OBJECT,
+     .object = &type_container_state,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "State it was in before it was last started again."},
+    {.name = "ready", .type = FIELD_BOOL, .proto = 4, .flags = FIELD_ZERO, .doc = "Whether it is ready."},
+    {.name = "restartCount",
+     .type = FIELD_INT32,
+     .proto = 5,
+     .flags = FIELD_ZERO,
+     .doc = "How often it was started again."},
+    {.name = "image", .type = FIELD_STRING, .proto = 6, .flags = FIELD_ZERO, .doc = "Image that it runs."},
+    {.name = "imageID", .type = FIELD_STRING, .proto = 7, .flags = FIELD_ZERO, .doc = "Id of that image."},
+    {.name = "containerID", .type = FIELD_STRING, .proto = 8, .doc = "Id of the container: runtime, and number."},
+    {.name = "started",
+     .type = FIELD_BOOL,
+     .proto = 9,
+     .flags = FIELD_POINTER,
+     .doc = "Whether its startup probe has succeeded."},
+    {.name = "allocatedResources",
+     .type = FIELD_QUANTITY,
+     .shape = FIELD_MAP,
+     .proto = 10,
+     .doc = "Resources that the node has set aside for it."},
+    {.name = "resources",
+     .type = FIELD_OBJECT,
+     .object = &type_resource_requirements,
+     .proto = 11,
+     .doc = "Resources that it has."},
     {.name = "volumeMounts",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -130,8 +191,9 @@ static const struct field fields_container_status[] = {
      .list = LIST_MAP,
      .list_keys = "mountPath",
      .patch = PATCH_MERGE,
-     .merge_key = "mountPath"},
-    {.name = "user", .type = FIELD_OBJECT, .object = &type_container_user, .proto = 13},
+     .merge_key = "mountPath",
+     .doc = "Its mounts, as they are."},
+    {.name = "user", .type = FIELD_OBJECT, .object = &type_container_user, .proto = 13, .doc = "User it runs as."},
     {.name = "allocatedResourcesStatus",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -140,35 +202,47 @@ static const struct field fields_container_status[] = {
      .list = LIST_MAP,
      .list_keys = "name",
      .patch = PATCH_MERGE,
-     .merge_key = "name"},
+     .merge_key = "name",
+     .doc = "Devices that it has."},
     {.name = NULL},
 };
-static const struct type type_container_status = {.name = "ContainerStatus", .fields = fields_container_status};
+static const struct type type_container_status = {
+    .name = "ContainerStatus", .doc = "State of a container of a pod.", .fields = fields_container_status};
 
 static const struct field fields_pod_ip[] = {
-    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "The address."},
     {.name = NULL},
 };
-static const struct type type_pod_ip = {.name = "PodIP", .fields = fields_pod_ip};
+static const struct type type_pod_ip = {.name = "PodIP", .doc = "An address of a pod.", .fields = fields_pod_ip};
 
 static const struct field fields_pod_resource_claim_status[] = {
-    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "resourceClaimName", .type = FIELD_STRING, .proto = 2, .flags = FIELD_POINTER},
+    {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "Name of the claim in the pod."},
+    {.name = "resourceClaimName",
+     .type = FIELD_STRING,
+     .proto = 2,
+     .flags = FIELD_POINTER,
+     .doc = "Name of the claim's object."},
     {.name = NULL},
 };
 static const struct type type_pod_resource_claim_status = {
     .name = "PodResourceClaimStatus",
+    .doc = "A claim for devices of a pod.",
     .fields = fields_pod_resource_claim_status,
 };
 
 static const struct field fields_host_ip[] = {
-    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "ip", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "The address."},
     {.name = NULL},
 };
-static const struct type type_host_ip = {.name = "HostIP", .fields = fields_host_ip};
+static const struct type type_host_ip = {
+    .name = "HostIP", .doc = "An address of a pod's node.", .fields = fields_host_ip};
 
 static const struct field fields_pod_status[] = {
-    {.name = "phase", .type = FIELD_STRING, .proto = 1, .fallback = "\"Pending\""},
+    {.name = "phase",
+     .type = FIELD_STRING,
+     .proto = 1,
+     .fallback = "\"Pending\"",
+     .doc = "Pending, Running, Succeeded, Failed or Unknown."},
     {.name = "conditions",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -177,24 +251,30 @@ static const struct field fields_pod_status[] = {
      .list = LIST_MAP,
      .list_keys = "type",
      .patch = PATCH_MERGE,
-     .merge_key = "type"},
-    {.name = "message", .type = FIELD_STRING, .proto = 3},
-    {.name = "reason", .type = FIELD_STRING, .proto = 4},
-    {.name = "hostIP", .type = FIELD_STRING, .proto = 5},
-    {.name = "podIP", .type = FIELD_STRING, .proto = 6},
-    {.name = "startTime", .type = FIELD_TIME, .proto = 7},
+     .merge_key = "type",
+     .doc = "What holds of the object, one entry per type."},
+    {.name = "message", .type = FIELD_STRING, .proto = 3, .doc = "Why it is in this state, for people."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4, .doc = "Why it is in this state, in one word."},
+    {.name = "hostIP", .type = FIELD_STRING, .proto = 5, .doc = "Address of its node."},
+    {.name = "podIP", .type = FIELD_STRING, .proto = 6, .doc = "Address of the pod."},
+    {.name = "startTime", .type = FIELD_TIME, .proto = 7, .doc = "When its node took it on."},
     {.name = "containerStatuses",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_container_status,
-     .proto = 8},
-    {.name = "qosClass", .type = FIELD_STRING, .proto = 9},
+     .proto = 8,
+     .doc = "State of its containers."},
+    {.name = "qosClass",
+     .type = FIELD_STRING,
+     .proto = 9,
+     .doc = "Guaranteed, Burstable or BestEffort, by its requests and limits."},
     {.name = "initContainerStatuses",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_container_status,
-     .proto = 10},
-    {.name = "nominatedNodeName", .type = FIELD_STRING, .proto = 11},
+     .proto = 10,
+     .doc = "State of its init containers."},
+    {.name = "nominatedNodeName", .type = FIELD_STRING, .proto = 11, .doc = "Node that room is being made on for it."},
     {.name = "podIPs",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -203,13 +283,15 @@ static const struct field fields_pod_status[] = {
      .list = LIST_MAP,
      .list_keys = "ip",
      .patch = PATCH_MERGE,
-     .merge_key = "ip"},
+     .merge_key = "ip",
+     .doc = "Addresses of the pod, one per family."},
     {.name = "ephemeralContainerStatuses",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_container_status,
-     .proto = 13},
-    {.name = "resize", .type = FIELD_STRING, .proto = 14},
+     .proto = 13,
+     .doc = "State of its ephemeral containers."},
+    {.name = "resize", .type = FIELD_STRING, .proto = 14, .doc = "Whether a change of its resources is under way."},
     {.name = "resourceClaimStatuses",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -218,27 +300,45 @@ static const struct field fields_pod_status[] = {
      .list = LIST_MAP,
      .list_keys = "name",
      .patch = PATCH_MERGE | PATCH_RETAIN_KEYS,
-     .merge_key = "name"},
+     .merge_key = "name",
+     .doc = "Its claims for devices."},
     {.name = "hostIPs",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_host_ip,
      .proto = 16,
      .patch = PATCH_MERGE,
-     .merge_key = "ip"},
+     .merge_key = "ip",
+     .doc = "Addresses of its node, one per family."},
     {.name = NULL},
 };
-static const struct type type_pod_status = {.name = "PodStatus", .fields = fields_pod_status};
+static const struct type type_pod_status = {.name = "PodStatus", .doc = "State of a pod.", .fields = fields_pod_status};
 
 static const struct field fields_pod[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "spec", .type = FIELD_OBJECT, .object = &type_pod_spec, .proto = 2, .flags = FIELD_ALWAYS},
-    {.name = "status", .type = FIELD_OBJECT, .object = &type_pod_status, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "spec",
+     .type = FIELD_OBJECT,
+     .object = &type_pod_spec,
+     .proto = 2,
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
+    {.name = "status",
+     .type = FIELD_OBJECT,
+     .object = &type_pod_status,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "What was last seen of it; written by controllers."},
     {.name = NULL},
 };
-static const struct type type_pod = {.name = "Pod", .fields = fields_pod, .fill = fill_pod};
+static const struct type type_pod = {
+    .name = "Pod", .doc = "Containers that run together on one node.", .fields = fields_pod, .fill = fill_pod};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},
@@ -523,7 +623,8 @@ static bool keeps_containers(struct check *c, const struct json *object, const s
     bool kept = true;
     for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
         size_t mark = check_enter(c, "spec");
-        bool same = json_size(json_get(json_get(object, "spec"), lists[l])) == json_size(json_get(json_get(old, "spec"), lists[l]));
+        bool same = json_size(json_get(json_get(object, "spec"), lists[l])) ==
+                    json_size(json_get(json_get(old, "spec"), lists[l]));
         if (!same)
             check_fail_at(c, lists[l], CHECK_FORBIDDEN, NULL, "pod updates may not add or remove containers");
         check_leave(c, mark);
@@ -548,7 +649,8 @@ static void check_update(struct check *c, const struct json *object, const struc
             c, "spec", CHECK_FORBIDDEN, NULL,
             "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
             "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)%s", text.data);
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)%s",
+            text.data);
     }
     buf_release(&text);
     json_doc_free(d);

@@ -6,13 +6,24 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_pod_template[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "template",
+     .type = FIELD_OBJECT,
+     .object = &type_pod_template_spec,
+     .proto = 2,
+     .flags = FIELD_ALWAYS,
+     .doc = "What the pods look like."},
     {.name = NULL},
 };
-static const struct type type_pod_template = {.name = "PodTemplate", .fields = fields_pod_template};
+static const struct type type_pod_template = {
+    .name = "PodTemplate", .doc = "A template of pods, kept as an object.", .fields = fields_pod_template};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},

@@ -6,32 +6,61 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_policy_rule[] = {
-    {.name = "verbs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 1, .flags = FIELD_REQUIRED, .required = "verbs must contain at least one value"},
-    {.name = "apiGroups", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 2},
-    {.name = "resources", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3},
-    {.name = "resourceNames", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 4},
-    {.name = "nonResourceURLs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 5},
+    {.name = "verbs",
+     .type = FIELD_STRING,
+     .shape = FIELD_LIST,
+     .proto = 1,
+     .flags = FIELD_REQUIRED,
+     .required = "verbs must contain at least one value",
+     .doc = "What may be done; '*' for everything."},
+    {.name = "apiGroups",
+     .type = FIELD_STRING,
+     .shape = FIELD_LIST,
+     .proto = 2,
+     .doc = "Groups of the resources; '*' for all."},
+    {.name = "resources",
+     .type = FIELD_STRING,
+     .shape = FIELD_LIST,
+     .proto = 3,
+     .doc = "Names of the resources; '*' for all."},
+    {.name = "resourceNames",
+     .type = FIELD_STRING,
+     .shape = FIELD_LIST,
+     .proto = 4,
+     .doc = "Names of the objects; none: all."},
+    {.name = "nonResourceURLs",
+     .type = FIELD_STRING,
+     .shape = FIELD_LIST,
+     .proto = 5,
+     .doc = "Paths that are no resources; they may end with '*'."},
     {.name = NULL},
 };
-const struct type type_policy_rule = {.name = "PolicyRule", .fields = fields_policy_rule};
+const struct type type_policy_rule = {
+    .name = "PolicyRule", .doc = "Something that is allowed.", .fields = fields_policy_rule};
 
 static const struct field fields_role_ref[] = {
     {.name = "apiGroup",
      .type = FIELD_STRING,
      .proto = 1,
      .flags = FIELD_ZERO,
-     .fallback = "\"rbac.authorization.k8s.io\""},
-    {.name = "kind", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
-    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED},
+     .fallback = "\"rbac.authorization.k8s.io\"",
+     .doc = "Group of the role."},
+    {.name = "kind", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO, .doc = "Role or ClusterRole."},
+    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED, .doc = "Name of the role."},
     {.name = NULL},
 };
-const struct type type_role_ref = {.name = "RoleRef", .fields = fields_role_ref, .atomic = true};
+const struct type type_role_ref = {
+    .name = "RoleRef", .doc = "The role that a binding grants.", .fields = fields_role_ref, .atomic = true};
 
 static const struct field fields_subject[] = {
-    {.name = "kind", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
-    {.name = "apiGroup", .type = FIELD_STRING, .proto = 2},
-    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED},
-    {.name = "namespace", .type = FIELD_STRING, .proto = 4},
+    {.name = "kind",
+     .type = FIELD_STRING,
+     .proto = 1,
+     .flags = FIELD_REQUIRED,
+     .doc = "User, Group or ServiceAccount."},
+    {.name = "apiGroup", .type = FIELD_STRING, .proto = 2, .doc = "Group of the kind; empty for service accounts."},
+    {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED, .doc = "Name of the subject."},
+    {.name = "namespace", .type = FIELD_STRING, .proto = 4, .doc = "Namespace of a service account."},
     {.name = NULL},
 };
 static void fill_subject(struct json_doc *d, struct json *v)
@@ -61,14 +90,19 @@ static void check_account_namespaces(struct check *c, const struct json *subject
     while (json_next(&i)) {
         size_t mark = check_enter(c, "subjects");
         (void)check_enter_index(c, i.position - 1); /* left with `mark` */
-        if (slice_is(json_string_at(i.value, "kind"), "ServiceAccount") && json_string_at(i.value, "namespace").size == 0)
+        if (slice_is(json_string_at(i.value, "kind"), "ServiceAccount") &&
+            json_string_at(i.value, "namespace").size == 0)
             check_fail_at(c, "namespace", CHECK_REQUIRED, NULL, "%s", "");
         check_leave(c, mark);
     }
 }
 
-const struct type type_subject = {
-    .name = "Subject", .fields = fields_subject, .atomic = true, .fill = fill_subject, .check = check_subject};
+const struct type type_subject = {.name = "Subject",
+                                  .doc = "Who gets rights.",
+                                  .fields = fields_subject,
+                                  .atomic = true,
+                                  .fill = fill_subject,
+                                  .check = check_subject};
 
 /* Rules, one by one; a Role's may not name paths. */
 void check_policy_rules(struct check *c, const struct json *rules, bool namespaced)
@@ -77,7 +111,8 @@ void check_policy_rules(struct check *c, const struct json *rules, bool namespac
     while (json_next(&i)) {
         size_t mark = check_enter(c, "rules"), paths = json_size(json_get(i.value, "nonResourceURLs"));
         (void)check_enter_index(c, i.position - 1); /* left with `mark` */
-        bool resources = json_size(json_get(i.value, "apiGroups")) > 0 || json_size(json_get(i.value, "resources")) > 0 ||
+        bool resources = json_size(json_get(i.value, "apiGroups")) > 0 ||
+                         json_size(json_get(i.value, "resources")) > 0 ||
                          json_size(json_get(i.value, "resourceNames")) > 0;
         if (paths > 0 && namespaced)
             check_fail_at(c, "nonResourceURLs", CHECK_INVALID, json_get(i.value, "nonResourceURLs"),

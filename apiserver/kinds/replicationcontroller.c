@@ -11,10 +11,24 @@ static const struct field fields_replication_controller_spec[] = {
      .proto = 1,
      .flags = FIELD_POINTER,
      .fallback = "1",
-     .check = check_not_negative},
-    {.name = "selector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 2, .flags = FIELD_ATOMIC},
-    {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3},
-    {.name = "minReadySeconds", .type = FIELD_INT32, .proto = 4, .check = check_not_negative},
+     .check = check_not_negative,
+     .doc = "How many."},
+    {.name = "selector",
+     .type = FIELD_STRING,
+     .shape = FIELD_MAP,
+     .proto = 2,
+     .flags = FIELD_ATOMIC,
+     .doc = "Labels by which its pods are found."},
+    {.name = "template",
+     .type = FIELD_OBJECT,
+     .object = &type_pod_template_spec,
+     .proto = 3,
+     .doc = "What the pods look like."},
+    {.name = "minReadySeconds",
+     .type = FIELD_INT32,
+     .proto = 4,
+     .check = check_not_negative,
+     .doc = "Seconds a pod has to be ready before it counts as available."},
     {.name = NULL},
 };
 /* The template's labels stand in for a selector that is not given. */
@@ -51,27 +65,45 @@ static void check_spec(struct check *c, const struct json *v)
 }
 
 static const struct type type_replication_controller_spec = {.name = "ReplicationControllerSpec",
+                                                             .doc = "Which pods there should be.",
                                                              .fields = fields_replication_controller_spec,
                                                              .fill = fill_spec,
                                                              .check = check_spec};
 
 static const struct field fields_replication_controller_condition[] = {
-    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO},
-    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 3, .flags = FIELD_ALWAYS},
-    {.name = "reason", .type = FIELD_STRING, .proto = 4},
-    {.name = "message", .type = FIELD_STRING, .proto = 5},
+    {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO, .doc = "What the condition is about."},
+    {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_ZERO, .doc = "True, False or Unknown."},
+    {.name = "lastTransitionTime",
+     .type = FIELD_TIME,
+     .proto = 3,
+     .flags = FIELD_ALWAYS,
+     .doc = "When the status last changed."},
+    {.name = "reason", .type = FIELD_STRING, .proto = 4, .doc = "One word, for machines, why it is so."},
+    {.name = "message", .type = FIELD_STRING, .proto = 5, .doc = "What a person should know about it."},
     {.name = NULL},
 };
-static const struct type type_replication_controller_condition = {.name = "ReplicationControllerCondition",
-                                                                  .fields = fields_replication_controller_condition};
+static const struct type type_replication_controller_condition = {
+    .name = "ReplicationControllerCondition",
+    .doc = "One thing that holds, or does not, of a replication controller.",
+    .fields = fields_replication_controller_condition};
 
 static const struct field fields_replication_controller_status[] = {
-    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO, .fallback = "0"},
-    {.name = "fullyLabeledReplicas", .type = FIELD_INT32, .proto = 2},
-    {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
-    {.name = "readyReplicas", .type = FIELD_INT32, .proto = 4},
-    {.name = "availableReplicas", .type = FIELD_INT32, .proto = 5},
+    {.name = "replicas",
+     .type = FIELD_INT32,
+     .proto = 1,
+     .flags = FIELD_ZERO,
+     .fallback = "0",
+     .doc = "Pods that are there."},
+    {.name = "fullyLabeledReplicas",
+     .type = FIELD_INT32,
+     .proto = 2,
+     .doc = "Pods that have all labels of the template."},
+    {.name = "observedGeneration",
+     .type = FIELD_INT64,
+     .proto = 3,
+     .doc = "Generation of the controller that this is about."},
+    {.name = "readyReplicas", .type = FIELD_INT32, .proto = 4, .doc = "Pods that are ready."},
+    {.name = "availableReplicas", .type = FIELD_INT32, .proto = 5, .doc = "Pods that have been ready for long enough."},
     {.name = "conditions",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -80,26 +112,35 @@ static const struct field fields_replication_controller_status[] = {
      .list = LIST_MAP,
      .list_keys = "type",
      .patch = PATCH_MERGE,
-     .merge_key = "type"},
+     .merge_key = "type",
+     .doc = "What holds of the object, one entry per type."},
     {.name = NULL},
 };
 static const struct type type_replication_controller_status = {.name = "ReplicationControllerStatus",
+                                                               .doc = "Which pods there are.",
                                                                .fields = fields_replication_controller_status};
 
 static const struct field fields_replication_controller[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
     {.name = "spec",
      .type = FIELD_OBJECT,
      .object = &type_replication_controller_spec,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS,
+     .doc = "What is wanted."},
     {.name = "status",
      .type = FIELD_OBJECT,
      .object = &type_replication_controller_status,
      .proto = 3,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS,
+     .doc = "What was last seen of it; written by controllers."},
     {.name = NULL},
 };
 static void fill_labels(struct json_doc *d, struct json *v)
@@ -109,8 +150,10 @@ static void fill_labels(struct json_doc *d, struct json *v)
         json_set(d, json_ensure_object(d, v, "metadata"), "labels", json_copy(d, labels));
 }
 
-static const struct type type_replication_controller = {
-    .name = "ReplicationController", .fields = fields_replication_controller, .fill = fill_labels};
+static const struct type type_replication_controller = {.name = "ReplicationController",
+                                                        .doc = "The forerunner of replica sets.",
+                                                        .fields = fields_replication_controller,
+                                                        .fill = fill_labels};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},

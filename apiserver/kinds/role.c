@@ -7,20 +7,29 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_role[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
     {.name = "rules",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_policy_rule,
      .proto = 2,
-     .flags = FIELD_ZERO | FIELD_OPTIONAL},
+     .flags = FIELD_ZERO | FIELD_OPTIONAL,
+     .doc = "What is allowed."},
     {.name = NULL},
 };
 static void check_object(struct check *c, const struct json *v) { check_policy_rules(c, json_get(v, "rules"), true); }
 
-static const struct type type_role = {.name = "Role", .fields = fields_role, .check = check_object};
+static const struct type type_role = {.name = "Role",
+                                      .doc = "Rights in one namespace, which bindings grant.",
+                                      .fields = fields_role,
+                                      .check = check_object};
 
 const struct kind kind_role = {
     .group = "rbac.authorization.k8s.io",

@@ -9,13 +9,36 @@
 #define SECRET_BYTES_MAX (1024 * 1024)
 
 static const struct field fields_secret[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "data", .type = FIELD_BYTES, .shape = FIELD_MAP, .proto = 2, .check = check_config_keys},
-    {.name = "type", .type = FIELD_STRING, .proto = 3, .fallback = "\"Opaque\""},
-    {.name = "stringData", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 4, .check = check_config_keys},
-    {.name = "immutable", .type = FIELD_BOOL, .proto = 5, .flags = FIELD_POINTER},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
+    {.name = "data",
+     .type = FIELD_BYTES,
+     .shape = FIELD_MAP,
+     .proto = 2,
+     .check = check_config_keys,
+     .doc = "Values in base64, by key."},
+    {.name = "type",
+     .type = FIELD_STRING,
+     .proto = 3,
+     .fallback = "\"Opaque\"",
+     .doc = "What kind of secret it is, which says what keys it has."},
+    {.name = "stringData",
+     .type = FIELD_STRING,
+     .shape = FIELD_MAP,
+     .proto = 4,
+     .check = check_config_keys,
+     .doc = "Values as text; put into `data` and never shown."},
+    {.name = "immutable",
+     .type = FIELD_BOOL,
+     .proto = 5,
+     .flags = FIELD_POINTER,
+     .doc = "Whether the values never change any more."},
     {.name = NULL},
 };
 /* Keys that the well-known types must bring along. */
@@ -49,7 +72,8 @@ static void check_secret(struct check *c, const struct json *v)
         check_fail_at(c, "metadata.annotations[kubernetes.io/service-account.name]", CHECK_REQUIRED, NULL, "%s", "");
 }
 
-static const struct type type_secret = {.name = "Secret", .fields = fields_secret, .check = check_secret};
+static const struct type type_secret = {
+    .name = "Secret", .doc = "Secrets for pods.", .fields = fields_secret, .check = check_secret};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},

@@ -6,9 +6,14 @@
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_service_account[] = {
-    {.name = "kind", .type = FIELD_STRING},
-    {.name = "apiVersion", .type = FIELD_STRING},
-    {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
+    {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
+    {.name = "apiVersion", .type = FIELD_STRING, .doc = "Group and version of the API that the object is written in."},
+    {.name = "metadata",
+     .type = FIELD_OBJECT,
+     .object = &type_object_meta,
+     .proto = 1,
+     .flags = FIELD_ALWAYS,
+     .doc = "Name, namespace, labels and what else every object carries."},
     {.name = "secrets",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
@@ -17,16 +22,23 @@ static const struct field fields_service_account[] = {
      .list = LIST_MAP,
      .list_keys = "name",
      .patch = PATCH_MERGE,
-     .merge_key = "name"},
+     .merge_key = "name",
+     .doc = "Secrets that its pods may use."},
     {.name = "imagePullSecrets",
      .type = FIELD_OBJECT,
      .shape = FIELD_LIST,
      .object = &type_local_object_reference,
-     .proto = 3},
-    {.name = "automountServiceAccountToken", .type = FIELD_BOOL, .proto = 4, .flags = FIELD_POINTER},
+     .proto = 3,
+     .doc = "Secrets that its pods pull images with."},
+    {.name = "automountServiceAccountToken",
+     .type = FIELD_BOOL,
+     .proto = 4,
+     .flags = FIELD_POINTER,
+     .doc = "Whether its token is mounted into its pods."},
     {.name = NULL},
 };
-static const struct type type_service_account = {.name = "ServiceAccount", .fields = fields_service_account};
+static const struct type type_service_account = {
+    .name = "ServiceAccount", .doc = "Who pods are when they ask the server.", .fields = fields_service_account};
 
 static const struct column columns[] = {
     {.name = "Name", .type = "string", .format = "name", .doc = "Name of the object, unique within its namespace."},
