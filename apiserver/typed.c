@@ -281,8 +281,10 @@ static void compare_one(struct comparer *x, struct comparison *c, struct slice e
                         const struct json *before, const struct json *after)
 {
     struct typed_changes below = {0};
+    if (before != NULL && after != NULL && json_equal(before, after))
+        return; /* most of an object, in most writes: there is nothing to look for inside */
     bool whole = spot_kind(s) == SPOT_LEAF || (is_empty(before) && is_empty(after));
-    bool differs = whole && before != NULL && after != NULL && !json_equal(before, after);
+    bool differs = whole && before != NULL && after != NULL;
     if (!whole)
         changes_below(x, s, before, after, &below);
     field_nodes_add(&c->removed, element, after == NULL, below.removed);
@@ -315,8 +317,8 @@ static void compare_members(struct comparer *x, struct comparison *c, struct spo
     }
 }
 
-/* The items of a list, or the members of a map, by their elements. An element that stands twice has the value of its last item:
- * nobody can own two. */
+/* The items of a list, or the members of a map, by their elements. An element that stands twice has the value of its
+ * last item: nobody can own two. */
 static void index_items(struct arena *a, struct spot s, const struct json *v, struct map *ret)
 {
     struct json_iterator i = json_iterate(v);

@@ -31,54 +31,38 @@ struct json_doc *json_doc_new(void)
 
 void json_doc_free(struct json_doc *d) { yyjson_mut_doc_free(doc(d)); }
 
-/* Nearly every text has fewer brackets than levels are allowed, and finding them is quick. */
-static bool brackets_at_most(struct slice text, char bracket, size_t *budget)
+/* Nesting is bounded, so that everything recursive over a value is bounded too. The parser itself does not recurse; its
+ * values lie one behind the other, a container before what is in it. */
+static bool too_deep(yyjson_doc *parsed)
 {
-    const char *at = text.data, *end = text.data + text.size;
-    while (at < end && (at = memchr(at, bracket, (size_t)(end - at))) != NULL) {
-        if (*budget == 0)
-            return false;
-        (*budget)--;
-        at++;
-    }
-    return true;
-}
-
-/* Nesting is bounded before parsing, so that everything recursive over a value is bounded too. */
-static bool too_deep(struct slice text)
-{
-    size_t depth = 0, budget = JSON_DEPTH_MAX;
-    bool in_string = false;
-    if (brackets_at_most(text, '{', &budget) && brackets_at_most(text, '[', &budget))
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
+    size_t left[JSON_DEPTH_MAX], depth = 0; /* what is still to come in each container that is open */
+    const yyjson_val *v = yyjson_doc_get_root(parsed), *end = v + yyjson_doc_get_val_count(parsed);
+    for (; v < end; v++) {
+        size_t inside = unsafe_yyjson_get_len((void *)(uintptr_t)v);
+        if (depth > 0)
+            left[depth - 1]--;
+        if (unsafe_yyjson_is_ctn((void *)(uintptr_t)v)) {
+            if (depth == JSON_DEPTH_MAX)
                 return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
+            left[depth++] = unsafe_yyjson_is_obj((void *)(uintptr_t)v) ? inside * 2 : inside;
         }
+        while (depth > 0 && left[depth - 1] == 0)
+            depth--;
     }
     return false;
 }
 
 int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr)
 {
-    if (too_deep(text))
-        return err_set(reterr, ERR_BAD_REQUEST, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
     yyjson_read_err why;
     yyjson_doc *parsed =
         yyjson_read_opts((char *)(uintptr_t)text.data, text.size, YYJSON_READ_NUMBER_AS_RAW, NULL, &why);
     if (parsed == NULL)
         return err_set(reterr, ERR_BAD_REQUEST, "invalid JSON at byte %zu: %s", why.pos, why.msg);
+    if (too_deep(parsed)) {
+        yyjson_doc_free(parsed);
+        return err_set(reterr, ERR_BAD_REQUEST, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
+    }
     yyjson_mut_val *v = yyjson_val_mut_copy(doc(d), yyjson_doc_get_root(parsed));
     yyjson_doc_free(parsed);
     *ret = made(v);
@@ -513,20 +497,6 @@ bool json_equal(const struct json *a, const struct json *b)
     }
 }
 
-/* Appends ".key" or "[index]" while `inner` looks deeper; takes it back when nothing was found there. */
-static bool duplicate_below(const struct json_iterator *i, bool array, struct buf *path)
-{
-    size_t before = path->size;
-    if (array)
-        buf_printf(path, "[%zu]", i->position - 1);
-    else
-        buf_printf(path, "%s%.*s", before == 0 ? "" : ".", SLICE_ARGS(i->key));
-    if (json_duplicate(i->value, path))
-        return true;
-    path->size = before;
-    return false;
-}
-
 /* The first key that stood before. */
 static bool repeated_key(const struct json *object, struct slice *ret)
 {
@@ -541,22 +511,40 @@ static bool repeated_key(const struct json *object, struct slice *ret)
     return found;
 }
 
-bool json_duplicate(const struct json *v, struct buf *ret_path)
+/* The path is written on the way back, from its end: nearly always there is none to write. */
+static bool find_duplicate(const struct json *v, struct buf *ret_path)
 {
     bool array = json_type(v) == JSON_ARRAY;
     struct slice key;
+    struct buf step = {0};
     if (!array && json_type(v) != JSON_OBJECT)
         return false;
-    if (!array && repeated_key(v, &key)) {
-        buf_printf(ret_path, "%s%.*s", ret_path->size == 0 ? "" : ".", SLICE_ARGS(key));
-        return true;
-    }
+    bool found = !array && repeated_key(v, &key);
+    if (found)
+        buf_printf(&step, ".%.*s", SLICE_ARGS(key));
     struct json_iterator i = json_iterate(v);
-    while (json_next(&i)) {
-        if (duplicate_below(&i, array, ret_path))
-            return true;
+    while (!found && json_next(&i)) {
+        found = find_duplicate(i.value, ret_path);
+        if (found && array)
+            buf_printf(&step, "[%zu]", i.position - 1);
+        else if (found)
+            buf_printf(&step, ".%.*s", SLICE_ARGS(i.key));
     }
-    return false;
+    if (found) {
+        buf_append_slice(&step, buf_slice(ret_path));
+        buf_reset(ret_path);
+        buf_append_slice(ret_path, buf_slice(&step));
+    }
+    buf_release(&step);
+    return found;
+}
+
+bool json_duplicate(const struct json *v, struct buf *ret_path)
+{
+    bool found = find_duplicate(v, ret_path);
+    if (found && ret_path->data[0] == '.')
+        buf_consume(ret_path, 1);
+    return found;
 }
 
 /* The writer's memory is the room behind what the buffer holds, so that what it writes is in its place. */
