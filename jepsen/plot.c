@@ -14,7 +14,14 @@ static double seconds(int64_t ns) { return (double)ns / 1e9; }
 
 /* Reads, and what is long by its nature, say nothing about writing; they are left out of gaps, the latter of latencies too. */
 static bool is_long(const struct attempt *a) { return attempt_is(a, "watch") || attempt_is(a, "campaign"); }
-static bool is_write(const struct attempt *a) { return !attempt_is(a, "read") && !attempt_is(a, "observe") && !is_long(a); }
+static bool is_write(const struct attempt *a)
+{
+    static const char *const reads[] = {"read", "observe", "get", "peek", "look", "ask", "roles", "pods", "converge"};
+    for (size_t i = 0; i < ARRAY_LEN(reads); i++)
+        if (attempt_is(a, reads[i]))
+            return false;
+    return !is_long(a);
+}
 
 static double end_s(const struct plot *p)
 {

@@ -32,6 +32,7 @@ struct cluster {
     char images[512];        /* OCI layout with the demo images */
     char tag[8];             /* six hex digits from the folder's name */
     char id[33];             /* of the store */
+    char store_roles[1024];  /* more --roles of the store, for clients that are no part of the cluster; "" for none */
     bool networked;          /* own network namespaces; else loopback ports */
     unsigned subnet;         /* x of 172.30.x.0/24 */
     struct member members[KEELSON_MEMBERS_MAX]; /* masters, nodes, balance */

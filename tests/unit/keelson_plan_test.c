@@ -92,6 +92,12 @@ static void cluster_file_comes_back(void **state)
     struct err err;
     plan_print(c, &text);
     assert_ok(plan_parse(buf_slice(&text), back, &err));
+    assert_string_equal(back->store_roles, ""); /* also of a cluster that was made before there were any */
+    buf_reset(&text);
+    (void)snprintf(c->store_roles, sizeof c->store_roles, "cn:me=read:mine/");
+    plan_print(c, &text);
+    assert_ok(plan_parse(buf_slice(&text), back, &err));
+    assert_string_equal(back->store_roles, c->store_roles);
     assert_string_equal(back->tag, c->tag);
     assert_string_equal(back->id, c->id);
     assert_memory_equal(back->members, c->members, sizeof c->members);
