@@ -316,6 +316,18 @@ static void meet(struct peer *p, uint64_t member, const char *address, uint64_t 
             link_new(p, member, address, bulk == 1, heard_index);
 }
 
+/* Who dials us is there: we need not wait until it is our turn to try again. After a restart of all that is half a second. */
+static void dial_back(struct peer *p, uint64_t member)
+{
+    for (int bulk = 0; bulk < 2; bulk++) {
+        struct link *l = link_to(p, member, bulk == 1);
+        if (l == NULL || l->state != LINK_WAITING)
+            continue;
+        l->backoff_ms = BACKOFF_MIN_MS;
+        loop_timer_start(&p->env->loop, &l->retry, 0);
+    }
+}
+
 static void guest_hello(struct guest *g, struct slice hello)
 {
     struct peer *p = g->peer;
@@ -354,6 +366,7 @@ static void guest_hello(struct guest *g, struct slice hello)
     }
     if (old != NULL)
         guest_close(old);
+    dial_back(p, member);
 }
 
 static int guest_frame(struct guest *g, struct slice frame)
