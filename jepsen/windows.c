@@ -9,7 +9,8 @@ static int read_time(struct slice *line, double began_s, double *ret, struct err
 {
     struct slice word = slice_cut(line, ' ');
     char number[32] = {0}, *end;
-    memcpy(number, word.data, MIN(word.size, sizeof number - 1));
+    if (word.size > 0)
+        memcpy(number, word.data, MIN(word.size, sizeof number - 1));
     *ret = strtod(number, &end) - began_s;
     if (end == number || *end != '\0' || !isfinite(*ret))
         return err_set(reterr, ERR_BAD_REQUEST, "a fault's time is no number: \"%.*s\"", SLICE_ARGS(word));
