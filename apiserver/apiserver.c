@@ -11,7 +11,8 @@ bool apiserver_ready(const struct apiserver *a)
 {
     uint64_t now = clock_monotonic_ms(&a->env->clock);
     for (size_t i = 0; i < KINDS_MAX; i++) {
-        if (a->caches[i] != NULL && !watch_cache_synced(a->caches[i]))
+        bool whole = a->caches[i] == NULL || watch_cache_synced(a->caches[i]);
+        if (!whole && kinds_all()[i]->stored_as == NULL) /* other versions are not waited for */
             return false;
     }
     return !a->closing && a->bootstrapped && now - a->store_seen_ms < STORE_SILENCE_MS;
@@ -69,6 +70,7 @@ static void finish_close(struct deferred *d)
     bootstrap_free(a->bootstrap);
     masters_free(a->masters);
     rbac_free(a->rbac);
+    openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
     void (*closed)(void *) = a->closed;
     void *arg = a->closed_arg;
@@ -106,6 +108,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     struct apiserver *a = NEW(struct apiserver);
     a->env = env;
     a->store = o->store;
+    a->store_tls = o->store_tls;
     a->kubelet_tls = o->kubelet_tls;
     a->advertise = o->advertise;
     a->token_key = o->token_key;
@@ -118,7 +121,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     timer_init(&a->probe, probe_fire);
     metrics_make(a);
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (!(*k)->never_stored) {
+        if (!(*k)->never_stored && (*k)->stored_as == NULL) { /* other versions: request_cache */
             a->caches[kinds_index(*k)] = watch_cache_new(env, o->store, *k);
             a->caches_open++;
         }
@@ -130,6 +133,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
         .cluster_role_bindings = a->caches[kinds_index(&kind_clusterrolebinding)],
     };
     a->rbac = rbac_new(&rbac);
+    a->openapi = openapi_cache_new(env);
     loop_timer_start(&env->loop, &a->probe, 0);
     bootstrap_start(a);
     if (a->advertise != NULL)

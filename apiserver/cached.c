@@ -1,6 +1,7 @@
 /* Ingest of one object: splicing the revision in, indexing labels and selectable fields, and matching selections. */
 #include "common/base.h"
 
+#include "apiserver/convert.h"
 #include "apiserver/watch_cache.h"
 #include "common/mem.h"
 
@@ -66,6 +67,20 @@ int splice_revision(struct slice stored, int64_t revision, struct buf *out, stru
     return 0;
 }
 
+void restamp_revision(struct slice json, int64_t revision, struct buf *out)
+{
+    size_t at;
+    struct slice head = SLICE("\"resourceVersion\":\"");
+    bool found = find_metadata(json, &at);
+    ASSERT(found && slice_has_prefix(slice_from(json, at), head)); /* ours: splice_revision made it */
+    buf_reserve(out, json.size + 16);
+    buf_append(out, json.data, at + head.size);
+    buf_printf(out, "%" PRId64, revision);
+    for (at += head.size; json.data[at] != '"'; at++)
+        ;
+    buf_append_slice(out, slice_from(json, at));
+}
+
 /* Appends a value's text and remembers its place as an offset until the buffer stands still. */
 static struct slice keep(struct buf *out, struct slice value)
 {
@@ -125,6 +140,21 @@ static void index_object(struct cached *o, const struct kind *k, const struct js
 
 int cached_new(const struct kind *k, struct slice key, struct slice value, int64_t revision, struct cached **ret,
                struct err *reterr)
+{
+    struct buf converted = {0};
+    if (k->stored_as == NULL)
+        return cached_new_converted(k, key, value, revision, ret, reterr);
+    int code = convert_bytes(k, value, &converted, reterr);
+    if (code == 0)
+        code = cached_new_converted(k, key, buf_slice(&converted), revision, ret, reterr);
+    else
+        code = err_wrap(reterr, ERR_CORRUPT, "/registry/%s/%.*s", k->storage_prefix, SLICE_ARGS(key));
+    buf_release(&converted);
+    return code;
+}
+
+int cached_new_converted(const struct kind *k, struct slice key, struct slice value, int64_t revision,
+                         struct cached **ret, struct err *reterr)
 {
     struct json_doc *d = json_doc_new();
     struct json *tree;

@@ -2,14 +2,31 @@
  * theirs is in flight. */
 #include "common/base.h"
 
+#include "apiserver/convert.h"
 #include "apiserver/request.h"
+#include "common/gzip.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct watch_cache *request_cache(const struct api_request *r) { return r->api->caches[kinds_index(r->route.kind)]; }
+/* That of another version of a stored kind begins when somebody asks for it. */
+struct watch_cache *request_cache(const struct api_request *r)
+{
+    struct apiserver *a = r->api;
+    size_t i = kinds_index(r->route.kind);
+    if (a->caches[i] == NULL && r->route.kind->stored_as != NULL) {
+        a->caches[i] = watch_cache_new(a->env, a->store, r->route.kind);
+        a->caches_open++;
+    }
+    return a->caches[i];
+}
+
+struct watch_cache *stored_cache(const struct api_request *r)
+{
+    return r->api->caches[kinds_index(kinds_stored(r->route.kind))];
+}
 
 static void request_release(struct deferred *d)
 {
@@ -22,6 +39,8 @@ static void request_release(struct deferred *d)
     watch_free(r->watch);
     log_free(r->log);
     connection_free(r->connection);
+    components_leave(r->components);
+    gzip_free(r->gzip);
     failure_release(&r->failure);
     strict_release(&r->strict);
     json_doc_free(r->doc);
@@ -48,13 +67,14 @@ static void observe(struct api_request *r, int status)
         metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
 }
 
-#define HEADERS_MAX (12 + WARNINGS_MAX)
+#define HEADERS_MAX (15 + WARNINGS_MAX)
 
 struct headers {
     struct http_header list[HEADERS_MAX];
     size_t count;
     char audit[UUID_TEXT_SIZE];
-    struct buf warnings[WARNINGS_MAX];
+    bool gzip;
+    struct buf warnings[WARNINGS_MAX], deprecated;
 };
 
 static void header_add(struct headers *h, const char *name, struct slice value)
@@ -76,8 +96,17 @@ static void headers_make(struct api_request *r, const char *content_type, struct
     if (r->cache.location != NULL)
         header_add(h, "Location", slice_str(r->cache.location));
     header_add(h, "Content-Type", slice_str(content_type));
+    if (h->gzip) {
+        header_add(h, "Content-Encoding", SLICE("gzip"));
+        header_add(h, "Vary", SLICE("Accept-Encoding"));
+    }
     header_add(h, "X-Kubernetes-Pf-Flowschema-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
     header_add(h, "X-Kubernetes-Pf-Prioritylevel-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
+    if (r->route.kind != NULL && r->route.kind->deprecated != NULL) {
+        buf_append_str(&h->deprecated, "299 - ");
+        json_print_string(slice_str(r->route.kind->deprecated), &h->deprecated);
+        header_add(h, "Warning", buf_slice(&h->deprecated));
+    }
     for (size_t i = 0; r->warn && i < r->strict.count && i < WARNINGS_MAX; i++) {
         buf_append_str(&h->warnings[i], "299 - ");
         json_print_string(slice_str(r->strict.texts[i]), &h->warnings[i]);
@@ -89,6 +118,29 @@ static void headers_release(struct headers *h)
 {
     for (size_t i = 0; i < WARNINGS_MAX; i++)
         buf_release(&h->warnings[i]);
+    buf_release(&h->deprecated);
+}
+
+/* "q=0", "q=0.000": not wanted. */
+static bool weighs_nothing(struct slice weight)
+{
+    bool zero = slice_has_prefix(weight, SLICE("q="));
+    for (size_t i = 2; zero && i < weight.size; i++)
+        zero = weight.data[i] == '0' || weight.data[i] == '.';
+    return zero;
+}
+
+/* Does the client name gzip among what it takes (RFC 9110, section 12.5.3)? */
+static bool takes_gzip(const struct api_request *r)
+{
+    struct slice rest = http_header_get(r->x->request.headers, r->x->request.header_count, "Accept-Encoding");
+    while (rest.size > 0) {
+        struct slice weight = slice_cut(&rest, ',');
+        struct slice coding = slice_trim(slice_cut(&weight, ';'));
+        if (slice_is(coding, "gzip"))
+            return !weighs_nothing(slice_trim(weight));
+    }
+    return false;
 }
 
 static void answer(struct api_request *r, int status, const char *content_type, struct slice body, struct bytes *shared)
@@ -97,6 +149,15 @@ static void answer(struct api_request *r, int status, const char *content_type, 
     if (r->x == NULL)
         return;
     observe(r, status);
+    struct buf small = {0};
+    h.gzip = body.size >= GZIP_BYTES_MIN && takes_gzip(r);
+    if (h.gzip) {
+        struct gzip *g = gzip_new();
+        gzip_write(g, body, true, &small);
+        gzip_free(g);
+        body = buf_slice(&small);
+        shared = NULL;
+    }
     headers_make(r, content_type, &h);
     if (r->failure.retry_after_seconds > 0)
         header_add(&h, "Retry-After", SLICE("1"));
@@ -104,6 +165,7 @@ static void answer(struct api_request *r, int status, const char *content_type, 
     r->x = NULL;
     http_respond(x, status, h.list, h.count, body, shared);
     headers_release(&h);
+    buf_release(&small);
     settle(r);
 }
 
@@ -180,17 +242,23 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
     r->failure.cause_reason = "ResourceVersionTooLarge";
     r->failure.cause_message = "Too large resource version";
     r->failure.retry_after_seconds = 1;
-    request_fail_with(r, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
+    request_fail_with(r, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted,
+                      have);
 }
 
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
                            int64_t revision)
 {
-    struct buf json = {0}, out = {0};
+    struct buf own = {0}, json = {0}, out = {0};
     struct err why;
+    int code = k->stored_as == NULL ? 0 : convert_bytes(k, stored, &own, &why);
+    if (k->stored_as != NULL)
+        stored = buf_slice(&own);
     if (revision == 0)
         buf_append_slice(&json, stored); /* a dry run's new object has none */
-    if (revision != 0 && splice_revision(stored, revision, &json, &why) != 0) {
+    if (code == 0 && revision != 0)
+        code = splice_revision(stored, revision, &json, &why);
+    if (code != 0) {
         failure_from(&r->failure, &why);
         request_fail(r);
     } else {
@@ -198,18 +266,41 @@ void request_answer_object(struct api_request *r, int status, const struct kind 
         buf_append_char(&out, '\n');
         request_answer(r, status, "application/json", buf_slice(&out));
     }
+    buf_release(&own);
     buf_release(&json);
     buf_release(&out);
 }
 
 void request_begin_stream(struct api_request *r, const char *content_type)
 {
-    struct headers h = {.count = 0};
+    struct headers h = {.count = 0, .gzip = r->gzip != NULL};
     observe(r, 200);
     headers_make(r, content_type, &h);
     r->streaming = true;
     http_begin(r->x, 200, h.list, h.count);
     headers_release(&h);
+}
+
+void request_begin_long(struct api_request *r, const char *content_type)
+{
+    if (takes_gzip(r))
+        r->gzip = gzip_new();
+    request_begin_stream(r, content_type);
+}
+
+void request_write(struct api_request *r, struct slice piece, bool last)
+{
+    struct buf small = {0};
+    if (r->gzip != NULL) {
+        gzip_write(r->gzip, piece, last, &small);
+        piece = buf_slice(&small);
+    }
+    if (piece.size > 0) {
+        struct bytes *chunk = bytes_new(piece);
+        http_write(r->x, chunk);
+        bytes_unref(chunk);
+    }
+    buf_release(&small);
 }
 
 void request_end_stream(struct api_request *r, bool clean)
@@ -255,7 +346,8 @@ int request_query_int(struct api_request *r, const char *name, int64_t fallback,
     if (request_query(r, name, &text) && text.size > 0) {
         long long v = strtoll(text.data, &end, 10);
         if (*end != '\0' || text.size > 18)
-            code = failure_set(&r->failure, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"%.100s\": invalid syntax", text.data);
+            code = failure_set(&r->failure, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"%.100s\": invalid syntax",
+                               text.data);
         else
             *ret = v;
     }
@@ -279,10 +371,11 @@ int request_query_revision(struct api_request *r, bool watch, int64_t *ret)
                           "strconv.ParseUint: parsing \"%.100s\": invalid syntax", text.data);
             code = failure_invalid_resource(&r->failure, r->route.kind, (struct slice){NULL, 0});
         } else {
-            code = failure_set(&r->failure, ERR_BAD_REQUEST,
-                               "invalid resource version: resourceVersion: Invalid value: \"%.100s\": strconv.ParseUint: "
-                               "parsing \"%.100s\": invalid syntax",
-                               text.data, text.data);
+            code =
+                failure_set(&r->failure, ERR_BAD_REQUEST,
+                            "invalid resource version: resourceVersion: Invalid value: \"%.100s\": strconv.ParseUint: "
+                            "parsing \"%.100s\": invalid syntax",
+                            text.data, text.data);
         }
     }
     buf_release(&text);
@@ -438,9 +531,10 @@ static bool shape_fits(const struct route *r)
 static void resource_request(struct api_request *r)
 {
     struct route *route = &r->route;
-    bool known = route->kind != NULL && *route->kind->plural != '\0' && (route->subresource.size == 0 || route->sub != NULL) &&
-                 (route->namespace.size == 0 || route->kind->namespaced || strcmp(route->kind->plural, "namespaces") == 0) &&
-                 (route->name.size == 0 || route->namespace.size > 0 || !route->kind->namespaced);
+    bool known =
+        route->kind != NULL && *route->kind->plural != '\0' && (route->subresource.size == 0 || route->sub != NULL) &&
+        (route->namespace.size == 0 || route->kind->namespaced || strcmp(route->kind->plural, "namespaces") == 0) &&
+        (route->name.size == 0 || route->namespace.size > 0 || !route->kind->namespaced);
     if (!known && !kinds_serve(route->group, route->version)) {
         not_found_path(r);
         return;
@@ -465,6 +559,8 @@ static void resource_request(struct api_request *r)
         connect_begin(r);
     else if (route->sub != NULL && strcmp(route->sub->name, "token") == 0)
         token_begin(r);
+    else if (route->kind == &kind_componentstatus)
+        components_begin(r);
     else if (!reads && (route->kind->never_stored && route->kind != &kind_binding))
         review_begin(r);
     else if (!reads)

@@ -35,6 +35,7 @@ enum field_flags {
     FIELD_IMMUTABLE = 16,
     FIELD_TOLD = 64,    /* with FIELD_REQUIRED: a rule across fields says what is missing, in words of its own */
     FIELD_ZERO = 32,    /* an empty value that arrives is kept, but nobody insists on one (status fields) */
+    FIELD_OPTIONAL = 256, /* with FIELD_REQUIRED or FIELD_ZERO: published as optional all the same */
     FIELD_ATOMIC = 128, /* of an object or a map: one owner has all of it (x-kubernetes-map-type: atomic) */
 };
 

@@ -44,6 +44,11 @@ const struct field *schema_field(const struct type *t, struct slice name)
     return NULL;
 }
 
+bool schema_requires(const struct field *f)
+{
+    return (f->flags & (FIELD_REQUIRED | FIELD_ZERO)) && !(f->flags & FIELD_OPTIONAL);
+}
+
 static void path_cut(struct buf *b, size_t mark)
 {
     b->size = mark;

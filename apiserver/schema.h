@@ -31,4 +31,7 @@ void schema_check(struct check *c, const struct type *t, const struct json *v);
 /* The row of a JSON field, looked up through inlined types; NULL when there is none. */
 const struct field *schema_field(const struct type *t, struct slice name);
 
+/* Is it among the fields that the published schema calls required: those that every object shows? */
+bool schema_requires(const struct field *f);
+
 #endif

@@ -1,6 +1,7 @@
 #include "common/base.h"
 
 #include "apiserver/admission.h"
+#include "apiserver/convert.h"
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/limits.h"
 #include "apiserver/names.h"
@@ -21,27 +22,41 @@ int decode_failure(struct failure *f, const struct kind *k, const struct err *wh
                        k->name, why->message);
 }
 
+static const struct kind *stored_kind(const struct verb_facts *v) { return v->stored == NULL ? v->kind : v->stored; }
+
+/* What came in another version is filled and judged as such before it becomes what is stored; all else happens to that. */
+static int as_stored(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
+{
+    if (stored_kind(v) == v->kind)
+        return 0;
+    schema_default(d, v->kind->type, o);
+    if (v->subresource == NULL)
+        schema_check(&f->check, v->kind->type, o);
+    convert_to_stored(v->kind, d, o);
+    return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
+}
+
 /* Decodes what a person sent into canonical shape. */
 static int decode(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct json **ret,
                   struct failure *f)
 {
     struct err why;
     int code = schema_decode(d, v->kind->type, body, v->strict, ret, &why);
-    return code == 0 ? 0 : decode_failure(f, v->kind, &why);
+    return code == 0 ? as_stored(v, d, *ret, f) : decode_failure(f, v->kind, &why);
 }
 
 static void set_type_meta(const struct verb_facts *v, struct json_doc *d, struct json *o)
 {
     char version[128];
-    json_set_str(d, o, "kind", v->kind->name);
-    json_set_str(d, o, "apiVersion", kinds_api_version(v->kind, version));
+    json_set_str(d, o, "kind", stored_kind(v)->name);
+    json_set_str(d, o, "apiVersion", kinds_api_version(stored_kind(v), version));
 }
 
 static int finish(const struct verb_facts *v, struct json_doc *d, struct json *o, struct buf *out, struct failure *f)
 {
     struct json *canonical;
     struct err why;
-    int code = schema_decode(d, v->kind->type, o, NULL, &canonical, &why);
+    int code = schema_decode(d, stored_kind(v)->type, o, NULL, &canonical, &why);
     if (code != 0)
         return decode_failure(f, v->kind, &why);
     json_print(canonical, out);
@@ -96,15 +111,16 @@ static int namespace_agrees(const struct verb_facts *v, struct json_doc *d, stru
 static int validate(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
 {
     check_meta(v, &f->check, o);
-    schema_check(&f->check, v->kind->type, o);
-    if (old != NULL && v->kind->check_update != NULL && v->subresource == NULL)
-        v->kind->check_update(&f->check, o, old);
+    schema_check(&f->check, stored_kind(v)->type, o);
+    if (old != NULL && stored_kind(v)->check_update != NULL && v->subresource == NULL)
+        stored_kind(v)->check_update(&f->check, o, old);
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
 }
 
 static int allocate(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
 {
-    const char *why = v->kind->allocate == NULL || v->allocator == NULL ? NULL : v->kind->allocate(d, o, v->allocator);
+    const struct kind *k = stored_kind(v);
+    const char *why = k->allocate == NULL || v->allocator == NULL ? NULL : k->allocate(d, o, v->allocator);
     return why == NULL ? 0 : failure_set(f, ERR_INTERNAL, "Internal error occurred: failed to allocate: %s", why);
 }
 
@@ -152,9 +168,9 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     stamp_new(v, d, meta);
     if (kinds_subresource(v->kind, SLICE("status")) != NULL && !v->kind->create_keeps_status)
         (void)json_remove(o, "status"); /* only its own subresource writes it */
-    schema_default(d, v->kind->type, o);
-    if (v->kind->prepare_create != NULL)
-        v->kind->prepare_create(d, o);
+    schema_default(d, stored_kind(v)->type, o);
+    if (stored_kind(v)->prepare_create != NULL)
+        stored_kind(v)->prepare_create(d, o);
     if (v->kind == &kind_pod) {
         admission_tolerations(d, o);
         code = admission_service_account(v, d, o, f);
@@ -290,7 +306,7 @@ static void keep_halves(const struct verb_facts *v, struct json_doc *d, struct j
             keep_field(d, o, old, "status");
         return;
     }
-    for (const struct field *f = v->kind->type->fields; f->name != NULL; f++) {
+    for (const struct field *f = stored_kind(v)->type->fields; f->name != NULL; f++) {
         if (strcmp(f->name, "status") != 0 && strcmp(f->name, "metadata") != 0)
             keep_field(d, o, old, f->name);
     }
@@ -335,9 +351,9 @@ static int replace_object(const struct verb_facts *v, struct json_doc *d, const 
     bool finalize = v->subresource != NULL && strcmp(v->subresource, "finalize") == 0;
     keep_meta(d, o, old);
     keep_halves(v, d, o, old);
-    schema_default(d, v->kind->type, o);
-    if (v->kind->prepare_update != NULL && !finalize)
-        v->kind->prepare_update(d, o, old);
+    schema_default(d, stored_kind(v)->type, o);
+    if (stored_kind(v)->prepare_update != NULL && !finalize)
+        stored_kind(v)->prepare_update(d, o, old);
     code = validate(v, o, old, f);
     if (code == 0 && v->subresource == NULL)
         code = allocate(v, d, o, f);
@@ -345,8 +361,8 @@ static int replace_object(const struct verb_facts *v, struct json_doc *d, const 
         return code;
     if (!v->kind->no_generation && (v->subresource == NULL || strcmp(v->subresource, "scale") == 0)) {
         struct json *was = NULL, *is = NULL;
-        bool known = schema_decode(d, v->kind->type, old, NULL, &was, NULL) == 0 &&
-                     schema_decode(d, v->kind->type, o, NULL, &is, NULL) == 0;
+        bool known = schema_decode(d, stored_kind(v)->type, old, NULL, &was, NULL) == 0 &&
+                     schema_decode(d, stored_kind(v)->type, o, NULL, &is, NULL) == 0;
         if (known && !same_but_status(d, was, is))
             json_set_int(d, json_get(o, "metadata"), "generation", json_int_at(old, "metadata.generation", 0) + 1);
     }
@@ -388,7 +404,7 @@ static int decode_patched(const struct verb_facts *v, struct json_doc *d, struct
 {
     struct err why;
     int code = schema_decode(d, v->kind->type, patched, v->strict, ret, &why);
-    return code == 0 ? 0 : patch_failure(f, patched, why.message);
+    return code == 0 ? as_stored(v, d, *ret, f) : patch_failure(f, patched, why.message);
 }
 
 int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
@@ -397,7 +413,9 @@ int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json
     struct json *target = json_copy(d, old), *patched = NULL, *o = NULL;
     struct err why;
     char revision[24];
-    int code = 0;
+    int code = stored_kind(v) == v->kind ? 0 : convert_from_stored(v->kind, d, old, &target, &why);
+    if (code != 0)
+        return failure_from(f, &why);
     (void)snprintf(revision, sizeof revision, "%" PRId64, old_revision); /* fits */
     json_set_str(d, json_ensure_object(d, target, "metadata"), "resourceVersion", revision);
     if (type == PATCH_TYPE_JSON)

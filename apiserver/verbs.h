@@ -10,7 +10,8 @@
 #include "common/json.h"
 
 struct verb_facts {
-    const struct kind *kind;
+    const struct kind *kind;      /* as the request names it */
+    const struct kind *stored;    /* as its objects are kept, which mostly is the same; NULL: it is */
     const char *subresource;      /* NULL: the object itself */
     struct slice namespace, name; /* of the URL */
     int64_t now_us;

@@ -47,6 +47,7 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
     random_uuid(random, uid);
     *v = (struct verb_facts){
         .kind = r->route.kind,
+        .stored = kinds_stored(r->route.kind),
         .subresource = r->route.sub == NULL ? NULL : r->route.sub->name,
         .namespace = r->route.namespace,
         .name = buf_slice(&r->write->name),
@@ -86,7 +87,7 @@ static struct slice cache_key_of(const struct api_request *r)
 
 static void load(struct api_request *r)
 {
-    struct watch_cache *c = request_cache(r);
+    struct watch_cache *c = stored_cache(r);
     struct cached *o = watch_cache_synced(c) ? watch_cache_get(c, cache_key_of(r)) : NULL;
     if (o == NULL) {
         load_from_store(r);

@@ -7,7 +7,7 @@ static const struct field fields_binding[] = {
     {.name = "kind", .type = FIELD_STRING},
     {.name = "apiVersion", .type = FIELD_STRING},
     {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "target", .type = FIELD_OBJECT, .object = &type_object_reference, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "target", .type = FIELD_OBJECT, .object = &type_object_reference, .proto = 2, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = NULL},
 };
 static const struct type type_binding = {.name = "Binding", .fields = fields_binding, .check = check_binding};

@@ -25,7 +25,7 @@ static const struct field fields_cluster_role[] = {
      .shape = FIELD_LIST,
      .object = &type_policy_rule,
      .proto = 2,
-     .flags = FIELD_ZERO},
+     .flags = FIELD_ZERO | FIELD_OPTIONAL},
     {.name = "aggregationRule", .type = FIELD_OBJECT, .object = &type_aggregation_rule, .proto = 3},
     {.name = NULL},
 };

@@ -11,7 +11,7 @@ static const struct field fields_cluster_role_binding[] = {
     {.name = "apiVersion", .type = FIELD_STRING},
     {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
     {.name = "subjects", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_subject, .proto = 2},
-    {.name = "roleRef", .type = FIELD_OBJECT, .object = &type_role_ref, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "roleRef", .type = FIELD_OBJECT, .object = &type_role_ref, .proto = 3, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = NULL},
 };
 static void check_object(struct check *c, const struct json *v) { check_role_ref(c, v, false); }

@@ -9,7 +9,7 @@ static const struct field fields_controller_revision[] = {
     {.name = "kind", .type = FIELD_STRING},
     {.name = "apiVersion", .type = FIELD_STRING},
     {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "data", .type = FIELD_RAW, .proto = 2, .flags = FIELD_REQUIRED, .required = "data is mandatory"},
+    {.name = "data", .type = FIELD_RAW, .proto = 2, .flags = FIELD_REQUIRED | FIELD_OPTIONAL, .required = "data is mandatory"},
     {.name = "revision", .type = FIELD_INT64, .proto = 3, .flags = FIELD_ZERO, .check = check_not_negative},
     {.name = NULL},
 };

@@ -37,7 +37,7 @@ static const struct field fields_deployment_spec[] = {
      .fallback = "1",
      .check = check_not_negative},
     {.name = "selector", .type = FIELD_OBJECT, .object = &type_label_selector, .proto = 2, .flags = FIELD_REQUIRED},
-    {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3, .flags = FIELD_ALWAYS},
+    {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = "strategy",
      .type = FIELD_OBJECT,
      .object = &type_deployment_strategy,

@@ -14,7 +14,7 @@ static const struct field fields_endpoint_address[] = {
     {.name = "nodeName", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
     {.name = NULL},
 };
-static const struct type type_endpoint_address = {.name = "EndpointAddress", .fields = fields_endpoint_address};
+static const struct type type_endpoint_address = {.name = "EndpointAddress", .fields = fields_endpoint_address, .atomic = true};
 
 static const struct field fields_endpoint_port[] = {
     {.name = "name", .type = FIELD_STRING, .proto = 1},
@@ -23,7 +23,7 @@ static const struct field fields_endpoint_port[] = {
     {.name = "appProtocol", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
     {.name = NULL},
 };
-static const struct type type_endpoint_port = {.name = "EndpointPort", .fields = fields_endpoint_port};
+static const struct type type_endpoint_port = {.name = "EndpointPort", .fields = fields_endpoint_port, .atomic = true};
 
 static const struct field fields_endpoint_subset[] = {
     {.name = "addresses", .type = FIELD_OBJECT, .shape = FIELD_LIST, .object = &type_endpoint_address, .proto = 1},

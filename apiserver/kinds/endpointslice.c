@@ -63,7 +63,7 @@ static const struct field fields_endpoint_port[] = {
     {.name = "appProtocol", .type = FIELD_STRING, .proto = 4, .flags = FIELD_POINTER},
     {.name = NULL},
 };
-static const struct type type_endpoint_port = {.name = "EndpointPort", .fields = fields_endpoint_port};
+static const struct type type_endpoint_port = {.name = "EndpointPort", .fields = fields_endpoint_port, .atomic = true};
 
 static const struct field fields_endpoint_slice[] = {
     {.name = "kind", .type = FIELD_STRING},
@@ -80,7 +80,7 @@ static const struct field fields_endpoint_slice[] = {
      .shape = FIELD_LIST,
      .object = &type_endpoint_port,
      .proto = 3,
-     .flags = FIELD_ZERO},
+     .flags = FIELD_ZERO | FIELD_OPTIONAL},
     {.name = "addressType", .type = FIELD_STRING, .proto = 4, .flags = FIELD_REQUIRED, .one_of = address_types},
     {.name = NULL},
 };

@@ -19,7 +19,7 @@ void fill_deployment_strategy(struct json_doc *d, struct json *v)
         json_set_str(d, rolling, "maxSurge", "25%");
 }
 
-static void check_fail_int_or_string(struct check *c, const char *field, const struct json *v, const char *text)
+void check_fail_int_or_string(struct check *c, const char *field, const struct json *v, const char *text)
 {
     struct buf shown = {0};
     bool string = json_type(v) == JSON_STRING;
@@ -92,21 +92,58 @@ void check_deployment_strategy(struct check *c, const struct json *v)
         check_fail_int_or_string(c, parts[0], json_at(v, parts[0]), "may not be 0 when `maxSurge` is 0");
 }
 
-void check_workload_spec(struct check *c, const struct json *v)
+void check_int_or_percent(struct check *c, const char *field, const struct json *v)
 {
-    const struct json *selector = json_get(v, "selector"), *labels = json_at(v, "template.metadata.labels");
+    struct slice text = json_string(v);
+    bool percent = text.size > 1 && text.data[text.size - 1] == '%';
+    for (size_t i = 0; percent && i + 1 < text.size; i++)
+        percent = text.data[i] >= '0' && text.data[i] <= '9';
+    if (json_type(v) == JSON_STRING && !percent)
+        check_fail_int_or_string(c, field, v,
+                                 "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%', "
+                                 " or '93%', regex used for validation is '[0-9]+%')");
+    if (json_type(v) == JSON_NUMBER && json_int_or(v, 0) < 0)
+        check_fail_int_or_string(c, field, v, "must be greater than or equal to 0");
+}
+
+bool is_int_or_percent_zero(const struct json *v)
+{
+    return json_type(v) == JSON_NUMBER ? json_int_or(v, 1) == 0 : slice_is(json_string(v), "0%");
+}
+
+void labels_text(const struct json *labels, struct buf *out)
+{
+    struct json_iterator i = json_iterate(labels);
+    while (json_next(&i))
+        buf_printf(out, "%s%.*s=%.*s", i.position > 1 ? "," : "", SLICE_ARGS(i.key), SLICE_ARGS(json_string(i.value)));
+}
+
+void check_selects_template(struct check *c, const struct json *spec, const char *at)
+{
+    const struct json *selector = json_get(spec, "selector"), *labels = json_at(spec, "template.metadata.labels");
+    struct selector parsed = {0};
+    size_t mark = check_enter(c, at);
+    bool usable = selector != NULL && selector_from_json(selector, &parsed, NULL) == 0;
+    if (selector == NULL || (usable && !selector_matches_json(&parsed, labels)))
+        check_fail_at(c, "template.metadata.labels", CHECK_INVALID, labels,
+                      "`selector` does not match template `labels`");
+    selector_release(&parsed);
+    check_leave(c, mark);
+}
+
+void check_pods_spec(struct check *c, const struct json *v, const char *lower, const char *name)
+{
+    const struct json *selector = json_get(v, "selector");
     struct selector parsed = {0};
     struct buf shown = {0};
     bool usable = selector != NULL && selector_from_json(selector, &parsed, NULL) == 0;
     label_selector_text(selector, &shown);
     if (selector != NULL && json_size(json_get(selector, "matchLabels")) == 0 &&
         json_size(json_get(selector, "matchExpressions")) == 0)
-        check_fail_shown(c, "selector", CHECK_INVALID, shown.data, "empty selector is invalid for deployment");
+        check_fail_shown(c, "selector", CHECK_INVALID, shown.data, "empty selector is invalid for %s", lower);
     else if (selector != NULL && !usable)
         check_fail_shown(c, "selector", CHECK_INVALID, shown.data, "invalid label selector");
-    if (selector == NULL || (usable && !selector_matches_json(&parsed, labels)))
-        check_fail_at(c, "template.metadata.labels", CHECK_INVALID, labels,
-                      "`selector` does not match template `labels`");
+    check_selects_template(c, v, "");
     selector_release(&parsed);
     buf_release(&shown);
     const struct json *policy = json_at(v, "template.spec.restartPolicy");
@@ -118,7 +155,12 @@ void check_workload_spec(struct check *c, const struct json *v)
     }
     if (json_get(json_at(v, "template.spec"), "activeDeadlineSeconds") != NULL)
         check_fail_at(c, "template.spec.activeDeadlineSeconds", CHECK_FORBIDDEN, NULL,
-                      "activeDeadlineSeconds in ReplicaSet is not Supported");
+                      "activeDeadlineSeconds in %s is not Supported", name);
+}
+
+void check_workload_spec(struct check *c, const struct json *v)
+{
+    check_pods_spec(c, v, "deployment", "ReplicaSet");
     int64_t deadline = json_int_at(v, "progressDeadlineSeconds", INT32_MAX),
             ready = json_int_at(v, "minReadySeconds", 0);
     if (deadline <= ready)

@@ -12,6 +12,10 @@ extern const struct kind kind_binding, kind_clusterrole, kind_clusterrolebinding
 extern const struct kind kind_eviction, kind_localsubjectaccessreview, kind_selfsubjectaccessreview,
     kind_selfsubjectreview, kind_selfsubjectrulesreview, kind_subjectaccessreview, kind_tokenrequest, kind_tokenreview;
 
+extern const struct kind kind_componentstatus, kind_cronjob, kind_cronjob_v1beta1, kind_daemonset,
+    kind_horizontalpodautoscaler, kind_horizontalpodautoscaler_v1, kind_job, kind_limitrange, kind_persistentvolume,
+    kind_persistentvolumeclaim, kind_poddisruptionbudget, kind_resourcequota, kind_statefulset;
+
 extern const struct type type_delete_options;
 
 #define KINDS_MAX 256
@@ -20,6 +24,7 @@ const struct kind *const *kinds_all(void); /* NULL-terminated; core group first,
 size_t kinds_index(const struct kind *k);  /* position in kinds_all */
 const struct kind *kinds_find(struct slice group, struct slice version, struct slice plural); /* NULL: none */
 const struct kind *kinds_find_name(struct slice group, struct slice version, struct slice name);
+const struct kind *kinds_stored(const struct kind *k); /* the version that its objects are kept in: mostly itself */
 bool kinds_serve(struct slice group, struct slice version); /* is any kind of that version there? */
 const struct subresource *kinds_subresource(const struct kind *k, struct slice name);
 bool kinds_has_verb(const char *verbs, const char *verb);            /* of a comma-separated list */

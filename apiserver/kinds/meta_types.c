@@ -14,7 +14,7 @@ static const struct field fields_owner_reference[] = {
 };
 static const struct type type_owner_reference = {
     .name = "OwnerReference",
-    .fields = fields_owner_reference,
+    .fields = fields_owner_reference, .atomic = true,
 };
 
 static const struct field fields_managed_fields_entry[] = {
@@ -87,7 +87,7 @@ static const struct field fields_label_selector[] = {
      .proto = 2},
     {.name = NULL},
 };
-const struct type type_label_selector = {.name = "LabelSelector", .fields = fields_label_selector};
+const struct type type_label_selector = {.name = "LabelSelector", .fields = fields_label_selector, .atomic = true};
 
 static const struct field fields_object_reference[] = {
     {.name = "kind", .type = FIELD_STRING, .proto = 1},
@@ -99,7 +99,7 @@ static const struct field fields_object_reference[] = {
     {.name = "fieldPath", .type = FIELD_STRING, .proto = 7},
     {.name = NULL},
 };
-const struct type type_object_reference = {.name = "ObjectReference", .fields = fields_object_reference};
+const struct type type_object_reference = {.name = "ObjectReference", .fields = fields_object_reference, .atomic = true};
 
 static const struct field fields_local_object_reference[] = {
     {.name = "name", .type = FIELD_STRING, .proto = 1},
@@ -107,7 +107,7 @@ static const struct field fields_local_object_reference[] = {
 };
 const struct type type_local_object_reference = {
     .name = "LocalObjectReference",
-    .fields = fields_local_object_reference,
+    .fields = fields_local_object_reference, .atomic = true,
 };
 
 static const struct field fields_typed_local_object_reference[] = {
@@ -118,7 +118,7 @@ static const struct field fields_typed_local_object_reference[] = {
 };
 const struct type type_typed_local_object_reference = {
     .name = "TypedLocalObjectReference",
-    .fields = fields_typed_local_object_reference,
+    .fields = fields_typed_local_object_reference, .atomic = true,
 };
 
 static const struct field fields_typed_object_reference[] = {
@@ -137,7 +137,7 @@ static const struct field fields_condition[] = {
     {.name = "type", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
     {.name = "status", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED},
     {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
-    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 4, .flags = FIELD_ALWAYS},
+    {.name = "lastTransitionTime", .type = FIELD_TIME, .proto = 4, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = "reason", .type = FIELD_STRING, .proto = 5, .flags = FIELD_REQUIRED},
     {.name = "message", .type = FIELD_STRING, .proto = 6, .flags = FIELD_ZERO},
     {.name = NULL},

@@ -24,7 +24,7 @@ static const struct field fields_config_map_key_selector[] = {
 };
 static const struct type type_config_map_key_selector = {
     .name = "ConfigMapKeySelector",
-    .fields = fields_config_map_key_selector,
+    .fields = fields_config_map_key_selector, .atomic = true,
 };
 
 static const struct field fields_secret_key_selector[] = {
@@ -35,7 +35,7 @@ static const struct field fields_secret_key_selector[] = {
 };
 static const struct type type_secret_key_selector = {
     .name = "SecretKeySelector",
-    .fields = fields_secret_key_selector,
+    .fields = fields_secret_key_selector, .atomic = true,
 };
 
 static const struct field fields_env_var_source[] = {
@@ -378,7 +378,7 @@ static const struct type type_pod_security_context = {
 
 static const struct field fields_preferred_scheduling_term[] = {
     {.name = "weight", .type = FIELD_INT32, .proto = 1, .flags = FIELD_REQUIRED, .check = check_weight},
-    {.name = "preference", .type = FIELD_OBJECT, .object = &type_node_selector_term, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "preference", .type = FIELD_OBJECT, .object = &type_node_selector_term, .proto = 2, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = NULL},
 };
 static const struct type type_preferred_scheduling_term = {
@@ -417,7 +417,7 @@ static const struct field fields_weighted_pod_affinity_term[] = {
      .type = FIELD_OBJECT,
      .object = &type_pod_affinity_term,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = NULL},
 };
 static const struct type type_weighted_pod_affinity_term = {
@@ -659,7 +659,7 @@ static const struct field fields_pod_spec[] = {
      .check = check_not_negative},
     {.name = "activeDeadlineSeconds", .type = FIELD_INT64, .proto = 5, .flags = FIELD_POINTER, .check = check_deadline},
     {.name = "dnsPolicy", .type = FIELD_STRING, .proto = 6, .fallback = "\"ClusterFirst\"", .one_of = dns_policies},
-    {.name = "nodeSelector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 7, .check = check_labels},
+    {.name = "nodeSelector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 7, .check = check_labels, .flags = FIELD_ATOMIC},
     {.name = "serviceAccountName", .type = FIELD_STRING, .proto = 8, .check = check_dns_subdomain},
     {.name = "serviceAccount", .type = FIELD_STRING, .proto = 9},
     {.name = "nodeName", .type = FIELD_STRING, .proto = 10, .check = check_dns_subdomain},

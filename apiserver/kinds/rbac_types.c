@@ -25,7 +25,7 @@ static const struct field fields_role_ref[] = {
     {.name = "name", .type = FIELD_STRING, .proto = 3, .flags = FIELD_REQUIRED},
     {.name = NULL},
 };
-const struct type type_role_ref = {.name = "RoleRef", .fields = fields_role_ref};
+const struct type type_role_ref = {.name = "RoleRef", .fields = fields_role_ref, .atomic = true};
 
 static const struct field fields_subject[] = {
     {.name = "kind", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
@@ -68,7 +68,7 @@ static void check_account_namespaces(struct check *c, const struct json *subject
 }
 
 const struct type type_subject = {
-    .name = "Subject", .fields = fields_subject, .fill = fill_subject, .check = check_subject};
+    .name = "Subject", .fields = fields_subject, .atomic = true, .fill = fill_subject, .check = check_subject};
 
 /* Rules, one by one; a Role's may not name paths. */
 void check_policy_rules(struct check *c, const struct json *rules, bool namespaced)

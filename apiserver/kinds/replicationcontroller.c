@@ -12,7 +12,7 @@ static const struct field fields_replication_controller_spec[] = {
      .flags = FIELD_POINTER,
      .fallback = "1",
      .check = check_not_negative},
-    {.name = "selector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 2},
+    {.name = "selector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 2, .flags = FIELD_ATOMIC},
     {.name = "template", .type = FIELD_OBJECT, .object = &type_pod_template_spec, .proto = 3},
     {.name = "minReadySeconds", .type = FIELD_INT32, .proto = 4, .check = check_not_negative},
     {.name = NULL},
@@ -67,7 +67,7 @@ static const struct type type_replication_controller_condition = {.name = "Repli
                                                                   .fields = fields_replication_controller_condition};
 
 static const struct field fields_replication_controller_status[] = {
-    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO, .fallback = "0"},
     {.name = "fullyLabeledReplicas", .type = FIELD_INT32, .proto = 2},
     {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
     {.name = "readyReplicas", .type = FIELD_INT32, .proto = 4},

@@ -15,7 +15,7 @@ static const struct field fields_role[] = {
      .shape = FIELD_LIST,
      .object = &type_policy_rule,
      .proto = 2,
-     .flags = FIELD_ZERO},
+     .flags = FIELD_ZERO | FIELD_OPTIONAL},
     {.name = NULL},
 };
 static void check_object(struct check *c, const struct json *v) { check_policy_rules(c, json_get(v, "rules"), true); }

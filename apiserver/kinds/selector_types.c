@@ -28,7 +28,7 @@ static const struct field fields_node_selector_term[] = {
      .proto = 2},
     {.name = NULL},
 };
-const struct type type_node_selector_term = {.name = "NodeSelectorTerm", .fields = fields_node_selector_term};
+const struct type type_node_selector_term = {.name = "NodeSelectorTerm", .fields = fields_node_selector_term, .atomic = true};
 
 static const struct field fields_node_selector[] = {
     {.name = "nodeSelectorTerms",
@@ -39,7 +39,7 @@ static const struct field fields_node_selector[] = {
      .flags = FIELD_REQUIRED},
     {.name = NULL},
 };
-const struct type type_node_selector = {.name = "NodeSelector", .fields = fields_node_selector};
+const struct type type_node_selector = {.name = "NodeSelector", .fields = fields_node_selector, .atomic = true};
 
 static const struct field fields_resource_claim[] = {
     {.name = "name", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
@@ -74,7 +74,7 @@ static const struct field fields_resource_field_selector[] = {
 };
 const struct type type_resource_field_selector = {
     .name = "ResourceFieldSelector",
-    .fields = fields_resource_field_selector,
+    .fields = fields_resource_field_selector, .atomic = true,
 };
 
 static const struct field fields_object_field_selector[] = {
@@ -84,7 +84,7 @@ static const struct field fields_object_field_selector[] = {
 };
 const struct type type_object_field_selector = {
     .name = "ObjectFieldSelector",
-    .fields = fields_object_field_selector,
+    .fields = fields_object_field_selector, .atomic = true,
 };
 
 static const char *const toleration_operators[] = {"Equal", "Exists", NULL};

@@ -50,7 +50,7 @@ static const struct field fields_service_spec[] = {
      .list_keys = "port,protocol",
      .patch = PATCH_MERGE,
      .merge_key = "port"},
-    {.name = "selector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 2, .check = check_labels},
+    {.name = "selector", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 2, .check = check_labels, .flags = FIELD_ATOMIC},
     {.name = "clusterIP", .type = FIELD_STRING, .proto = 3},
     {.name = "type", .type = FIELD_STRING, .proto = 4, .fallback = "\"ClusterIP\"", .one_of = service_types},
     {.name = "externalIPs", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 5},

@@ -23,7 +23,7 @@ static const struct type type_token_request_spec = {.name = "TokenRequestSpec", 
 
 static const struct field fields_token_request_status[] = {
     {.name = "token", .type = FIELD_STRING, .proto = 1, .flags = FIELD_ZERO},
-    {.name = "expirationTimestamp", .type = FIELD_TIME, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "expirationTimestamp", .type = FIELD_TIME, .proto = 2, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = NULL},
 };
 static const struct type type_token_request_status = {.name = "TokenRequestStatus",
@@ -33,7 +33,7 @@ static const struct field fields_token_request[] = {
     {.name = "kind", .type = FIELD_STRING},
     {.name = "apiVersion", .type = FIELD_STRING},
     {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "spec", .type = FIELD_OBJECT, .object = &type_token_request_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &type_token_request_spec, .proto = 2, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = "status", .type = FIELD_OBJECT, .object = &type_token_request_status, .proto = 3, .flags = FIELD_ALWAYS},
     {.name = NULL},
 };

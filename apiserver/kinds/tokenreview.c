@@ -23,7 +23,7 @@ static const struct field fields_token_review[] = {
     {.name = "kind", .type = FIELD_STRING},
     {.name = "apiVersion", .type = FIELD_STRING},
     {.name = "metadata", .type = FIELD_OBJECT, .object = &type_object_meta, .proto = 1, .flags = FIELD_ALWAYS},
-    {.name = "spec", .type = FIELD_OBJECT, .object = &type_token_review_spec, .proto = 2, .flags = FIELD_ALWAYS},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &type_token_review_spec, .proto = 2, .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = "status", .type = FIELD_OBJECT, .object = &type_token_review_status, .proto = 3, .flags = FIELD_ALWAYS},
     {.name = NULL},
 };

@@ -17,6 +17,26 @@ extern const struct type type_condition, type_policy_rule, type_role_ref, type_s
 extern const struct type type_resource_attributes, type_non_resource_attributes, type_subject_access_review_status,
     type_subject_access_review_spec, type_user_info;
 
+/* Claims and volumes: persistentvolumeclaim.c, volume_types.c. The template is a claim whose rules wait until it is made. */
+extern const struct type type_persistent_volume_claim, type_persistent_volume_claim_spec, type_claim_template;
+extern const struct type type_host_path_volume_source, type_gce_persistent_disk_volume_source,
+    type_aws_elastic_block_store_volume_source, type_nfs_volume_source, type_fc_volume_source,
+    type_flocker_volume_source, type_vsphere_virtual_disk_volume_source, type_quobyte_volume_source,
+    type_azure_disk_volume_source, type_photon_persistent_disk_volume_source, type_portworx_volume_source;
+void check_access_modes(struct check *c, const struct json *v);
+void check_claim_spec(struct check *c, const struct json *v);
+struct cells;
+void access_modes_cell(const struct json *list, struct cells *out);
+void storage_class_cell(const struct json *o, struct cells *out);
+
+/* Jobs: job_types.c. */
+extern const struct type type_job_spec;
+void check_job_spec(struct check *c, const struct json *v);
+
+/* Both versions of the autoscaler show the same: horizontalpodautoscaler.c. */
+extern const struct column hpa_columns[];
+void hpa_row(const struct json *o, const struct column_now *now, struct cells *out);
+
 /* Defaults that depend on other fields: hooks_pod.c, hooks_workload.c, hooks_core.c. */
 void fill_container(struct json_doc *d, struct json *v);
 void fill_deployment_strategy(struct json_doc *d, struct json *v);
@@ -70,6 +90,17 @@ void check_toleration(struct check *c, const struct json *v);
 void check_volume_source(struct check *c, const struct json *v);
 void check_workload_spec(struct check *c, const struct json *v);
 void check_workload_update(struct check *c, const struct json *object, const struct json *old); /* the selector stays */
+
+/* What every spec with a selector and a template of pods that go on for ever must fulfil; `lower` and `name` of the kind
+ * stand in the texts: "daemonset", "DaemonSet". The walk stands at the spec. */
+void check_pods_spec(struct check *c, const struct json *v, const char *lower, const char *name);
+/* The template's labels are among those selected. `at`: the spec's path below the walk's place. */
+void check_selects_template(struct check *c, const struct json *spec, const char *at);
+/* A number or a percentage at `field`, neither negative. */
+void check_int_or_percent(struct check *c, const char *field, const struct json *v);
+bool is_int_or_percent_zero(const struct json *v); /* false when absent */
+void check_fail_int_or_string(struct check *c, const char *field, const struct json *v, const char *text);
+void labels_text(const struct json *labels, struct buf *out); /* "a=b,c=d", empty when there are none */
 
 /* Cells of what makes pods from a template: its containers' names and images; with the selector after them. */
 struct cells;

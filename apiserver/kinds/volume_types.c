@@ -1,6 +1,7 @@
 /* The volumes of a pod: one member of VolumeSource per volume type. */
 #include "common/base.h"
 
+#include "apiserver/check.h"
 #include "apiserver/kinds/types.h"
 
 static const struct field fields_host_path_volume_source[] = {
@@ -8,7 +9,7 @@ static const struct field fields_host_path_volume_source[] = {
     {.name = "type", .type = FIELD_STRING, .proto = 2, .flags = FIELD_POINTER, .fallback = "\"\""},
     {.name = NULL},
 };
-static const struct type type_host_path_volume_source = {
+const struct type type_host_path_volume_source = {
     .name = "HostPathVolumeSource",
     .fields = fields_host_path_volume_source,
 };
@@ -30,7 +31,7 @@ static const struct field fields_gce_persistent_disk_volume_source[] = {
     {.name = "readOnly", .type = FIELD_BOOL, .proto = 4},
     {.name = NULL},
 };
-static const struct type type_gce_persistent_disk_volume_source = {
+const struct type type_gce_persistent_disk_volume_source = {
     .name = "GCEPersistentDiskVolumeSource",
     .fields = fields_gce_persistent_disk_volume_source,
 };
@@ -42,7 +43,7 @@ static const struct field fields_aws_elastic_block_store_volume_source[] = {
     {.name = "readOnly", .type = FIELD_BOOL, .proto = 4},
     {.name = NULL},
 };
-static const struct type type_aws_elastic_block_store_volume_source = {
+const struct type type_aws_elastic_block_store_volume_source = {
     .name = "AWSElasticBlockStoreVolumeSource",
     .fields = fields_aws_elastic_block_store_volume_source,
 };
@@ -84,7 +85,7 @@ static const struct field fields_nfs_volume_source[] = {
     {.name = "readOnly", .type = FIELD_BOOL, .proto = 3},
     {.name = NULL},
 };
-static const struct type type_nfs_volume_source = {.name = "NFSVolumeSource", .fields = fields_nfs_volume_source};
+const struct type type_nfs_volume_source = {.name = "NFSVolumeSource", .fields = fields_nfs_volume_source};
 
 static const struct field fields_iscsi_volume_source[] = {
     {.name = "targetPortal", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
@@ -180,7 +181,7 @@ static const struct field fields_flocker_volume_source[] = {
     {.name = "datasetUUID", .type = FIELD_STRING, .proto = 2},
     {.name = NULL},
 };
-static const struct type type_flocker_volume_source = {
+const struct type type_flocker_volume_source = {
     .name = "FlockerVolumeSource",
     .fields = fields_flocker_volume_source,
 };
@@ -215,7 +216,7 @@ static const struct field fields_fc_volume_source[] = {
     {.name = "wwids", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 5},
     {.name = NULL},
 };
-static const struct type type_fc_volume_source = {.name = "FCVolumeSource", .fields = fields_fc_volume_source};
+const struct type type_fc_volume_source = {.name = "FCVolumeSource", .fields = fields_fc_volume_source};
 
 static const struct field fields_azure_file_volume_source[] = {
     {.name = "secretName", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED},
@@ -247,7 +248,7 @@ static const struct field fields_vsphere_virtual_disk_volume_source[] = {
     {.name = "storagePolicyID", .type = FIELD_STRING, .proto = 4},
     {.name = NULL},
 };
-static const struct type type_vsphere_virtual_disk_volume_source = {
+const struct type type_vsphere_virtual_disk_volume_source = {
     .name = "VsphereVirtualDiskVolumeSource",
     .fields = fields_vsphere_virtual_disk_volume_source,
 };
@@ -261,7 +262,7 @@ static const struct field fields_quobyte_volume_source[] = {
     {.name = "tenant", .type = FIELD_STRING, .proto = 6},
     {.name = NULL},
 };
-static const struct type type_quobyte_volume_source = {
+const struct type type_quobyte_volume_source = {
     .name = "QuobyteVolumeSource",
     .fields = fields_quobyte_volume_source,
 };
@@ -275,7 +276,7 @@ static const struct field fields_azure_disk_volume_source[] = {
     {.name = "kind", .type = FIELD_STRING, .proto = 6, .flags = FIELD_POINTER, .fallback = "\"Shared\""},
     {.name = NULL},
 };
-static const struct type type_azure_disk_volume_source = {
+const struct type type_azure_disk_volume_source = {
     .name = "AzureDiskVolumeSource",
     .fields = fields_azure_disk_volume_source,
 };
@@ -285,7 +286,7 @@ static const struct field fields_photon_persistent_disk_volume_source[] = {
     {.name = "fsType", .type = FIELD_STRING, .proto = 2},
     {.name = NULL},
 };
-static const struct type type_photon_persistent_disk_volume_source = {
+const struct type type_photon_persistent_disk_volume_source = {
     .name = "PhotonPersistentDiskVolumeSource",
     .fields = fields_photon_persistent_disk_volume_source,
 };
@@ -296,7 +297,7 @@ static const struct field fields_portworx_volume_source[] = {
     {.name = "readOnly", .type = FIELD_BOOL, .proto = 3},
     {.name = NULL},
 };
-static const struct type type_portworx_volume_source = {
+const struct type type_portworx_volume_source = {
     .name = "PortworxVolumeSource",
     .fields = fields_portworx_volume_source,
 };
@@ -444,7 +445,7 @@ static const struct field fields_persistent_volume_claim_spec[] = {
     {.name = "volumeAttributesClassName", .type = FIELD_STRING, .proto = 9, .flags = FIELD_POINTER},
     {.name = NULL},
 };
-static const struct type type_persistent_volume_claim_spec = {
+const struct type type_persistent_volume_claim_spec = {
     .name = "PersistentVolumeClaimSpec",
     .fields = fields_persistent_volume_claim_spec,
 };
@@ -455,12 +456,20 @@ static const struct field fields_persistent_volume_claim_template[] = {
      .type = FIELD_OBJECT,
      .object = &type_persistent_volume_claim_spec,
      .proto = 2,
-     .flags = FIELD_ALWAYS},
+     .flags = FIELD_ALWAYS | FIELD_ZERO},
     {.name = NULL},
 };
+static void check_claim_template(struct check *c, const struct json *v)
+{
+    size_t mark = check_enter(c, "spec");
+    check_claim_spec(c, json_get(v, "spec"));
+    check_leave(c, mark);
+}
+
 static const struct type type_persistent_volume_claim_template = {
     .name = "PersistentVolumeClaimTemplate",
     .fields = fields_persistent_volume_claim_template,
+    .check = check_claim_template,
 };
 
 static const struct field fields_ephemeral_volume_source[] = {

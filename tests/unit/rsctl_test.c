@@ -201,7 +201,7 @@ static void kinds_are_those_of_the_apiserver(void **state)
     for (size_t i = 0; kinds_all()[i] != NULL; i++) {
         const struct kind *k = kinds_all()[i];
         const struct rsctl_kind *own;
-        if (k->never_stored)
+        if (k->never_stored || k->stored_as != NULL) /* other versions have no keys of their own */
             continue;
         stored++;
         if (rsctl_kind_find(k->plural, &own, NULL) != 0)
