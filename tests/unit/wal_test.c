@@ -242,13 +242,14 @@ static void cache_reads_from_disk(void **state)
 }
 
 /* Whatever a crash leaves of the batch under way, everything acknowledged is there and the log goes on. */
-static void torn_tail(void **state)
+static void torn_tails(uint64_t segment_bytes)
 {
     struct fixture f;
-    (void)state;
     setup(&f);
+    struct wal_options o = options(&f);
     uint64_t acknowledged = 0, next = 1;
-    assert_ok(open_log(&f, options(&f), 0, 0));
+    o.segment_bytes = segment_bytes;
+    assert_ok(open_log(&f, o, 0, 0));
     for (int i = 0; i < 60; i++) {
         append(&f, next, 1, 30, 150);
         run(&f, 100);
@@ -256,13 +257,21 @@ static void torn_tail(void **state)
         append(&f, acknowledged + 1, 1, 30, 150);
         run(&f, sim_below(f.sim, 2));
         crash(&f);
-        assert_ok(open_log(&f, options(&f), 0, 0));
+        assert_ok(open_log(&f, o, 0, 0));
         assert_true(wal_last_index(f.wal) >= acknowledged);
         check_entry(&f, acknowledged, 1);
         next = wal_last_index(f.wal) + 1;
     }
     close_log(&f);
     teardown(&f);
+}
+
+/* Also with segments that are begun while they are being filled. */
+static void torn_tail(void **state)
+{
+    (void)state;
+    torn_tails(8 * WAL_BLOCK_BYTES);
+    torn_tails(5 * 1024 * 1024);
 }
 
 static void first_name(void *arg, const char *name)
