@@ -136,6 +136,10 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(B)/libsim.a $(JEPSEN_LIB) $(LIBS)
 $(B)/sim: $(SIM_OBJECTS) $(LIBS)
 	$(if $(V),,@echo "  LD $@";) $(LINK)
 
+# Processor time of the request core without sockets: tests/bench/core.c.
+$(B)/bench_core: $(B)/tests/bench/core.o $(SUPPORT) $(B)/libsim.a $(LIBS)
+	$(if $(V),,@echo "  LD $@";) $(LINK) -lcmocka
+
 # Random requests against a reference: tests/model.
 $(B)/model: $(call objects,$(wildcard tests/model/*.c)) $(B)/libraftstore.a $(B)/libcommon.a
 	$(if $(V),,@echo "  LD $@";) $(LINK)

@@ -47,14 +47,24 @@ size_t check_enter(struct check *c, const char *field)
 size_t check_enter_index(struct check *c, size_t index)
 {
     size_t mark = c->path.size;
-    buf_printf(&c->path, "[%zu]", index);
+    char text[24];
+    char *at = text + sizeof text;
+    *--at = ']'; /* of every item of every list of every object: not worth a format */
+    do {
+        *--at = (char)('0' + index % 10);
+        index /= 10;
+    } while (index > 0);
+    *--at = '[';
+    buf_append(&c->path, at, (size_t)(text + sizeof text - at));
     return mark;
 }
 
 size_t check_enter_key(struct check *c, struct slice key)
 {
     size_t mark = c->path.size;
-    buf_printf(&c->path, "[%.*s]", SLICE_ARGS(key));
+    buf_append_char(&c->path, '[');
+    buf_append_slice(&c->path, key);
+    buf_append_char(&c->path, ']');
     return mark;
 }
 
@@ -161,7 +171,8 @@ void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, co
     add(c, kind, &body, detail);
 }
 
-void check_fail_text_at(struct check *c, const char *field, enum check_kind kind, struct slice bad, const char *format, ...)
+void check_fail_text_at(struct check *c, const char *field, enum check_kind kind, struct slice bad, const char *format,
+                        ...)
 {
     char detail[1024];
     va_list args;
@@ -173,7 +184,8 @@ void check_fail_text_at(struct check *c, const char *field, enum check_kind kind
     check_leave(c, mark);
 }
 
-void check_fail_shown(struct check *c, const char *field, enum check_kind kind, const char *shown, const char *format, ...)
+void check_fail_shown(struct check *c, const char *field, enum check_kind kind, const char *shown, const char *format,
+                      ...)
 {
     char detail[1024];
     va_list args;
@@ -182,7 +194,7 @@ void check_fail_shown(struct check *c, const char *field, enum check_kind kind, 
     va_end(args);
     struct buf body = {0};
     size_t mark = check_enter(c, field);
-    buf_printf(&body, "%s: %s", kinds[kind].text, shown);
+    buf_printf(&body, "%s%s%s", kinds[kind].text, shown == NULL ? "" : ": ", shown == NULL ? "" : shown);
     add(c, kind, &body, detail);
     check_leave(c, mark);
 }
@@ -207,7 +219,8 @@ void check_fail_one_of_at(struct check *c, const char *field, const struct json 
 static bool said_before(const struct check *c, size_t index)
 {
     for (size_t i = 0; i < index; i++)
-        if (strcmp(c->errors[i].path, c->errors[index].path) == 0 && strcmp(c->errors[i].body, c->errors[index].body) == 0)
+        if (strcmp(c->errors[i].path, c->errors[index].path) == 0 &&
+            strcmp(c->errors[i].body, c->errors[index].body) == 0)
             return true;
     return false;
 }

@@ -47,7 +47,7 @@ void check_fail_at(struct check *c, const char *field, enum check_kind kind, con
                    ...) PRINTF_ARGS(5, 6);
 void check_fail_text(struct check *c, enum check_kind kind, struct slice bad, const char *format, ...)
     PRINTF_ARGS(4, 5);
-/* At `field` below the walk's place; `shown` is printed for the value as it is: a Go value of a named type. */
+/* At `field` below the walk's place; `shown` is printed for the value as it is: a Go value of a named type; NULL: none is. */
 void check_fail_shown(struct check *c, const char *field, enum check_kind kind, const char *shown, const char *format, ...)
     PRINTF_ARGS(5, 6);
 /* At `field` below the walk's place, about a string; data NULL is shown as "". */

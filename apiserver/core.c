@@ -67,12 +67,12 @@ static void observe(struct api_request *r, int status)
         metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
 }
 
-#define HEADERS_MAX (15 + WARNINGS_MAX)
+#define HEADERS_MAX (16 + WARNINGS_MAX)
 
 struct headers {
     struct http_header list[HEADERS_MAX];
     size_t count;
-    char audit[UUID_TEXT_SIZE];
+    char audit[UUID_TEXT_SIZE], retry[16];
     bool gzip;
     struct buf warnings[WARNINGS_MAX], deprecated;
 };
@@ -159,8 +159,10 @@ static void answer(struct api_request *r, int status, const char *content_type, 
         shared = NULL;
     }
     headers_make(r, content_type, &h);
-    if (r->failure.retry_after_seconds > 0)
-        header_add(&h, "Retry-After", SLICE("1"));
+    if (r->failure.retry_after_seconds > 0) {
+        (void)snprintf(h.retry, sizeof h.retry, "%d", r->failure.retry_after_seconds); /* fits */
+        header_add(&h, "Retry-After", slice_str(h.retry));
+    }
     struct http_exchange *x = r->x;
     r->x = NULL;
     http_respond(x, status, h.list, h.count, body, shared);

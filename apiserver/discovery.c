@@ -285,7 +285,7 @@ static void answer_health(struct api_request *r, struct slice path)
         buf_append_str(&out, "[+]ping ok\n");
         for (const struct kind *const *k = kinds_all(); ready && *k != NULL; k++) {
             const struct watch_cache *c = r->api->caches[kinds_index(*k)];
-            if (c != NULL && (verbose || !watch_cache_synced(c)))
+            if (c != NULL && (*k)->stored_as == NULL && (verbose || !watch_cache_synced(c)))
                 buf_printf(&out, "[%s]cache-%s %s\n", watch_cache_synced(c) ? "+" : "-", (*k)->plural,
                            watch_cache_synced(c) ? "ok" : "not synced");
         }

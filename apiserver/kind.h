@@ -86,6 +86,11 @@ struct subresource {
     bool connects;                      /* its requests are connected to the pod's node; it has no body (connect.c) */
 };
 
+/* Where the Scale of an object stands in it, as paths of fields. The selector is a label selector, a map of labels or a text. */
+struct scale_paths {
+    const char *replicas, *status_replicas, *selector; /* selector: NULL: it has none */
+};
+
 /* A field that field selectors may name. */
 struct selectable {
     const char *label;  /* "spec.nodeName" */
@@ -128,6 +133,7 @@ struct kind {
     const char *verbs;      /* "create,delete,deletecollection,get,list,patch,update,watch" */
     const struct type *type;
     const struct subresource *subresources; /* ends with a NULL name */
+    const struct scale_paths *scale; /* of a kind with a subresource `scale`; NULL: spec.replicas, status.replicas, spec.selector */
     const struct selectable *selectable;    /* beyond metadata.name and metadata.namespace; ends with a NULL label */
     const struct column *columns;           /* ends with a NULL name */
     void (*row)(const struct json *object, const struct column_now *now, struct cells *out);
@@ -148,6 +154,7 @@ struct kind {
     bool create_keeps_status;   /* a new object may bring its status along (Node) */
     bool no_generation;         /* kinds without metadata.generation */
     bool never_stored;          /* a body of subresources only: Binding, Scale */
+    bool orphans_dependents;    /* a deletion that says nothing leaves them (ReplicationController, Job) */
     bool delete_answers_object; /* an immediate deletion answers with the object instead of a Status */
     /* Seconds an object of this kind needs to end after a DELETE that asks for `asked` (-1: does not say); 0: goes at
      * once. */

@@ -10,6 +10,8 @@
 #define STREAM_WINDOW_BYTES (1024 * 1024) /* written to a client and not yet taken: then the stream waits */
 #define RING_EVENTS_MAX 16384             /* recent events of one resource; a watcher behind them is cut */
 #define RING_BYTES_MAX (64 * 1024 * 1024)
+#define RING_BYTES_KEPT (8 * 1024 * 1024) /* beyond that only events of the last RING_FRESH_MS are kept */
+#define RING_FRESH_MS 75000               /* a watcher that reconnects within it is never told to list again */
 #define CACHE_PAGE_OBJECTS 500 /* of the initial list */
 #define CACHE_RETRY_MS 500
 #define FRESH_WAIT_MS 10000  /* a consistent read waits so long for its cache */
@@ -23,6 +25,7 @@
 #define ACCOUNT_WAIT_MS 1500 /* a new pod waits so long for the account `default` of a new namespace */
 #define ACCOUNT_TRY_MS 150
 #define UPDATE_ATTEMPTS_MAX 8 /* optimistic writes: then 409 */
+#define PATCH_ATTEMPTS_MAX 5  /* a patch that says no version */
 #define GENERATE_ATTEMPTS_MAX 8
 #define DELETE_COLLECTION_MAX 100000
 #define PATCH_OPERATIONS_MAX 10000

@@ -3,6 +3,7 @@
 
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/openapi_parts.h"
+#include "apiserver/schema.h"
 #include "apiserver/version.h"
 #include "common/mem.h"
 
@@ -167,7 +168,7 @@ static void add_properties(struct openapi *o, const struct type *t, struct json 
             continue;
         }
         json_set(o->d, properties, f->name, field_schema(o, f));
-        if (f->flags & FIELD_REQUIRED)
+        if (schema_requires(f))
             json_append(required, json_new_str(o->d, f->name));
     }
 }

@@ -77,11 +77,24 @@ static int missing(struct slice path, const char *operation, struct err *reterr)
                    SLICE_ARGS(path));
 }
 
+/* Everything recursive over the result relies on its depth. */
+static int deepness_check(struct slice path, const struct json *value, struct err *reterr)
+{
+    size_t depth = json_depth(value);
+    for (size_t i = 0; i < path.size; i++)
+        depth += path.data[i] == '/' ? 1 : 0;
+    return depth <= JSON_DEPTH_MAX
+               ? 0
+               : err_set(reterr, ERR_INVALID, "the result is nested deeper than %d levels", JSON_DEPTH_MAX);
+}
+
 static int add(struct json_doc *d, struct json **root, struct slice path, struct json *value, struct err *reterr)
 {
     struct place p = {0};
     size_t index;
-    int code = locate(*root, path, &p, reterr);
+    int code = deepness_check(path, value, reterr);
+    if (code == 0)
+        code = locate(*root, path, &p, reterr);
     if (code != 0) {
         /* nothing */
     } else if (path.size == 0) {
@@ -99,25 +112,23 @@ static int add(struct json_doc *d, struct json **root, struct slice path, struct
     return code;
 }
 
-static int take(struct json_doc *d, struct json *root, struct slice path, bool remove, struct json **ret,
-                struct err *reterr)
+/* The value at a path, in its place; with `remove`, out of it. The whole document cannot be taken out. */
+static int take(struct json *root, struct slice path, bool remove, struct json **ret, struct err *reterr)
 {
     struct place p = {0};
     size_t index = 0;
     int code = locate(root, path, &p, reterr);
     if (code == 0 && path.size == 0) {
-        *ret = json_copy(d, root);
+        *ret = root;
+        code = remove ? missing(path, "remove", reterr) : 0;
     } else if (code == 0) {
-        struct json *value = child(p.parent, buf_slice(&p.key));
-        if (value == NULL) {
+        *ret = child(p.parent, buf_slice(&p.key));
+        if (*ret == NULL)
             code = missing(path, remove ? "remove" : "copy", reterr);
-        } else {
-            *ret = json_copy(d, value);
-            if (remove && json_type(p.parent) == JSON_OBJECT)
-                (void)json_remove_slice(p.parent, buf_slice(&p.key)); /* found just now */
-            else if (remove && index_parse(buf_slice(&p.key), json_size(p.parent), &index))
-                json_remove_element(p.parent, index);
-        }
+        else if (remove && json_type(p.parent) == JSON_OBJECT)
+            (void)json_remove_slice(p.parent, buf_slice(&p.key)); /* found just now */
+        else if (remove && index_parse(buf_slice(&p.key), json_size(p.parent), &index))
+            json_remove_element(p.parent, index);
     }
     buf_release(&p.key);
     return code;
@@ -127,7 +138,9 @@ static int replace(struct json_doc *d, struct json **root, struct slice path, st
 {
     struct place p = {0};
     size_t index = 0;
-    int code = locate(*root, path, &p, reterr);
+    int code = deepness_check(path, value, reterr);
+    if (code == 0)
+        code = locate(*root, path, &p, reterr);
     if (code == 0 && path.size == 0)
         *root = value;
     else if (code == 0 && child(p.parent, buf_slice(&p.key)) == NULL)
@@ -140,7 +153,22 @@ static int replace(struct json_doc *d, struct json **root, struct slice path, st
     return code;
 }
 
-static int operate(struct json_doc *d, struct json **root, const struct json *o, struct err *reterr)
+/* Copies of copies grow without bound, and to move much often takes long: all of a patch's together stay below the size
+ * of a body. */
+static int carried_check(const struct json *value, size_t *carried, struct err *reterr)
+{
+    struct buf text = {0};
+    json_print(value, &text);
+    *carried += text.size;
+    buf_release(&text);
+    return *carried <= BODY_BYTES_MAX
+               ? 0
+               : err_set(reterr, ERR_INVALID, "what a JSON patch copies and moves is larger than %d bytes",
+                         BODY_BYTES_MAX);
+}
+
+/* `carried`: bytes of the copies and moves so far. */
+static int operate(struct json_doc *d, struct json **root, const struct json *o, size_t *carried, struct err *reterr)
 {
     struct slice op = json_string_at(o, "op"), path = json_string(json_get(o, "path")),
                  from = json_string(json_get(o, "from"));
@@ -150,11 +178,16 @@ static int operate(struct json_doc *d, struct json **root, const struct json *o,
     if (path.data == NULL)
         return err_set(reterr, ERR_INVALID, "a JSON patch operation has no path");
     if (slice_is(op, "remove"))
-        return take(d, *root, path, true, &value, reterr);
+        return take(*root, path, true, &value, reterr);
     if (slice_is(op, "move") || slice_is(op, "copy")) {
         if (from.data == NULL)
             return err_set(reterr, ERR_INVALID, "a JSON patch operation has no from");
-        code = take(d, *root, from, slice_is(op, "move"), &value, reterr);
+        bool move = slice_is(op, "move");
+        code = take(*root, from, move, &value, reterr);
+        if (code == 0)
+            code = carried_check(value, carried, reterr);
+        if (code == 0 && !move)
+            value = json_copy(d, value);
         return code != 0 ? code : add(d, root, path, value, reterr);
     }
     if (given == NULL)
@@ -166,7 +199,7 @@ static int operate(struct json_doc *d, struct json **root, const struct json *o,
     if (!slice_is(op, "test"))
         return err_set(reterr, ERR_INVALID, "unexpected JSON patch operation \"%.*s\"", SLICE_ARGS(op));
     struct err ignored;
-    bool there = take(d, *root, path, false, &value, &ignored) == 0;
+    bool there = take(*root, path, false, &value, &ignored) == 0;
     if (there ? !json_equal(value, given) : json_type(given) != JSON_NULL)
         return err_set(reterr, ERR_INVALID, "testing value %.*s failed: test failed", SLICE_ARGS(path));
     return 0;
@@ -174,9 +207,9 @@ static int operate(struct json_doc *d, struct json **root, const struct json *o,
 
 int patch_wrong_type(const struct json *patch, const char *go_type, struct err *reterr)
 {
-    static const char *const words[] = {[JSON_NONE] = "null",     [JSON_NULL] = "null",     [JSON_BOOL] = "bool",
-                                        [JSON_NUMBER] = "number", [JSON_STRING] = "string", [JSON_ARRAY] = "array",
-                                        [JSON_OBJECT] = "object"};
+    static const char *const words[] = {
+        [JSON_NONE] = "null",     [JSON_NULL] = "null",   [JSON_BOOL] = "bool",    [JSON_NUMBER] = "number",
+        [JSON_STRING] = "string", [JSON_ARRAY] = "array", [JSON_OBJECT] = "object"};
     return err_set(reterr, ERR_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
                    words[json_type(patch)], go_type);
 }
@@ -187,12 +220,14 @@ int patch_json(struct json_doc *d, const struct json *target, const struct json 
     if (json_type(operations) != JSON_ARRAY)
         return patch_wrong_type(operations, "[]handlers.jsonPatchOp", reterr);
     if (json_size(operations) > PATCH_OPERATIONS_MAX)
-        return err_set(reterr, ERR_TOO_LARGE, "Request entity too large: The allowed maximum operations in a JSON patch is %d, got %zu", PATCH_OPERATIONS_MAX,
-                       json_size(operations));
+        return err_set(reterr, ERR_TOO_LARGE,
+                       "Request entity too large: The allowed maximum operations in a JSON patch is %d, got %zu",
+                       PATCH_OPERATIONS_MAX, json_size(operations));
     struct json *root = json_copy(d, target);
+    size_t carried = 0;
     struct json_iterator i = json_iterate(operations);
     while (json_next(&i)) {
-        int code = operate(d, &root, i.value, reterr);
+        int code = operate(d, &root, i.value, &carried, reterr);
         if (code != 0)
             return code;
     }

@@ -92,11 +92,13 @@ struct list_stream {
     struct cached **objects;
     size_t count, next; /* objects before next are written, and given back */
     size_t written;
+    struct bytes
+        *comma; /* not NULL: objects go out as the bytes that the cache holds, uncopied, with this between them */
     bool more, fetching; /* of the store's history; a page is under way */
     int64_t revision;
     struct buf continue_token;
     int64_t remaining; /* -1: not said */
-    bool begun;
+    bool begun, headed;
     /* what was asked */
     struct selection selection;
     int64_t limit, wanted;
@@ -112,6 +114,7 @@ void list_free(struct list_stream *l)
     for (size_t i = l->next; i < l->count; i++)
         cached_unref(l->objects[i]);
     mem_free(l->objects);
+    bytes_unref(l->comma);
     buf_release(&l->continue_token);
     buf_release(&l->start);
     buf_release(&l->position);
@@ -153,12 +156,13 @@ static void list_item(struct api_request *r, const struct cached *o, struct buf 
         format_object(r->route.kind, r->accept.format, bytes_slice(o->json), 0, false, out);
 }
 
-/* Fills one piece; true when the list is through. */
+/* Fills one piece with what is left; true when the list is through. */
 static bool list_piece(struct api_request *r, struct buf *out)
 {
     struct list_stream *l = r->list;
-    if (l->written == 0 && !l->begun)
+    if (!l->headed)
         list_head(r, out);
+    l->headed = true;
     while (l->next < l->count && out->size < RESPONSE_CHUNK_BYTES) {
         struct cached *o = l->objects[l->next++];
         if (l->written++ > 0)
@@ -174,26 +178,66 @@ static bool list_piece(struct api_request *r, struct buf *out)
 
 static void list_exact_more(struct api_request *r);
 
+/* Is it more than fits into one piece? */
+static bool list_is_long(const struct list_stream *l)
+{
+    size_t bytes = 0;
+    for (size_t i = l->next; i < l->count && bytes < RESPONSE_CHUNK_BYTES; i++)
+        bytes += l->objects[i]->json->size;
+    return bytes >= RESPONSE_CHUNK_BYTES || l->more;
+}
+
+static void list_begin(struct api_request *r)
+{
+    struct list_stream *l = r->list;
+    struct buf head = {0};
+    l->begun = true;
+    request_begin_long(r, "application/json");
+    if (r->gzip == NULL && r->accept.format == EVENT_JSON && !l->headed) {
+        l->comma = bytes_new(SLICE(","));
+        l->headed = true;
+        list_head(r, &head);
+        request_write(r, buf_slice(&head), false);
+    }
+    buf_release(&head);
+}
+
+/* As many objects as the client's window takes; true when all that are here are written. */
+static bool write_shared(struct api_request *r)
+{
+    struct list_stream *l = r->list;
+    while (l->next < l->count && r->x->pending_bytes < STREAM_WINDOW_BYTES) {
+        struct cached *o = l->objects[l->next++];
+        if (l->written++ > 0)
+            http_write(r->x, l->comma);
+        http_write(r->x, o->json);
+        cached_unref(o);
+    }
+    return l->next == l->count;
+}
+
 static void list_pump(struct api_request *r)
 {
     struct buf piece = {0};
     struct list_stream *l = r->list;
     bool last = false;
+    if (!l->begun && list_is_long(l))
+        list_begin(r);
     while (r->x != NULL && !last && r->x->pending_bytes < STREAM_WINDOW_BYTES) {
         if (l->next == l->count && l->more) {
             list_exact_more(r);
             break;
         }
+        if (l->comma != NULL && !write_shared(r))
+            break;
         buf_reset(&piece);
         last = list_piece(r, &piece);
-        if (last && !l->begun) {
+        if (!l->begun && last) {
             request_answer(r, 200, "application/json", buf_slice(&piece));
             break;
         }
-        if (!l->begun) {
-            l->begun = true;
-            request_begin_long(r, "application/json");
-        }
+        if (!l->begun) /* rows of a Table may be longer than their objects */
+            list_begin(r);
         request_write(r, buf_slice(&piece), last);
         if (last)
             request_end_stream(r, true);

@@ -11,6 +11,7 @@
 #include "apiserver/route.h"
 #include "apiserver/schema.h"
 #include "apiserver/status.h"
+#include "apiserver/subresource.h"
 #include "apiserver/verbs.h"
 #include "apiserver/watch_cache.h"
 #include "common/metrics.h"
@@ -172,6 +173,7 @@ struct self_call {
     struct http_exchange exchange;
     struct apiserver *api;
     struct net_peer peer;
+    struct http_header agent;
     struct buf path, body;
     bool open;
     void (*done)(struct self_call *c, int http_status, struct slice body);
@@ -187,6 +189,7 @@ void bootstrap_free(struct bootstrap *b);
 /* masters.c: which apiservers are alive, and the endpoints of the Service `kubernetes`. */
 void masters_start(struct apiserver *a);
 /* escalation.c: 0, or ERR_FORBIDDEN when a role or binding would grant what the user does not hold. */
+bool escalation_concerns(const struct kind *k); /* is there anything to check of this kind? */
 int escalation_check(struct api_request *r, const struct json *object, const struct json *old);
 /* claims.c: compares claims with their objects, once the caches are whole. */
 void claims_mend(struct apiserver *a);

@@ -267,7 +267,7 @@ static int decode_pairs(struct decoder *x, const struct field *f, struct pair *p
         int code = decode_element(x, f, pairs[k].value, &value);
         if (code != 0)
             return code;
-        json_set_slice(x->d, map, pairs[k].key, value);
+        json_add_slice(x->d, map, pairs[k].key, value);
     }
     return 0;
 }

@@ -27,11 +27,14 @@ void self_send(struct self_call *c, const char *method)
 {
     ASSERT(!c->open);
     c->open = true;
+    c->agent = (struct http_header){SLICE("User-Agent"), SLICE("keelson-apiserver")};
     c->exchange = (struct http_exchange){
         .ops = &self_ops,
         .request = {.method = slice_str(method),
                     .path = buf_slice(&c->path),
                     .query = SLICE(""),
+                    .headers = &c->agent,
+                    .header_count = 1,
                     .body = buf_slice(&c->body),
                     .peer = &c->peer},
     };

@@ -13,6 +13,12 @@ void failure_release(struct failure *f)
     buf_release(&f->continue_token);
     mem_free(f->name);
     check_clear(&f->check);
+    for (size_t i = 0; i < f->cause_count; i++) {
+        mem_free(f->causes[i].reason);
+        mem_free(f->causes[i].message);
+        mem_free(f->causes[i].field);
+    }
+    mem_free(f->causes);
     *f = (struct failure){0};
 }
 
@@ -35,6 +41,25 @@ int failure_set(struct failure *f, int code, const char *format, ...)
     code = set(f, code, format, args);
     va_end(args);
     return code;
+}
+
+int failure_set_text(struct failure *f, int code, struct slice text)
+{
+    if (f->code != 0)
+        return f->code;
+    f->code = code;
+    buf_reset(&f->message);
+    buf_append_slice(&f->message, text);
+    return code;
+}
+
+void failure_cause(struct failure *f, const char *reason, struct slice message, struct slice field)
+{
+    if (f->cause_count == FAILURE_CAUSES_MAX)
+        return;
+    f->causes = mem_realloc(f->causes, (f->cause_count + 1) * sizeof *f->causes);
+    f->causes[f->cause_count++] =
+        (struct failure_cause){mem_strdup(reason), mem_slice_dup(message), mem_slice_dup(field)};
 }
 
 int failure_from(struct failure *f, const struct err *why) { return failure_set(f, why->code, "%s", why->message); }
@@ -151,6 +176,8 @@ static void member(struct buf *out, const char *name, struct slice value)
 
 static void cause(struct buf *out, const char *reason, const char *message, const char *field)
 {
+    if (out->data[out->size - 1] != '[')
+        buf_append_char(out, ',');
     buf_append_char(out, '{');
     member(out, "reason", slice_str(reason));
     member(out, "message", slice_str(message));
@@ -160,16 +187,15 @@ static void cause(struct buf *out, const char *reason, const char *message, cons
 
 static void causes(const struct failure *f, struct buf *out)
 {
-    if (f->check.count == 0 && f->cause_reason == NULL)
+    if (f->check.count == 0 && f->cause_reason == NULL && f->cause_count == 0)
         return;
     if (out->data[out->size - 1] != '{')
         buf_append_char(out, ',');
     buf_append_str(out, "\"causes\":[");
-    for (size_t i = 0; i < f->check.count; i++) {
-        if (i > 0)
-            buf_append_char(out, ',');
+    for (size_t i = 0; i < f->check.count; i++)
         cause(out, check_reason(f->check.errors[i].kind), f->check.errors[i].body, f->check.errors[i].path);
-    }
+    for (size_t i = 0; i < f->cause_count; i++)
+        cause(out, f->causes[i].reason, f->causes[i].message, f->causes[i].field);
     if (f->cause_reason != NULL)
         cause(out, f->cause_reason, f->cause_message, f->cause_field);
     buf_append_char(out, ']');
@@ -202,8 +228,8 @@ void status_failure(const struct failure *f, struct buf *out)
     json_print_string(buf_slice(&f->message), out);
     if (*err_reason(f->code) != '\0')
         buf_printf(out, ",\"reason\":\"%s\"", err_reason(f->code));
-    if (f->bare_details || f->kind != NULL || f->name != NULL || f->check.count > 0 || f->cause_reason != NULL || f->options != NULL ||
-        f->retry_after_seconds > 0)
+    if (f->bare_details || f->kind != NULL || f->name != NULL || f->check.count > 0 || f->cause_reason != NULL ||
+        f->cause_count > 0 || f->options != NULL || f->retry_after_seconds > 0)
         details(f, out);
     buf_printf(out, ",\"code\":%d}\n", err_http(f->code));
 }

@@ -8,24 +8,34 @@
 #include "common/buf.h"
 #include "common/err.h"
 
+struct failure_cause {
+    char *reason, *message, *field;
+};
+#define FAILURE_CAUSES_MAX 256
+
 /* What went wrong. Zero-initialised is "nothing"; release after use. */
 struct failure {
     int code; /* ERR_*; 0: nothing */
     struct buf message;
-    const struct kind *kind;                  /* for details; NULL: none */
-    char *name;                               /* of the object; NULL: none */
-    struct check check;                       /* causes of a 422 */
+    const struct kind *kind;                                /* for details; NULL: none */
+    char *name;                                             /* of the object; NULL: none */
+    struct check check;                                     /* causes of a 422 */
     const char *cause_reason, *cause_message, *cause_field; /* one further cause: "NamespaceTerminating"; static text */
-    const char *options;          /* details of a refused CreateOptions, ListOptions …; NULL: none */
-    bool bare_details;            /* an answer that is about no object carries an empty details */
-    bool names_resource;          /* a 422 of the storage names the resource instead of the kind */
-    struct buf continue_token;    /* of an expired list; empty: none */
+    struct failure_cause *causes;                           /* further ones: FieldManagerConflict */
+    size_t cause_count;
+    const char *options;       /* details of a refused CreateOptions, ListOptions …; NULL: none */
+    bool bare_details;         /* an answer that is about no object carries an empty details */
+    bool names_resource;       /* a 422 of the storage names the resource instead of the kind */
+    struct buf continue_token; /* of an expired list; empty: none */
     int retry_after_seconds;
 };
 
 void failure_release(struct failure *f);
 /* All return the code. The first failure stays: a second one is ignored. */
 int failure_set(struct failure *f, int code, const char *format, ...) PRINTF_ARGS(3, 4);
+int failure_set_text(struct failure *f, int code, struct slice text); /* however long */
+/* One more cause; those beyond FAILURE_CAUSES_MAX are dropped. */
+void failure_cause(struct failure *f, const char *reason, struct slice message, struct slice field);
 int failure_from(struct failure *f, const struct err *why);
 void failure_about(struct failure *f, const struct kind *k, struct slice name);
 int failure_not_found(struct failure *f, const struct kind *k, struct slice name); /* `pods "x" not found` */
@@ -36,7 +46,8 @@ int failure_conflict_with(struct failure *f, const struct kind *k, struct slice 
 /* 422 `Kind.group "name" is invalid: …` from f->check. */
 int failure_invalid(struct failure *f, const struct kind *k, struct slice name);
 
-/* The same with the resource in the kind's place: `leases.coordination.k8s.io "name" is invalid: …`, what the storage layer says. */
+/* The same with the resource in the kind's place: `leases.coordination.k8s.io "name" is invalid: …`, what the storage
+ * layer says. */
 int failure_invalid_resource(struct failure *f, const struct kind *k, struct slice name);
 /* 422 `CreateOptions.meta.k8s.io "" is invalid: …` from f->check. */
 int failure_options(struct failure *f, const char *options);

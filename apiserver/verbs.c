@@ -1,14 +1,16 @@
 #include "common/base.h"
 
 #include "apiserver/admission.h"
+#include "apiserver/apply.h"
 #include "apiserver/convert.h"
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/limits.h"
 #include "apiserver/names.h"
 #include "apiserver/patch.h"
+#include "apiserver/subresource.h"
 #include "apiserver/verbs.h"
 #include "common/clock.h"
-#include "common/kube/selector.h"
+#include "common/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,18 +54,24 @@ static void set_type_meta(const struct verb_facts *v, struct json_doc *d, struct
     json_set_str(d, o, "apiVersion", kinds_api_version(stored_kind(v), version));
 }
 
+/* The stored bytes of a canonical tree. */
+static int print_stored(const struct verb_facts *v, const struct json *canonical, struct buf *out, struct failure *f)
+{
+    json_print(canonical, out);
+    if (out->size > OBJECT_BYTES_MAX)
+        return failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name,
+                           out->size, OBJECT_BYTES_MAX);
+    if (json_depth(canonical) > JSON_DEPTH_MAX)
+        return failure_set(f, ERR_BAD_REQUEST, "%s is nested deeper than %d levels", v->kind->name, JSON_DEPTH_MAX);
+    return 0;
+}
+
 static int finish(const struct verb_facts *v, struct json_doc *d, struct json *o, struct buf *out, struct failure *f)
 {
     struct json *canonical;
     struct err why;
     int code = schema_decode(d, stored_kind(v)->type, o, NULL, &canonical, &why);
-    if (code != 0)
-        return decode_failure(f, v->kind, &why);
-    json_print(canonical, out);
-    if (out->size > OBJECT_BYTES_MAX)
-        return failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name,
-                           out->size, OBJECT_BYTES_MAX);
-    return 0;
+    return code == 0 ? print_stored(v, canonical, out, f) : decode_failure(f, v->kind, &why);
 }
 
 /* A base that ends with '-' becomes a name with what is appended. */
@@ -85,7 +93,8 @@ static void check_meta(const struct verb_facts *v, struct check *c, const struct
     int (*rule)(struct slice, struct err *) = v->kind->check_name == NULL ? name_check_subdomain : v->kind->check_name;
     struct slice base = json_string_at(o, "metadata.generateName");
     if (base.size > 0 && generated_base_check(rule, base, &why) != 0)
-        check_fail_at(c, "metadata.generateName", CHECK_INVALID, json_at(o, "metadata.generateName"), "%s", why.message);
+        check_fail_at(c, "metadata.generateName", CHECK_INVALID, json_at(o, "metadata.generateName"), "%s",
+                      why.message);
     if (name.size == 0)
         check_fail_at(c, "metadata.name", CHECK_REQUIRED, NULL, "name or generateName is required");
     else if (rule(name, &why) != 0)
@@ -131,6 +140,8 @@ static int validate(const struct verb_facts *v, const struct json *o, const stru
     schema_check(&f->check, stored_kind(v)->type, o);
     if (old != NULL && stored_kind(v)->check_update != NULL && (v->subresource == NULL || stored_kind(v)->keep != NULL))
         stored_kind(v)->check_update(&f->check, o, old);
+    if (old != NULL)
+        subresource_check(v, &f->check, o, old);
     int code = old == NULL ? 0 : validate_version(v, o, old, f);
     if (code != 0)
         return code;
@@ -157,9 +168,8 @@ static void generate_name(const struct verb_facts *v, struct json_doc *d, struct
 
 static void stamp_new(const struct verb_facts *v, struct json_doc *d, struct json *meta)
 {
-    static const char *const cleared[] = {
-        "selfLink",     "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
-        "managedFields"};
+    static const char *const cleared[] = {"selfLink", "resourceVersion", "generation", "deletionTimestamp",
+                                          "deletionGracePeriodSeconds"};
     char now[TIME_TEXT_MAX];
     for (size_t i = 0; i < ARRAY_LEN(cleared); i++)
         (void)json_remove(meta, cleared[i]); /* absent is as good */
@@ -170,18 +180,52 @@ static void stamp_new(const struct verb_facts *v, struct json_doc *d, struct jso
         json_set_int(d, meta, "generation", 1);
 }
 
-int verb_create(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct verb_result *ret,
-                struct failure *f)
+static int names_agree(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
 {
-    struct json *o = NULL;
-    int code = decode(v, d, body, &o, f);
-    if (code != 0)
-        return code;
+    struct slice name = json_string_at(o, "metadata.name");
+    if (name.size == 0)
+        return failure_set(f, ERR_BAD_REQUEST,
+                           "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
+                           SLICE_ARGS(v->name));
+    if (!slice_equal(name, v->name))
+        return failure_set(f, ERR_BAD_REQUEST,
+                           "the name of the object (%.*s) does not match the name on the URL (%.*s)", SLICE_ARGS(name),
+                           SLICE_ARGS(v->name));
+    json_set_string(d, json_ensure_object(d, o, "metadata"), "name", v->name);
+    return namespace_agrees(v, d, o, f);
+}
+
+static struct managed_writer writer_of(const struct verb_facts *v)
+{
+    return (struct managed_writer){v->kind, stored_kind(v), v->manager, v->subresource, v->now_us};
+}
+
+static void record(const struct verb_facts *v, struct json_doc *d, const struct json *live, struct json *o)
+{
+    struct managed_writer w = writer_of(v);
+    managed_record(d, &w, live, o);
+}
+
+static int admit(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
+{
+    if (v->kind != &kind_pod)
+        return 0;
+    admission_tolerations(d, o);
+    int code = admission_service_account(v, d, o, f);
+    if (code == 0)
+        schema_default(d, stored_kind(v)->type, o); /* of what admission added */
+    return code;
+}
+
+/* `o` is decoded; `applied`: its managedFields are done. What the server itself fills in afterwards is nobody's. */
+static int create_object(const struct verb_facts *v, struct json_doc *d, struct json *o, bool applied,
+                         struct verb_result *ret, struct failure *f)
+{
     set_type_meta(v, d, o);
     struct json *meta = json_ensure_object(d, o, "metadata");
     if (json_string_at(meta, "resourceVersion").size > 0)
         return failure_set(f, ERR_UNEXPLAINED, "resourceVersion should not be set on objects to be created");
-    code = namespace_agrees(v, d, o, f);
+    int code = v->name.size > 0 ? names_agree(v, d, o, f) : namespace_agrees(v, d, o, f);
     if (code != 0)
         return code;
     generate_name(v, d, meta);
@@ -191,22 +235,27 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     if (stored_kind(v)->stamp_user != NULL && v->user != NULL)
         stored_kind(v)->stamp_user(d, o, v->user);
     schema_default(d, stored_kind(v)->type, o);
+    if (!applied)
+        record(v, d, NULL, o);
     if (stored_kind(v)->prepare_create != NULL)
         stored_kind(v)->prepare_create(d, o);
-    if (v->kind == &kind_pod) {
-        admission_tolerations(d, o);
-        code = admission_service_account(v, d, o, f);
-        if (code != 0)
-            return code;
-        schema_default(d, v->kind->type, o); /* of what admission added */
-    }
-    code = validate(v, o, NULL, f);
+    code = admit(v, d, o, f);
+    if (code == 0)
+        code = validate(v, o, NULL, f);
     if (code == 0)
         code = allocate(v, d, o, f);
     if (code == 0)
         code = finish(v, d, o, &ret->bytes, f);
     ret->action = VERB_PUT;
     return code;
+}
+
+int verb_create(const struct verb_facts *v, struct json_doc *d, const struct json *body, struct verb_result *ret,
+                struct failure *f)
+{
+    struct json *o = NULL;
+    int code = decode(v, d, body, &o, f);
+    return code == 0 ? create_object(v, d, o, false, ret, f) : code;
 }
 
 static void keep_field(struct json_doc *d, struct json *to, const struct json *from, const char *field)
@@ -222,7 +271,7 @@ static void keep_meta(struct json_doc *d, struct json *o, const struct json *old
 {
     static const char *const kept[] = {
         "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"};
-    static const char *const cleared[] = {"selfLink", "resourceVersion", "managedFields"};
+    static const char *const cleared[] = {"selfLink", "resourceVersion"};
     struct json *meta = json_ensure_object(d, o, "metadata");
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
         keep_field(d, meta, json_get(old, "metadata"), kept[i]);
@@ -230,8 +279,8 @@ static void keep_meta(struct json_doc *d, struct json *o, const struct json *old
         (void)json_remove(meta, cleared[i]); /* absent is as good */
 }
 
-static int preconditions(const struct verb_facts *v, const struct json *old, int64_t old_revision, struct slice uid,
-                         struct slice revision, struct failure *f)
+int verb_preconditions(const struct verb_facts *v, const struct json *old, int64_t old_revision, struct slice uid,
+                       struct slice revision, struct failure *f)
 {
     struct slice name = json_string_at(old, "metadata.name"), own = json_string_at(old, "metadata.uid");
     char text[24];
@@ -259,28 +308,14 @@ static int delete_preconditions(const struct verb_facts *v, const struct json *o
     if (!another && (o->resource_version.size == 0 || slice_is(o->resource_version, text)))
         return 0;
     failure_about(f, v->kind, v->name);
-    return failure_set(f, ERR_CONFLICT,
-                       "Operation cannot be fulfilled on %s%s%s \"%.*s\": the %s in the precondition (%.*s) does not match "
-                       "the %s in record (%.*s). The object might have been %s",
-                       v->kind->name, *v->kind->group == '\0' ? "" : ".", v->kind->group, SLICE_ARGS(v->name),
-                       another ? "UID" : "ResourceVersion", SLICE_ARGS(another ? o->uid : o->resource_version),
-                       another ? "UID" : "ResourceVersion", SLICE_ARGS(another ? own : slice_str(text)),
-                       another ? "deleted and then recreated" : "modified");
-}
-
-static int names_agree(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
-{
-    struct slice name = json_string_at(o, "metadata.name");
-    if (name.size == 0)
-        return failure_set(f, ERR_BAD_REQUEST,
-                           "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
-                           SLICE_ARGS(v->name));
-    if (!slice_equal(name, v->name))
-        return failure_set(f, ERR_BAD_REQUEST,
-                           "the name of the object (%.*s) does not match the name on the URL (%.*s)", SLICE_ARGS(name),
-                           SLICE_ARGS(v->name));
-    json_set_string(d, json_ensure_object(d, o, "metadata"), "name", v->name);
-    return namespace_agrees(v, d, o, f);
+    return failure_set(
+        f, ERR_CONFLICT,
+        "Operation cannot be fulfilled on %s%s%s \"%.*s\": the %s in the precondition (%.*s) does not match "
+        "the %s in record (%.*s). The object might have been %s",
+        v->kind->name, *v->kind->group == '\0' ? "" : ".", v->kind->group, SLICE_ARGS(v->name),
+        another ? "UID" : "ResourceVersion", SLICE_ARGS(another ? o->uid : o->resource_version),
+        another ? "UID" : "ResourceVersion", SLICE_ARGS(another ? own : slice_str(text)),
+        another ? "deleted and then recreated" : "modified");
 }
 
 static int no_new_finalizers(const struct verb_facts *v, const struct json *o, const struct json *old,
@@ -301,9 +336,10 @@ static int no_new_finalizers(const struct verb_facts *v, const struct json *o, c
         json_print_string(json_string(i.value), &added);
     }
     if (added.size > 0)
-        check_fail_at(&f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
-                      "no new finalizers can be added if the object is being deleted, found new finalizers []string{%s}",
-                      added.data);
+        check_fail_at(
+            &f->check, "metadata.finalizers", CHECK_FORBIDDEN, NULL,
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{%s}",
+            added.data);
     buf_release(&added);
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, v->name);
 }
@@ -319,29 +355,6 @@ static bool same_but_status(struct json_doc *d, const struct json *a, const stru
     return json_equal(x, y);
 }
 
-/* Everything but metadata and the status from `old`, for the status subresource; else only the status from it. */
-static void keep_halves(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old)
-{
-    bool of_status = v->subresource != NULL && strcmp(v->subresource, "status") == 0;
-    if (v->subresource != NULL && stored_kind(v)->keep != NULL) {
-        char now[TIME_TEXT_MAX];
-        time_format(v->now_us, 0, now);
-        stored_kind(v)->keep(d, o, old, v->subresource, now);
-        return;
-    }
-    if (!of_status) {
-        if (kinds_subresource(v->kind, SLICE("status")) != NULL)
-            keep_field(d, o, old, "status");
-        return;
-    }
-    for (const struct field *f = stored_kind(v)->type->fields; f->name != NULL; f++) {
-        if (strcmp(f->name, "status") != 0 && strcmp(f->name, "metadata") != 0)
-            keep_field(d, o, old, f->name);
-    }
-    keep_field(d, json_get(o, "metadata"), json_get(old, "metadata"), "ownerReferences");
-    keep_field(d, json_get(o, "metadata"), json_get(old, "metadata"), "finalizers");
-}
-
 static bool deletion_is_due(const struct verb_facts *v, const struct json *o)
 {
     return json_at(o, "metadata.deletionTimestamp") != NULL && json_size(json_at(o, "metadata.finalizers")) == 0 &&
@@ -349,11 +362,39 @@ static bool deletion_is_due(const struct verb_facts *v, const struct json *o)
            (strcmp(v->kind->plural, "namespaces") != 0 || json_size(json_at(o, "spec.finalizers")) == 0);
 }
 
-static int store_changed(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old,
-                         struct verb_result *ret, struct failure *f)
+static bool same_content(const struct json *a, const struct json *b)
+{
+    struct json_iterator i = json_iterate(a);
+    while (json_next(&i))
+        if (!slice_is(i.key, "metadata") && !json_equal(i.value, json_get_slice(b, i.key)))
+            return false;
+    return json_size(a) == json_size(b);
+}
+
+/* A write that changes nothing but the times of managedFields changes nothing. */
+static void keep_times(struct json_doc *d, struct json *o, const struct json *old)
+{
+    const struct json *before = json_at(old, "metadata.managedFields");
+    struct json *meta = json_get(o, "metadata"), *now = json_get(meta, "managedFields");
+    if (now == NULL || json_equal(now, before) || !managed_same_but_times(now, before) || !same_content(o, old))
+        return;
+    struct json *mine = json_copy(d, meta), *theirs = json_copy(d, json_get(old, "metadata"));
+    (void)json_remove(mine, "managedFields"); /* both are there */
+    (void)json_remove(theirs, "managedFields");
+    if (json_equal(mine, theirs))
+        json_set(d, meta, "managedFields", json_copy(d, before));
+}
+
+int verb_store(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old,
+               struct verb_result *ret, struct failure *f)
 {
     struct buf before = {0};
-    int code = finish(v, d, o, &ret->bytes, f);
+    struct json *canonical = NULL;
+    struct err why;
+    if (schema_decode(d, stored_kind(v)->type, o, NULL, &canonical, &why) != 0)
+        return decode_failure(f, v->kind, &why);
+    keep_times(d, canonical, old);
+    int code = print_stored(v, canonical, &ret->bytes, f);
     json_print(old, &before);
     if (code == 0)
         ret->action = slice_equal(buf_slice(&before), buf_slice(&ret->bytes)) ? VERB_NOTHING : VERB_PUT;
@@ -363,23 +404,36 @@ static int store_changed(const struct verb_facts *v, struct json_doc *d, struct 
     return code;
 }
 
-/* `o` is decoded and may carry resourceVersion and uid as preconditions. */
-static int replace_object(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
-                          struct json *o, struct verb_result *ret, struct failure *f)
+static void count_generation(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old)
+{
+    struct json *was = NULL, *is = NULL;
+    if (v->kind->no_generation || !subresource_counts(v))
+        return;
+    bool known = schema_decode(d, stored_kind(v)->type, old, NULL, &was, NULL) == 0 &&
+                 schema_decode(d, stored_kind(v)->type, o, NULL, &is, NULL) == 0;
+    if (known && !same_but_status(d, was, is))
+        json_set_int(d, json_get(o, "metadata"), "generation", json_int_at(old, "metadata.generation", 0) + 1);
+}
+
+int verb_replace(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+                 struct json *o, bool applied, struct verb_result *ret, struct failure *f)
 {
     set_type_meta(v, d, o);
     int code = names_agree(v, d, o, f);
     if (code == 0)
-        code = preconditions(v, old, old_revision, json_string_at(o, "metadata.uid"),
-                             json_string_at(o, "metadata.resourceVersion"), f);
-    if (code == 0)
-        code = no_new_finalizers(v, o, old, f);
+        code = verb_preconditions(v, old, old_revision, json_string_at(o, "metadata.uid"),
+                                  json_string_at(o, "metadata.resourceVersion"), f);
     if (code != 0)
         return code;
     bool finalize = v->subresource != NULL && strcmp(v->subresource, "finalize") == 0;
     keep_meta(d, o, old);
-    keep_halves(v, d, o, old);
+    subresource_keep(v, d, o, old);
+    code = no_new_finalizers(v, o, old, f);
+    if (code != 0)
+        return code;
     schema_default(d, stored_kind(v)->type, o);
+    if (!applied)
+        record(v, d, old, o);
     if (stored_kind(v)->prepare_update != NULL && !finalize)
         stored_kind(v)->prepare_update(d, o, old);
     code = validate(v, o, old, f);
@@ -387,14 +441,8 @@ static int replace_object(const struct verb_facts *v, struct json_doc *d, const 
         code = allocate(v, d, o, f);
     if (code != 0)
         return code;
-    if (!v->kind->no_generation && (v->subresource == NULL || strcmp(v->subresource, "scale") == 0)) {
-        struct json *was = NULL, *is = NULL;
-        bool known = schema_decode(d, stored_kind(v)->type, old, NULL, &was, NULL) == 0 &&
-                     schema_decode(d, stored_kind(v)->type, o, NULL, &is, NULL) == 0;
-        if (known && !same_but_status(d, was, is))
-            json_set_int(d, json_get(o, "metadata"), "generation", json_int_at(old, "metadata.generation", 0) + 1);
-    }
-    return store_changed(v, d, o, old, ret, f);
+    count_generation(v, d, o, old);
+    return verb_store(v, d, o, old, ret, f);
 }
 
 int verb_update(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
@@ -405,10 +453,11 @@ int verb_update(const struct verb_facts *v, struct json_doc *d, const struct jso
     if (code != 0)
         return code;
     if (v->kind->update_needs_version && json_string_at(o, "metadata.resourceVersion").size == 0) {
-        check_fail_shown(&f->check, "metadata.resourceVersion", CHECK_INVALID, "0x0", "must be specified for an update");
+        check_fail_shown(&f->check, "metadata.resourceVersion", CHECK_INVALID, "0x0",
+                         "must be specified for an update");
         return failure_invalid_resource(f, v->kind, v->name);
     }
-    return replace_object(v, d, old, old_revision, o, ret, f);
+    return verb_replace(v, d, old, old_revision, o, false, ret, f);
 }
 
 int patch_failure(struct failure *f, const struct json *patched, const char *text)
@@ -435,47 +484,77 @@ static int decode_patched(const struct verb_facts *v, struct json_doc *d, struct
     return code == 0 ? as_stored(v, d, *ret, f) : patch_failure(f, patched, why.message);
 }
 
+int patch_tree(struct json_doc *d, enum patch_type type, const struct type *t, const struct json *target,
+               const struct json *patch, struct json **ret, struct failure *f)
+{
+    struct err why;
+    int code = 0;
+    if (type == PATCH_TYPE_JSON)
+        code = patch_json(d, target, patch, ret, &why);
+    else if (type == PATCH_TYPE_STRATEGIC)
+        code = patch_strategic(d, t, target, patch, ret, &why);
+    else if (json_type(patch) == JSON_OBJECT)
+        *ret = patch_merge(d, target, patch);
+    else
+        code = patch_wrong_type(patch, "map[string]interface {}", &why);
+    if (code == ERR_INVALID)
+        return failure_generic(f, ERR_INVALID);
+    return code == 0 ? 0 : failure_set(f, code, "%s", why.message);
+}
+
 int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                enum patch_type type, const struct json *patch, struct verb_result *ret, struct failure *f)
 {
     struct json *target = json_copy(d, old), *patched = NULL, *o = NULL;
     struct err why;
     char revision[24];
-    int code = stored_kind(v) == v->kind ? 0 : convert_from_stored(v->kind, d, old, &target, &why);
-    if (code != 0)
+    if (stored_kind(v) != v->kind && convert_from_stored(v->kind, d, old, &target, &why) != 0)
         return failure_from(f, &why);
     (void)snprintf(revision, sizeof revision, "%" PRId64, old_revision); /* fits */
     json_set_str(d, json_ensure_object(d, target, "metadata"), "resourceVersion", revision);
-    if (type == PATCH_TYPE_JSON)
-        code = patch_json(d, target, patch, &patched, &why);
-    else if (type == PATCH_TYPE_STRATEGIC)
-        code = patch_strategic(d, v->kind->type, target, patch, &patched, &why);
-    else if (json_type(patch) == JSON_OBJECT)
-        patched = patch_merge(d, target, patch);
-    else
-        code = patch_wrong_type(patch, "map[string]interface {}", &why);
-    if (code == ERR_INVALID)
-        return failure_generic(f, ERR_INVALID);
-    if (code != 0)
-        return failure_set(f, code, "%s", why.message);
-    code = decode_patched(v, d, patched, &o, f);
-    return code != 0 ? code : replace_object(v, d, old, old_revision, o, ret, f);
+    int code = patch_tree(d, type, v->kind->type, target, patch, &patched, f);
+    if (code == 0)
+        code = decode_patched(v, d, patched, &o, f);
+    return code != 0 ? code : verb_replace(v, d, old, old_revision, o, false, ret, f);
 }
 
-static bool add_finalizer(struct json_doc *d, struct json *meta, const char *name)
+int verb_apply(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+               const struct json *config, bool force, struct verb_result *ret, struct failure *f)
 {
-    struct json *list = json_get(meta, "finalizers");
-    struct json_iterator i = json_iterate(list);
-    while (json_next(&i)) {
+    struct apply_options options = {.writer = writer_of(v), .namespace = v->namespace, .name = v->name, .force = force};
+    struct slice uid = json_string_at(config, "metadata.uid");
+    struct json *o = NULL;
+    struct buf twice = {0};
+    if (json_duplicate(config, &twice) && v->strict->count < STRICT_ERRORS_MAX)
+        v->strict->texts[v->strict->count++] = mem_printf("duplicate field \"%s\"", twice.data);
+    buf_release(&twice);
+    int code = apply_config(&options, d, old, config, &o, f);
+    if (code != 0)
+        return code;
+    if (old == NULL && uid.size > 0)
+        return failure_conflict_with(
+            f, v->kind, v->name,
+            ": uid mismatch: the provided object specified uid %.*s, and no existing object was found",
+            SLICE_ARGS(uid));
+    return old == NULL ? create_object(v, d, o, true, ret, f) : verb_replace(v, d, old, old_revision, o, true, ret, f);
+}
+
+static bool has_finalizer(const struct json *meta, const char *name)
+{
+    struct json_iterator i = json_iterate(json_get(meta, "finalizers"));
+    while (json_next(&i))
         if (slice_is(json_string(i.value), name))
-            return false;
-    }
-    if (list == NULL) {
+            return true;
+    return false;
+}
+
+static void add_finalizer(struct json_doc *d, struct json *meta, const char *name)
+{
+    if (has_finalizer(meta, name))
+        return;
+    if (json_get(meta, "finalizers") == NULL)
         json_set(d, meta, "finalizers", json_new_array(d));
-        list = json_get(meta, "finalizers");
-    }
-    json_append(list, json_new_str(d, name));
-    return true;
+    json_append(json_get(meta, "finalizers"), json_new_str(d, name));
 }
 
 static bool is_protected(const struct verb_facts *v)
@@ -488,15 +567,47 @@ static bool is_protected(const struct verb_facts *v)
     return false;
 }
 
-/* Marks `o` as going: deletionTimestamp and grace, which may only become shorter. */
+static void drop_finalizer(struct json *meta, const char *name)
+{
+    struct json *list = json_get(meta, "finalizers");
+    struct json_iterator i = json_iterate(list);
+    while (json_next(&i))
+        if (slice_is(json_string(i.value), name))
+            json_iterator_remove(&i);
+}
+
+/* The finalizers that tell the garbage collector what becomes of the dependents. Who says nothing leaves what stands
+ * there. */
+static void propagate(const struct verb_facts *v, struct json_doc *d, struct json *meta, const struct delete_options *o)
+{
+    static const char orphan[] = "orphan", foreground[] = "foregroundDeletion";
+    int how = o->propagation;
+    if (how == PROPAGATE_DEFAULT && v->kind->orphans_dependents && !has_finalizer(meta, orphan) &&
+        !has_finalizer(meta, foreground))
+        how = PROPAGATE_ORPHAN;
+    if (how == PROPAGATE_DEFAULT)
+        return;
+    if (how != PROPAGATE_ORPHAN)
+        drop_finalizer(meta, orphan);
+    if (how != PROPAGATE_FOREGROUND)
+        drop_finalizer(meta, foreground);
+    if (how != PROPAGATE_BACKGROUND)
+        add_finalizer(d, meta, how == PROPAGATE_ORPHAN ? orphan : foreground);
+}
+
+/* Marks `o` as going: deletionTimestamp and grace, which may only become shorter, counted from the first time. */
 static void mark_deleting(const struct verb_facts *v, struct json_doc *d, struct json *o, int64_t grace)
 {
     struct json *meta = json_get(o, "metadata");
-    bool marked = json_get(meta, "deletionTimestamp") != NULL;
-    if (marked && grace >= json_int_at(meta, "deletionGracePeriodSeconds", 0))
+    struct slice end = json_string_at(meta, "deletionTimestamp");
+    int64_t left = json_int_at(meta, "deletionGracePeriodSeconds", 0), begin_us = v->now_us;
+    if (end.size > 0 && grace >= left)
         return;
+    if (end.size > 0 && time_parse(end, &begin_us) == 0)
+        begin_us -= left * 1000000;
     char when[TIME_TEXT_MAX];
-    time_format(v->now_us + grace * 1000000, 0, when);
+    time_format(begin_us + grace * 1000000, 0, when);
+    bool marked = end.size > 0;
     json_set_str(d, meta, "deletionTimestamp", when);
     json_set_int(d, meta, "deletionGracePeriodSeconds", grace);
     if (!marked && json_get(meta, "generation") != NULL)
@@ -522,10 +633,7 @@ int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct jso
     struct json *meta = json_ensure_object(d, gone, "metadata");
     (void)snprintf(ret->uid, sizeof ret->uid, "%.*s",
                    SLICE_ARGS(json_string_at(meta, "uid"))); /* a longer one is cut */
-    if (o->propagation == PROPAGATE_ORPHAN)
-        add_finalizer(d, meta, "orphan");
-    if (o->propagation == PROPAGATE_FOREGROUND)
-        add_finalizer(d, meta, "foregroundDeletion");
+    propagate(v, d, meta, o);
     int64_t grace = v->kind->grace_seconds == NULL ? 0 : v->kind->grace_seconds(old, o->grace_seconds);
     bool again = json_get(meta, "deletionTimestamp") != NULL;
     if (again && o->grace_seconds < 0)
@@ -534,123 +642,10 @@ int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct jso
     mark_deleting(v, d, gone, grace);
     if (namespace)
         json_set_str(d, json_ensure_object(d, gone, "status"), "phase", "Terminating");
-    code = store_changed(v, d, gone, old, ret, f);
+    code = verb_store(v, d, gone, old, ret, f);
     if (code == 0 && deletion_is_due(v, gone)) {
         ret->action = VERB_DELETE;
         ret->answer_status = !v->kind->delete_answers_object;
     }
     return code;
-}
-
-static void set_scheduled(const struct verb_facts *v, struct json_doc *d, struct json *o)
-{
-    struct json *status = json_ensure_object(d, o, "status"), *conditions = json_get(status, "conditions");
-    char now[TIME_TEXT_MAX];
-    time_format(v->now_us, 0, now);
-    if (conditions == NULL) {
-        json_set(d, status, "conditions", json_new_array(d));
-        conditions = json_get(status, "conditions");
-    }
-    struct json *made = json_new_object(d);
-    json_set_str(d, made, "type", "PodScheduled");
-    json_set_str(d, made, "status", "True");
-    json_set_str(d, made, "lastTransitionTime", now);
-    struct json_iterator i = json_iterate(conditions);
-    while (json_next(&i)) {
-        if (slice_is(json_string_at(i.value, "type"), "PodScheduled")) {
-            json_replace_element(conditions, i.position - 1, made);
-            return;
-        }
-    }
-    json_append(conditions, made);
-}
-
-int verb_bind(const struct verb_facts *v, struct json_doc *d, const struct json *old, const struct json *body,
-              struct verb_result *ret, struct failure *f)
-{
-    struct json *binding = NULL;
-    struct err why;
-    if (schema_decode(d, kind_binding.type, body, v->strict, &binding, &why) != 0)
-        return decode_failure(f, &kind_binding, &why);
-    schema_check(&f->check, kind_binding.type, binding);
-    if (f->check.count > 0)
-        return failure_invalid(f, &kind_binding, v->name);
-    struct slice node = json_string_at(binding, "target.name"), bound = json_string_at(old, "spec.nodeName");
-    struct slice uid = json_string_at(binding, "metadata.uid");
-    if (uid.size > 0 && !slice_equal(uid, json_string_at(old, "metadata.uid")))
-        return failure_conflict_with(f, v->kind, v->name,
-                                     ": Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
-                                     SLICE_ARGS(uid), SLICE_ARGS(json_string_at(old, "metadata.uid")));
-    if (json_at(old, "metadata.deletionTimestamp") != NULL)
-        return failure_conflict_with(f, v->kind, v->name, ": pod %.*s is being deleted, cannot be assigned to a host",
-                                     SLICE_ARGS(v->name));
-    if (bound.size > 0) {
-        failure_about(f, v->kind, v->name);
-        return failure_set(f, ERR_CONFLICT,
-                           "Operation cannot be fulfilled on pods/binding \"%.*s\": pod %.*s is already assigned to node "
-                           "\"%.*s\"",
-                           SLICE_ARGS(v->name), SLICE_ARGS(v->name), SLICE_ARGS(bound));
-    }
-    struct json *o = json_copy(d, old);
-    json_set_string(d, json_ensure_object(d, o, "spec"), "nodeName", node);
-    struct json_iterator i = json_iterate(json_at(binding, "metadata.annotations"));
-    while (json_next(&i))
-        json_set_slice(d, json_ensure_object(d, o, "metadata.annotations"), i.key, json_copy(d, i.value));
-    set_scheduled(v, d, o);
-    return store_changed(v, d, o, old, ret, f);
-}
-
-int scale_of(const struct json *object, const struct kind *k, int64_t revision, struct json_doc *d, struct json **ret)
-{
-    static const char *const copied[] = {"name", "namespace", "uid", "creationTimestamp"};
-    struct json *s = json_new_object(d);
-    char text[24];
-    struct buf selector = {0};
-    json_set_str(d, s, "kind", "Scale");
-    json_set_str(d, s, "apiVersion", "autoscaling/v1");
-    struct json *meta = json_ensure_object(d, s, "metadata");
-    for (size_t i = 0; i < ARRAY_LEN(copied); i++)
-        keep_field(d, meta, json_get(object, "metadata"), copied[i]);
-    (void)snprintf(text, sizeof text, "%" PRId64, revision); /* fits */
-    json_set_str(d, meta, "resourceVersion", text);
-    json_set_int(d, json_ensure_object(d, s, "spec"), "replicas", json_int_at(object, "spec.replicas", 1));
-    json_set_int(d, json_ensure_object(d, s, "status"), "replicas", json_int_at(object, "status.replicas", 0));
-    struct selector parsed = {0};
-    struct json *own = json_copy(d, json_at(object, "spec.selector")), *wrapped = json_new_object(d);
-    if (own != NULL && k == &kind_replicationcontroller) { /* a bare map of labels */
-        json_set(d, wrapped, "matchLabels", own);
-        own = wrapped;
-    }
-    if (selector_from_json(own, &parsed, NULL) == 0)
-        selector_print(&parsed, &selector);
-    if (selector.size > 0)
-        json_set_string(d, json_ensure_object(d, s, "status"), "selector", buf_slice(&selector));
-    selector_release(&parsed);
-    buf_release(&selector);
-    *ret = s;
-    return 0;
-}
-
-int verb_scale(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
-               const struct json *scale, struct verb_result *ret, struct failure *f)
-{
-    struct json *s = NULL;
-    struct err why;
-    if (schema_decode(d, kind_scale.type, scale, v->strict, &s, &why) != 0)
-        return decode_failure(f, &kind_scale, &why);
-    schema_check(&f->check, kind_scale.type, s);
-    if (f->check.count > 0)
-        return failure_invalid(f, &kind_scale, v->name);
-    struct slice name = json_string_at(s, "metadata.name");
-    if (name.size > 0 && !slice_equal(name, v->name))
-        return failure_set(f, ERR_BAD_REQUEST,
-                           "the name of the object (%.*s) does not match the name on the URL (%.*s)", SLICE_ARGS(name),
-                           SLICE_ARGS(v->name));
-    int code = preconditions(v, old, old_revision, json_string_at(s, "metadata.uid"),
-                             json_string_at(s, "metadata.resourceVersion"), f);
-    if (code != 0)
-        return code;
-    struct json *o = json_copy(d, old);
-    json_set_int(d, json_ensure_object(d, o, "spec"), "replicas", json_int_at(s, "spec.replicas", 0));
-    return replace_object(v, d, old, old_revision, o, ret, f);
 }

@@ -14,6 +14,7 @@ struct verb_facts {
     const struct kind *stored;    /* as its objects are kept, which mostly is the same; NULL: it is */
     const char *subresource;      /* NULL: the object itself */
     struct slice namespace, name; /* of the URL */
+    const char *manager;          /* of the fields that are written (managed.h); NULL: unknown */
     int64_t now_us;
     char uid[40];                      /* for a new object */
     char suffix[8];                    /* for generateName */
@@ -41,26 +42,36 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
 int verb_update(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                 const struct json *body, struct verb_result *ret, struct failure *f);
 
-enum patch_type { PATCH_TYPE_MERGE, PATCH_TYPE_STRATEGIC, PATCH_TYPE_JSON };
+enum patch_type { PATCH_TYPE_MERGE, PATCH_TYPE_STRATEGIC, PATCH_TYPE_JSON, PATCH_TYPE_APPLY };
+
+/* Any but PATCH_TYPE_APPLY, on a tree of type `t`. The failure is set. */
+int patch_tree(struct json_doc *d, enum patch_type type, const struct type *t, const struct json *target,
+               const struct json *patch, struct json **ret, struct failure *f);
 int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                enum patch_type type, const struct json *patch, struct verb_result *ret, struct failure *f);
+
+/* Server-side apply; `old` NULL: there is none, and the object is made. */
+int verb_apply(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+               const struct json *config, bool force, struct verb_result *ret, struct failure *f);
 
 struct delete_options {
     int64_t grace_seconds; /* -1: not said */
     struct slice uid, resource_version;
+    bool cascades; /* orphanDependents was false: a deletion that is not over is answered 202 */
     enum { PROPAGATE_DEFAULT, PROPAGATE_BACKGROUND, PROPAGATE_FOREGROUND, PROPAGATE_ORPHAN } propagation;
 };
 int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                 const struct delete_options *o, struct verb_result *ret, struct failure *f);
 
-/* pods/binding: `body` is the Binding. */
-int verb_bind(const struct verb_facts *v, struct json_doc *d, const struct json *old, const struct json *body,
-              struct verb_result *ret, struct failure *f);
-
-/* The Scale of a workload, and the workload as a Scale wants it. */
-int scale_of(const struct json *object, const struct kind *k, int64_t revision, struct json_doc *d, struct json **ret);
-int verb_scale(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
-               const struct json *scale, struct verb_result *ret, struct failure *f);
+/* What subresources are made with, subresource.c. The whole of replacing: `o` is decoded and may carry resourceVersion
+ * and uid as preconditions; `applied`: its managedFields are done. */
+int verb_replace(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
+                 struct json *o, bool applied, struct verb_result *ret, struct failure *f);
+int verb_preconditions(const struct verb_facts *v, const struct json *old, int64_t old_revision, struct slice uid,
+                       struct slice revision, struct failure *f);
+/* `o`, of `old`, as bytes to store; nothing to do when they are the same. */
+int verb_store(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old,
+               struct verb_result *ret, struct failure *f);
 
 /* 422 ` "" is invalid: patch: Invalid value: "…": <text>`: what a patch made of an object cannot be read. */
 int patch_failure(struct failure *f, const struct json *patched, const char *text);

@@ -142,10 +142,25 @@ static void drop_oldest(struct watch_cache *c)
     event_free(e);
 }
 
+static bool ring_is_over(const struct watch_cache *c, uint64_t now_ms)
+{
+    if (c->head == c->tail)
+        return false;
+    bool stale = c->ring[c->tail % RING_EVENTS_MAX]->seen_ms + RING_FRESH_MS < now_ms;
+    return c->head - c->tail == RING_EVENTS_MAX || c->ring_bytes > (stale ? RING_BYTES_KEPT : RING_BYTES_MAX);
+}
+
+static void trim_ring(struct watch_cache *c)
+{
+    uint64_t now = clock_monotonic_ms(&c->env->clock);
+    while (ring_is_over(c, now))
+        drop_oldest(c);
+}
+
 static void push_event(struct watch_cache *c, struct cache_event *e)
 {
-    while (c->head - c->tail == RING_EVENTS_MAX || (c->tail < c->head && c->ring_bytes > RING_BYTES_MAX))
-        drop_oldest(c);
+    e->seen_ms = clock_monotonic_ms(&c->env->clock);
+    trim_ring(c);
     c->ring[c->head++ % RING_EVENTS_MAX] = e;
     c->ring_bytes += e->object->json->size;
 }
@@ -262,6 +277,7 @@ static void on_progress(struct store_watch *w, int64_t revision)
     if (c->closing)
         return;
     c->revision = MAX(c->revision, revision);
+    trim_ring(c); /* also where nothing comes any more */
     moved(c);
     if (!list_empty(&c->waiting) && !timer_armed(&c->again))
         loop_timer_start(&c->env->loop, &c->again, PROGRESS_AGAIN_MS);

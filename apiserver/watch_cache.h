@@ -42,7 +42,8 @@ int cached_new_converted(const struct kind *k, struct slice key, struct slice va
 /* Stored bytes with `"resourceVersion":"<revision>"` put in at the head of metadata. ERR_CORRUPT without metadata. */
 int splice_revision(struct slice stored, int64_t revision, struct buf *out, struct err *reterr);
 
-/* The bytes of a held object under another revision. */
+/* The bytes of a held object as they are stored, and under another revision. */
+void unsplice_revision(struct slice json, struct buf *out);
 void restamp_revision(struct slice json, int64_t revision, struct buf *out);
 
 /* What a list or a watch asks for. */
@@ -59,6 +60,7 @@ enum event_format { EVENT_JSON, EVENT_TABLE, EVENT_TABLE_OBJECT, EVENT_TABLE_NON
 
 struct cache_event {
     int64_t revision;
+    uint64_t seen_ms;        /* when it came here */
     struct cached *object;   /* after it; of a deletion: the last state with the deletion's revision */
     struct cached *previous; /* before it; NULL for an addition */
     bool is_delete;

@@ -19,6 +19,9 @@ void write_free(struct write *w)
     buf_release(&w->key);
     buf_release(&w->old);
     buf_release(&w->name);
+    buf_release(&w->manager);
+    buf_release(&w->budget.key);
+    buf_release(&w->budget.bytes);
     buf_release(&w->result.bytes);
     if (w->claims != NULL)
         map_release(&w->claims->taken);
@@ -50,7 +53,8 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
         .stored = kinds_stored(r->route.kind),
         .subresource = r->route.sub == NULL ? NULL : r->route.sub->name,
         .namespace = r->route.namespace,
-        .name = buf_slice(&r->write->name),
+        .name = r->write->kind == WRITE_CREATE ? r->route.name : buf_slice(&r->write->name),
+        .manager = r->write->manager.data,
         .now_us = clock_wall_ms(&r->api->env->clock) * 1000,
         .strict = &r->strict,
         .user = &r->user,
@@ -81,6 +85,14 @@ static void load_from_store(struct api_request *r)
     store_range(r->api->store, &request_op(r, load_done)->call, &range, STORE_TIMEOUT_MS);
 }
 
+static void load_fresh(struct api_request *r, int status)
+{
+    if (status != 0)
+        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+    else
+        load_from_store(r);
+}
+
 static struct slice cache_key_of(const struct api_request *r)
 {
     return slice_from(buf_slice(&r->write->key), strlen("/registry/") + strlen(r->route.kind->storage_prefix) + 1);
@@ -94,17 +106,11 @@ static void load(struct api_request *r)
         load_from_store(r);
         return;
     }
-    struct json_doc *d = json_doc_new();
-    struct json *tree = NULL;
     struct buf stored = {0};
-    int code = json_parse(d, bytes_slice(o->json), &tree, NULL);
-    ASSERT(code == 0);                                                /* ingest has read it */
-    (void)json_remove(json_get(tree, "metadata"), "resourceVersion"); /* spliced in, so it is there */
-    json_print(tree, &stored);
+    unsplice_revision(bytes_slice(o->json), &stored);
     r->write->from_cache = true;
     decide(r, buf_slice(&stored), o->revision);
     buf_release(&stored);
-    json_doc_free(d);
 }
 
 /* A decision against is final only when the store itself told the object's state. */
@@ -179,7 +185,12 @@ static void answer_written(struct api_request *r, int64_t revision)
         request_answer(r, 200, "application/json", buf_slice(&text));
         buf_release(&text);
     } else {
-        request_answer_object(r, w->creating ? 201 : 200, r->route.kind, buf_slice(&w->result.bytes), revision);
+        bool pending = w->kind == WRITE_DELETE && w->options.cascades && w->result.action != VERB_DELETE;
+        request_answer_object(r,
+                              w->creating ? 201
+                              : pending   ? 202
+                                          : 200,
+                              r->route.kind, buf_slice(&w->result.bytes), revision);
     }
 }
 
@@ -246,17 +257,19 @@ static void claims_update(struct api_request *r, const struct json *old)
 static int check_escalation(struct api_request *r, const struct json *old)
 {
     struct json *now = NULL;
-    if (r->write->result.action != VERB_PUT)
+    const struct kind *k = r->route.kind;
+    if (r->write->result.action != VERB_PUT || (!escalation_concerns(k) && !signers_concern(k)))
         return 0;
     int code = json_parse(r->doc, buf_slice(&r->write->result.bytes), &now, NULL);
     ASSERT(code == 0); /* printed just now */
-    return escalation_check(r, now, old);
+    code = escalation_check(r, now, old);
+    return code == 0 ? signers_check(r, now, old) : code;
 }
 
 /* One transaction with its arrays: the object's own operation, and those of its claims. */
 struct claim_txn {
     struct kv_compare compares[2 + CLAIMS_MAX];
-    struct kv_op done[1 + 2 * CLAIMS_MAX], look[2];
+    struct kv_op done[2 + 2 * CLAIMS_MAX], look[2];
     struct buf keys[2 * CLAIMS_MAX]; /* of the claims, in order */
     size_t key_count;
     struct buf owner;
@@ -358,6 +371,16 @@ static void create_again(struct api_request *r)
     } else if (generated && ++w->attempts < GENERATE_ATTEMPTS_MAX) {
         decide(r, (struct slice){NULL, 0}, 0);
     } else {
+        if (generated) { /* unlucky, not wrong: the client may try again */
+            struct buf resource = {0};
+            kind_resource_text(r->route.kind, &resource);
+            failure_about(&r->failure, r->route.kind, buf_slice(&w->name));
+            r->failure.retry_after_seconds = 1;
+            failure_set(&r->failure, ERR_EXISTS,
+                        "%s \"%.*s\" already exists, the server was not able to generate a unique name for the object",
+                        resource.data, SLICE_ARGS(buf_slice(&w->name)));
+            buf_release(&resource);
+        }
         failure_exists(&r->failure, r->route.kind, buf_slice(&w->name));
         request_fail(r);
     }
@@ -433,12 +456,26 @@ static void change_done(struct api_request *r, struct store_call *call, int stat
         decide(r, (struct slice){NULL, 0}, 0);
     } else if (lost != NULL && now->kvs[0].mod_revision == w->revision) {
         fail_claim(r, lost);
-    } else if (++w->attempts == UPDATE_ATTEMPTS_MAX) {
+    } else if (++w->attempts == (w->kind == WRITE_PATCH ? PATCH_ATTEMPTS_MAX : UPDATE_ATTEMPTS_MAX)) {
         failure_conflict(&r->failure, r->route.kind, buf_slice(&w->name));
         request_fail(r);
+    } else if (w->budget.key.size > 0 && now->kvs[0].mod_revision == w->revision) {
+        request_wait_fresh(r, evict_cache(r), load_fresh); /* someone else was paid for */
     } else {
         decide(r, now->kvs[0].value, now->kvs[0].mod_revision);
     }
+}
+
+/* The budget is as it was decided on, and is paid from together with the deletion. */
+static void budget_join(struct api_request *r, struct claim_txn *t)
+{
+    const struct spent_budget *b = &r->write->budget;
+    if (b->key.size == 0)
+        return;
+    t->compares[t->txn.compare_count++] = (struct kv_compare){
+        .span = {buf_slice(&b->key), {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = b->revision};
+    t->done[t->txn.success_count++] =
+        (struct kv_op){.kind = KV_OP_PUT, .put = {.key = buf_slice(&b->key), .value = buf_slice(&b->bytes)}};
 }
 
 static void change(struct api_request *r)
@@ -453,6 +490,7 @@ static void change(struct api_request *r)
                      : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
     t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
     t->txn = (struct kv_txn){.compare_count = 1, .success_count = 1, .failure_count = 1};
+    budget_join(r, t);
     claims_join(r, t);
     claim_txn_send(r, t, change_done);
 }
@@ -465,33 +503,22 @@ static bool namespace_is_going(const struct api_request *r)
     return namespace != NULL && namespace->deleting;
 }
 
-static int scale_patched(struct api_request *r, const struct verb_facts *v, const struct json *old, int64_t revision)
-{
-    struct write *w = r->write;
-    struct json *scale = NULL, *patched = NULL;
-    struct err why;
-    int code = 0;
-    scale_of(old, r->route.kind, revision, r->doc, &scale);
-    if (w->patch == PATCH_TYPE_JSON)
-        code = patch_json(r->doc, scale, w->body, &patched, &why);
-    else if (w->patch == PATCH_TYPE_STRATEGIC)
-        code = patch_strategic(r->doc, kind_scale.type, scale, w->body, &patched, &why);
-    else
-        patched = patch_merge(r->doc, scale, w->body);
-    return code != 0 ? failure_from(&r->failure, &why)
-                     : verb_scale(v, r->doc, old, revision, patched, &w->result, &r->failure);
-}
-
 static int decide_change(struct api_request *r, const struct verb_facts *v, const struct json *old, int64_t revision)
 {
     struct write *w = r->write;
     switch (w->kind) {
     case WRITE_UPDATE: return verb_update(v, r->doc, old, revision, w->body, &w->result, &r->failure);
-    case WRITE_PATCH: return verb_patch(v, r->doc, old, revision, w->patch, w->body, &w->result, &r->failure);
-    case WRITE_DELETE: return verb_delete(v, r->doc, old, revision, &w->options, &w->result, &r->failure);
+    case WRITE_PATCH:
+        if (w->patch == PATCH_TYPE_APPLY)
+            return verb_apply(v, r->doc, old, revision, w->body, w->force, &w->result, &r->failure);
+        return verb_patch(v, r->doc, old, revision, w->patch, w->body, &w->result, &r->failure);
+    case WRITE_DELETE:
+        if (w->evicting && evict_decide(r, old) != 0)
+            return r->failure.code;
+        return verb_delete(v, r->doc, old, revision, &w->options, &w->result, &r->failure);
     case WRITE_BIND: return verb_bind(v, r->doc, old, w->body, &w->result, &r->failure);
     case WRITE_SCALE: return verb_scale(v, r->doc, old, revision, w->body, &w->result, &r->failure);
-    default: return scale_patched(r, v, old, revision);
+    default: return verb_scale_patch(v, r->doc, old, revision, w->patch, w->body, w->force, &w->result, &r->failure);
     }
 }
 
@@ -551,7 +578,8 @@ static bool waits_for_account(struct api_request *r, const struct verb_facts *v)
         w->account_deadline_ms = now + ACCOUNT_WAIT_MS;
     if (now >= w->account_deadline_ms)
         return false;
-    request_wait(r, c, watch_cache_revision(c) + 1, MIN(w->account_deadline_ms - now, (uint64_t)ACCOUNT_TRY_MS), account_again);
+    request_wait(r, c, watch_cache_revision(c) + 1, MIN(w->account_deadline_ms - now, (uint64_t)ACCOUNT_TRY_MS),
+                 account_again);
     return true;
 }
 
@@ -563,7 +591,9 @@ static void decide_create(struct api_request *r, struct verb_facts *v)
         find_account(r, v);
     if (r->route.kind == &kind_pod && waits_for_account(r, v))
         return;
-    if (refused(r, verb_create(v, r->doc, w->body, &w->result, &r->failure)) || check_escalation(r, NULL) != 0) {
+    int code = w->kind == WRITE_PATCH ? verb_apply(v, r->doc, NULL, 0, w->body, w->force, &w->result, &r->failure)
+                                      : verb_create(v, r->doc, w->body, &w->result, &r->failure);
+    if (refused(r, code) || check_escalation(r, NULL) != 0) {
         w->from_cache = false;
         request_fail(r);
         return;
@@ -589,7 +619,8 @@ static void decide(struct api_request *r, struct slice old, int64_t revision)
     w->creating = false;
     if (old.data == NULL) {
         bool makes = w->kind == WRITE_CREATE ||
-                     (w->kind == WRITE_UPDATE && r->route.sub == NULL && r->route.kind->update_creates);
+                     (r->route.sub == NULL && w->kind == WRITE_UPDATE && r->route.kind->update_creates) ||
+                     (r->route.sub == NULL && w->kind == WRITE_PATCH && w->patch == PATCH_TYPE_APPLY);
         if (makes) {
             decide_create(r, &v);
         } else if (w->collection) {
@@ -655,6 +686,8 @@ static void collection_begin(struct api_request *r, int status)
     }
     w->list_revision = watch_cache_revision(c);
     w->target_count = watch_cache_list(c, &w->selection, &w->targets);
+    while (w->limit > 0 && w->target_count > (size_t)w->limit)
+        cached_unref(w->targets[--w->target_count]);
     if (w->target_count > DELETE_COLLECTION_MAX)
         request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %d objects at once; select fewer",
                           DELETE_COLLECTION_MAX);
@@ -693,5 +726,8 @@ void write_begin(struct api_request *r)
         return;
     }
     request_key(r, buf_slice(&w->name), &w->key);
-    load(r);
+    if (w->evicting && evict_cache(r) != NULL)
+        request_wait_fresh(r, evict_cache(r), load_fresh);
+    else
+        load(r);
 }

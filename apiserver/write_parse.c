@@ -1,7 +1,9 @@
-/* What a write asks for: its verb, the options of its query or body, the object or the patch. Nothing is looked up yet. */
+/* What a write asks for: its verb, the options of its query or body, the object or the patch. Nothing is looked up yet.
+ */
 #include "common/base.h"
 
 #include "apiserver/admission.h"
+#include "apiserver/managed.h"
 #include "apiserver/write_parts.h"
 #include "common/yaml.h"
 
@@ -23,27 +25,46 @@ static int parse_object(struct api_request *r)
     return code;
 }
 
-/* What is wrong with an apply is told; one that is right is refused with the types of patches there are. */
-static int check_apply(struct api_request *r)
+/* The configuration that is applied: YAML, and so JSON, of exactly the kind that the endpoint takes. */
+static int parse_apply(struct api_request *r)
 {
+    const struct kind *k = body_kind(r);
     struct buf text = {0};
     struct err why;
     struct json *tree = NULL;
+    char version[128];
     if (!request_query(r, "fieldManager", &text) || text.size == 0) {
         check_fail_at(&r->failure.check, "fieldManager", CHECK_REQUIRED, NULL, "is required for apply patch");
         buf_release(&text);
         return failure_options(&r->failure, "PatchOptions");
     }
+    r->write->force =
+        request_query(r, "force", &text) && (slice_is(buf_slice(&text), "true") || slice_is(buf_slice(&text), "1"));
     buf_reset(&text);
     int code = yaml_to_json(r->x->request.body, &text, &why);
     if (code == 0)
         code = json_parse(r->doc, buf_slice(&text), &tree, &why);
-    buf_release(&text);
+    buf_reset(&text);
     if (code != 0)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "error decoding YAML: %s", why.message);
-    return json_at(tree, "metadata.managedFields") == NULL
-               ? 0
-               : failure_set(&r->failure, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
+        code = failure_set(&r->failure, ERR_BAD_REQUEST, "error decoding YAML: %s", why.message);
+    else if (json_type(tree) != JSON_OBJECT)
+        code = failure_set(
+            &r->failure, ERR_BAD_REQUEST,
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: the configuration is no object");
+    else if (json_at(tree, "metadata.managedFields") != NULL)
+        code = failure_set(&r->failure, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
+    else if (!slice_is(json_string_at(tree, "apiVersion"), kinds_api_version(k, version)) ||
+             !slice_is(json_string_at(tree, "kind"), k->name))
+        code = failure_set(&r->failure, ERR_BAD_REQUEST, "invalid object type: %s%.*s, Kind=%.*s",
+                           memchr(version, '/', strlen(version)) == NULL ? "/" : "",
+                           SLICE_ARGS(json_string_at(tree, "apiVersion")), SLICE_ARGS(json_string_at(tree, "kind")));
+    else if (r->write->strict && json_duplicate(tree, &text))
+        code = failure_set(&r->failure, ERR_BAD_REQUEST,
+                           "error strict decoding YAML: error converting YAML to JSON: key \"%s\" already set in map",
+                           text.data);
+    buf_release(&text);
+    r->write->body = tree;
+    return code;
 }
 
 static int parse_patch(struct api_request *r)
@@ -58,8 +79,10 @@ static int parse_patch(struct api_request *r)
     struct json *tree = NULL;
     const struct http_request *q = &r->x->request;
     struct slice type = request_content_type(r);
-    if (slice_is(type, "application/apply-patch+yaml") && check_apply(r) != 0)
-        return r->failure.code;
+    if (slice_is(type, "application/apply-patch+yaml")) {
+        r->write->patch = PATCH_TYPE_APPLY;
+        return parse_apply(r);
+    }
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (!slice_is(type, types[i].type))
             continue;
@@ -72,7 +95,7 @@ static int parse_patch(struct api_request *r)
     return failure_set(
         &r->failure, ERR_MEDIA_TYPE,
         "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, "
-        "application/merge-patch+json, application/strategic-merge-patch+json");
+        "application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml");
 }
 
 /* Query parameters and DeleteOptions are checked before anything else is looked at; all errors are told at once. */
@@ -114,7 +137,12 @@ static void check_propagation(struct api_request *r, const struct json *options)
 static int delete_options_rest(struct api_request *r, const struct json *options)
 {
     struct write *w = r->write;
-    w->options.grace_seconds = json_int_at(options, "gracePeriodSeconds", w->options.grace_seconds);
+    if (json_get(options, "gracePeriodSeconds") != NULL) /* a negative one is the shortest there is */
+        w->options.grace_seconds = MAX(json_int_at(options, "gracePeriodSeconds", 0), (int64_t)-1);
+    if (json_get(options, "gracePeriodSeconds") != NULL && w->options.grace_seconds < 0)
+        w->options.grace_seconds = 1;
+    w->options.cascades = json_type(json_get(options, "orphanDependents")) == JSON_BOOL &&
+                          !json_bool_at(options, "orphanDependents", true);
     w->options.uid = json_string_at(options, "preconditions.uid");
     w->options.resource_version = json_string_at(options, "preconditions.resourceVersion");
     check_propagation(r, options);
@@ -140,20 +168,23 @@ static int parse_delete(struct api_request *r)
         if (request_query(r, "propagationPolicy", &text))
             json_set_string(r->doc, options, "propagationPolicy", buf_slice(&text));
         if (request_query(r, "orphanDependents", &text))
-            json_set_bool(r->doc, options, "orphanDependents", strcmp(text.data, "false") != 0 && strcmp(text.data, "0") != 0);
+            json_set_bool(r->doc, options, "orphanDependents",
+                          strcmp(text.data, "false") != 0 && strcmp(text.data, "0") != 0);
         if (request_query(r, "dryRun", &text)) {
             json_set(r->doc, options, "dryRun", json_new_array(r->doc));
             json_append(json_get(options, "dryRun"), json_new_string(r->doc, buf_slice(&text)));
         }
-        buf_release(&text);
         code = request_query_int(r, "gracePeriodSeconds", -1, &w->options.grace_seconds);
+        if (request_query(r, "gracePeriodSeconds", &text) && text.size > 0)
+            json_set_int(r->doc, options, "gracePeriodSeconds", w->options.grace_seconds);
+        buf_release(&text);
     }
     if (code != 0)
         return code;
     return delete_options_rest(r, options);
 }
 
-/* POST pods/NAME/eviction: a deletion with the options inside. No disruption budgets stand against it yet. */
+/* POST pods/NAME/eviction: a deletion with the options inside. */
 static int parse_eviction(struct api_request *r)
 {
     struct write *w = r->write;
@@ -170,10 +201,12 @@ static int parse_eviction(struct api_request *r)
         code =
             failure_set(&r->failure, ERR_BAD_REQUEST, "name in URL does not match name in Eviction object: %.*s, %.*s",
                         SLICE_ARGS(r->route.name), SLICE_ARGS(name));
-    return code == 0 ? delete_options_rest(r, json_get(eviction, "deleteOptions")) : code;
+    bool query = w->dry_run;
+    if (code == 0)
+        code = delete_options_rest(r, json_get(eviction, "deleteOptions"));
+    w->dry_run = w->dry_run || query; /* either may ask for it */
+    return code;
 }
-
-#define FIELD_MANAGER_MAX 128
 
 static void check_field_manager(struct api_request *r, bool force)
 {
@@ -181,8 +214,8 @@ static void check_field_manager(struct api_request *r, bool force)
     struct check *c = &r->failure.check;
     if (force)
         check_fail_at(c, "force", CHECK_FORBIDDEN, NULL, "may not be specified for non-apply patch");
-    if (request_query(r, "fieldManager", &text) && text.size > FIELD_MANAGER_MAX)
-        check_fail_at(c, "fieldManager", CHECK_TOO_LONG, NULL, "may not be more than %d bytes", FIELD_MANAGER_MAX);
+    if (request_query(r, "fieldManager", &text) && text.size > MANAGER_NAME_MAX)
+        check_fail_at(c, "fieldManager", CHECK_TOO_LONG, NULL, "may not be more than %d bytes", MANAGER_NAME_MAX);
     for (size_t i = 0; i < text.size; i++) {
         if ((unsigned char)text.data[i] >= ' ' && text.data[i] != 127)
             continue;
@@ -222,6 +255,13 @@ static int parse_query(struct api_request *r)
     return c->count == 0 ? 0 : failure_options(&r->failure, options);
 }
 
+static void find_manager(struct api_request *r)
+{
+    struct slice agent = http_header_get(r->x->request.headers, r->x->request.header_count, "User-Agent");
+    if (!request_query(r, "fieldManager", &r->write->manager) || r->write->manager.size == 0)
+        managed_name_of_agent(agent, &r->write->manager);
+}
+
 int write_parse(struct api_request *r)
 {
     struct write *w = r->write;
@@ -231,6 +271,7 @@ int write_parse(struct api_request *r)
     int code = deletes ? 0 : parse_query(r);
     if (code != 0)
         return code;
+    find_manager(r);
     if (strcmp(r->route.verb, "create") == 0) {
         if (strcmp(sub, "eviction") == 0)
             return parse_eviction(r);
@@ -248,5 +289,7 @@ int write_parse(struct api_request *r)
     w->kind = WRITE_DELETE;
     w->collection = strcmp(r->route.verb, "deletecollection") == 0;
     code = parse_delete(r);
+    if (code == 0 && w->collection)
+        code = request_query_int(r, "limit", 0, &w->limit);
     return code != 0 || !w->collection ? code : request_selection(r, &w->selection);
 }

@@ -1,6 +1,7 @@
 #include "common/base.h"
 
 #include "common/json.h"
+#include "common/map.h"
 #include "common/mem.h"
 
 #include <stdio.h>
@@ -30,38 +31,38 @@ struct json_doc *json_doc_new(void)
 
 void json_doc_free(struct json_doc *d) { yyjson_mut_doc_free(doc(d)); }
 
-/* Nesting is bounded before parsing, so that everything recursive over a value is bounded too. */
-static bool too_deep(struct slice text)
+/* Nesting is bounded, so that everything recursive over a value is bounded too. The parser itself does not recurse; its
+ * values lie one behind the other, a container before what is in it. */
+static bool too_deep(yyjson_doc *parsed)
 {
-    size_t depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
+    size_t left[JSON_DEPTH_MAX], depth = 0; /* what is still to come in each container that is open */
+    const yyjson_val *v = yyjson_doc_get_root(parsed), *end = v + yyjson_doc_get_val_count(parsed);
+    for (; v < end; v++) {
+        size_t inside = unsafe_yyjson_get_len((void *)(uintptr_t)v);
+        if (depth > 0)
+            left[depth - 1]--;
+        if (unsafe_yyjson_is_ctn((void *)(uintptr_t)v)) {
+            if (depth == JSON_DEPTH_MAX)
                 return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
+            left[depth++] = unsafe_yyjson_is_obj((void *)(uintptr_t)v) ? inside * 2 : inside;
         }
+        while (depth > 0 && left[depth - 1] == 0)
+            depth--;
     }
     return false;
 }
 
 int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr)
 {
-    if (too_deep(text))
-        return err_set(reterr, ERR_BAD_REQUEST, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
     yyjson_read_err why;
-    yyjson_doc *parsed = yyjson_read_opts((char *)(uintptr_t)text.data, text.size, YYJSON_READ_NUMBER_AS_RAW, NULL, &why);
+    yyjson_doc *parsed =
+        yyjson_read_opts((char *)(uintptr_t)text.data, text.size, YYJSON_READ_NUMBER_AS_RAW, NULL, &why);
     if (parsed == NULL)
         return err_set(reterr, ERR_BAD_REQUEST, "invalid JSON at byte %zu: %s", why.pos, why.msg);
+    if (too_deep(parsed)) {
+        yyjson_doc_free(parsed);
+        return err_set(reterr, ERR_BAD_REQUEST, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
+    }
     yyjson_mut_val *v = yyjson_val_mut_copy(doc(d), yyjson_doc_get_root(parsed));
     yyjson_doc_free(parsed);
     *ret = made(v);
@@ -190,8 +191,14 @@ struct json *json_at(const struct json *v, const char *path)
 }
 
 struct slice json_string_at(const struct json *v, const char *path) { return json_string(json_at(v, path)); }
-int64_t json_int_at(const struct json *v, const char *path, int64_t fallback) { return json_int_or(json_at(v, path), fallback); }
-bool json_bool_at(const struct json *v, const char *path, bool fallback) { return json_bool(json_at(v, path), fallback); }
+int64_t json_int_at(const struct json *v, const char *path, int64_t fallback)
+{
+    return json_int_or(json_at(v, path), fallback);
+}
+bool json_bool_at(const struct json *v, const char *path, bool fallback)
+{
+    return json_bool(json_at(v, path), fallback);
+}
 
 struct json_iterator json_iterate(const struct json *v)
 {
@@ -242,7 +249,10 @@ void json_iterator_remove(struct json_iterator *i)
     i->position = it.idx;
 }
 
-struct json *json_element(const struct json *array, size_t index) { return json(yyjson_mut_arr_get(val(array), index)); }
+struct json *json_element(const struct json *array, size_t index)
+{
+    return json(yyjson_mut_arr_get(val(array), index));
+}
 
 struct json *json_new_null(struct json_doc *d) { return made(yyjson_mut_null(doc(d))); }
 struct json *json_new_bool(struct json_doc *d, bool v) { return made(yyjson_mut_bool(doc(d), v)); }
@@ -267,7 +277,10 @@ static size_t utf8_length(struct slice s)
     const uint8_t *p = (const uint8_t *)s.data;
     if (p[0] < 0x80)
         return 1;
-    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : p[0] >= 0xe0 && p[0] <= 0xef ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+               : p[0] >= 0xe0 && p[0] <= 0xef ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                              : 0;
     if (n == 0 || s.size < n)
         return 0;
     for (size_t i = 1; i < n; i++)
@@ -333,6 +346,13 @@ void json_set_slice(struct json_doc *d, struct json *object, struct slice key, s
         yyjson_mut_obj_replace(val(object), name, val(value));
     else
         yyjson_mut_obj_add(val(object), name, val(value));
+}
+
+void json_add_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value)
+{
+    ASSERT(json_type(object) == JSON_OBJECT);
+    ASSERT(value != NULL);
+    yyjson_mut_obj_add(val(object), val(json_new_string(d, key)), val(value));
 }
 
 void json_set(struct json_doc *d, struct json *object, const char *key, struct json *value)
@@ -421,15 +441,45 @@ static bool arrays_equal(const struct json *a, const struct json *b)
     return true;
 }
 
+#define LINEAR_MEMBERS_MAX 32 /* of more, an index is made before many are looked up */
+
+/* The first value of every key. */
+static void index_members(const struct json *object, struct map *ret)
+{
+    struct json_iterator i = json_iterate(object);
+    while (json_next(&i))
+        if (map_get(ret, i.key) == NULL)
+            (void)map_put(ret, i.key, i.value);
+}
+
 static bool objects_equal(const struct json *a, const struct json *b)
 {
-    struct json_iterator i = json_iterate(a);
-    while (json_next(&i)) {
-        const struct json *other = json_get_slice(b, i.key);
-        if (other == NULL || !json_equal(i.value, other))
-            return false;
+    struct json_iterator i = json_iterate(a), j = json_iterate(b);
+    struct map members = {0};
+    bool level = true, equal = true; /* level: in one order so far, so nothing has to be looked up */
+    while (equal && json_next(&i)) {
+        bool was = level;
+        level = level && json_next(&j) && slice_equal(i.key, j.key);
+        if (was && !level && json_size(b) > LINEAR_MEMBERS_MAX)
+            index_members(b, &members);
+        const struct json *other = level              ? j.value
+                                   : members.size > 0 ? map_get(&members, i.key)
+                                                      : json_get_slice(b, i.key);
+        equal = other != NULL && json_equal(i.value, other);
     }
-    return true;
+    map_release(&members);
+    return equal;
+}
+
+size_t json_depth(const struct json *v)
+{
+    size_t deepest = 0;
+    struct json_iterator i = json_iterate(v);
+    if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT)
+        return 0;
+    while (json_next(&i))
+        deepest = MAX(deepest, json_depth(i.value));
+    return deepest + 1;
 }
 
 bool json_equal(const struct json *a, const struct json *b)
@@ -447,51 +497,93 @@ bool json_equal(const struct json *a, const struct json *b)
     }
 }
 
-/* Appends ".key" or "[index]" while `inner` looks deeper; takes it back when nothing was found there. */
-static bool duplicate_below(const struct json_iterator *i, bool array, struct buf *path)
+/* The first key that stood before. */
+static bool repeated_key(const struct json *object, struct slice *ret)
 {
-    size_t before = path->size;
-    if (array)
-        buf_printf(path, "[%zu]", i->position - 1);
-    else
-        buf_printf(path, "%s%.*s", before == 0 ? "" : ".", SLICE_ARGS(i->key));
-    if (json_duplicate(i->value, path))
-        return true;
-    path->size = before;
-    return false;
+    struct json_iterator i = json_iterate(object);
+    struct map seen = {0};
+    bool indexed = json_size(object) > LINEAR_MEMBERS_MAX, found = false;
+    while (!found && json_next(&i)) {
+        found = indexed ? map_put(&seen, i.key, i.value) != NULL : json_get_slice(object, i.key) != i.value;
+        *ret = i.key;
+    }
+    map_release(&seen);
+    return found;
+}
+
+/* The path is written on the way back, from its end: nearly always there is none to write. */
+static bool find_duplicate(const struct json *v, struct buf *ret_path)
+{
+    bool array = json_type(v) == JSON_ARRAY;
+    struct slice key;
+    struct buf step = {0};
+    if (!array && json_type(v) != JSON_OBJECT)
+        return false;
+    bool found = !array && repeated_key(v, &key);
+    if (found)
+        buf_printf(&step, ".%.*s", SLICE_ARGS(key));
+    struct json_iterator i = json_iterate(v);
+    while (!found && json_next(&i)) {
+        found = find_duplicate(i.value, ret_path);
+        if (found && array)
+            buf_printf(&step, "[%zu]", i.position - 1);
+        else if (found)
+            buf_printf(&step, ".%.*s", SLICE_ARGS(i.key));
+    }
+    if (found) {
+        buf_append_slice(&step, buf_slice(ret_path));
+        buf_reset(ret_path);
+        buf_append_slice(ret_path, buf_slice(&step));
+    }
+    buf_release(&step);
+    return found;
 }
 
 bool json_duplicate(const struct json *v, struct buf *ret_path)
 {
-    bool array = json_type(v) == JSON_ARRAY;
-    if (!array && json_type(v) != JSON_OBJECT)
-        return false;
-    struct json_iterator i = json_iterate(v);
-    while (json_next(&i)) {
-        if (!array && json_get_slice(v, i.key) != i.value) {
-            buf_printf(ret_path, "%s%.*s", ret_path->size == 0 ? "" : ".", SLICE_ARGS(i.key));
-            return true;
-        }
-        if (duplicate_below(&i, array, ret_path))
-            return true;
-    }
-    return false;
+    bool found = find_duplicate(v, ret_path);
+    if (found && ret_path->data[0] == '.')
+        buf_consume(ret_path, 1);
+    return found;
+}
+
+/* The writer's memory is the room behind what the buffer holds, so that what it writes is in its place. */
+static void *room(void *out, size_t size)
+{
+    struct buf *b = out;
+    buf_reserve(b, size);
+    return b->data + b->size;
+}
+
+/* Reallocation keeps all of the old memory, what was not appended yet included. */
+static void *more_room(void *out, void *was, size_t old_size, size_t size)
+{
+    (void)was; /* where `room` said */
+    (void)old_size;
+    return room(out, size);
+}
+
+static void no_free(void *out, void *memory)
+{
+    (void)out;
+    (void)memory;
 }
 
 void json_print(const struct json *v, struct buf *out)
 {
     size_t size;
     yyjson_write_err why;
-    char *text = yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, NULL, &size, &why);
-    if (text == NULL)
+    const yyjson_alc in_place = {room, more_room, no_free, out};
+    if (yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, &in_place, &size, &why) == NULL)
         PANIC("cannot print a JSON value: %s", why.msg);
-    buf_append(out, text, size);
-    free(text);
+    out->size += size;
+    out->data[out->size] = '\0';
 }
 
 static void new_line(struct buf *out, unsigned depth) { buf_printf(out, "\n%*s", (int)(2 * depth), ""); }
 
-/* Not the library's own: that leaves numbers in arrays, which keep their text, without indentation. The depth is the parser's. */
+/* Not the library's own: that leaves numbers in arrays, which keep their text, without indentation. The depth is the
+ * parser's. */
 static void print_deep(const struct json *v, unsigned depth, struct buf *out)
 {
     bool object = json_type(v) == JSON_OBJECT;

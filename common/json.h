@@ -68,6 +68,8 @@ struct json *json_copy(struct json_doc *d, const struct json *v); /* deep, into 
 /* Sets or replaces in place (position kept), else appends. `value` must be fresh: a value stands in one place only. */
 void json_set(struct json_doc *d, struct json *object, const char *key, struct json *value);
 void json_set_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value);
+/* Appends a member whose key is known not to be there: nothing is looked up. */
+void json_add_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value);
 void json_set_str(struct json_doc *d, struct json *object, const char *key, const char *value);
 void json_set_string(struct json_doc *d, struct json *object, const char *key, struct slice value);
 void json_set_int(struct json_doc *d, struct json *object, const char *key, int64_t value);
@@ -81,6 +83,7 @@ void json_insert(struct json *array, size_t index, struct json *value); /* index
 void json_remove_element(struct json *array, size_t index);
 void json_replace_element(struct json *array, size_t index, struct json *value);
 
+size_t json_depth(const struct json *v); /* of nesting: 0 for a scalar, 1 for a list of scalars */
 /* Equal as JSON: objects without regard to order, numbers by value when both are integers, else by text. */
 bool json_equal(const struct json *a, const struct json *b);
 /* First key that stands twice in one object of `v`, as a path ("spec.replicas"), or false. */

@@ -61,6 +61,7 @@ struct net_connect_options {
     unsigned timeout_ms;     /* until on_open; 0 means 5000 */
     bool patient; /* the peer may leave bytes untaken for as long as it likes (people behind it read them); else a peer
                      that takes nothing for 15 s counts as gone */
+    unsigned silence_ms; /* instead of those 15 s; 0: them */
 };
 
 #define NET_ADDRESS_MAX 64    /* "host:port", terminated */

@@ -55,6 +55,7 @@ struct uv_conn {
     struct deferred flush;
     struct timer opening; /* until on_open; of a closing connection: until it is flushed */
     bool open, closing, close_when_flushed, paused, is_local, patient, accepted, shut;
+    unsigned silence_ms; /* 0: NET_USER_TIMEOUT_MS */
     uv_poll_t *hangup; /* on a duplicate of an accepted, patient connection's socket; started while it is paused */
     struct err why;
 };
@@ -331,7 +332,7 @@ static struct uv_conn *conn_new(struct uv_net *net, struct tls *tls, bool server
 static void tcp_options(struct uv_conn *u)
 {
     int fd;
-    unsigned timeout_ms = u->patient ? 0 : NET_USER_TIMEOUT_MS; /* it counts a shut window as silence */
+    unsigned timeout_ms = u->patient ? 0 : u->silence_ms != 0 ? u->silence_ms : NET_USER_TIMEOUT_MS; /* it counts a shut window as silence */
     (void)uv_tcp_nodelay(&u->tcp, 1);                    /* options that help but are not needed: */
     (void)uv_tcp_keepalive(&u->tcp, 1, NET_KEEPALIVE_S); /* a connection without them still works */
     if (uv_fileno((uv_handle_t *)&u->tcp, &fd) == 0)
@@ -395,6 +396,7 @@ static void net_connect_(void *impl, struct net_conn *c, const struct net_connec
         snprintf(host, sizeof host, "%.*s", (int)host_size, o->address);
     struct uv_conn *u = conn_new(net, o->tls, false, o->server_name != NULL ? o->server_name : host, is_local);
     u->patient = o->patient;
+    u->silence_ms = o->silence_ms;
     u->conn = c;
     c->impl = u;
     c->write_bytes_pending = 0;

@@ -38,11 +38,18 @@ void report_print(const struct report *r, const char *workload, struct buf *out)
 struct check_options {
     uint64_t steps_max;   /* of one search (a register, all transactions): above, the verdict is unknown; 0 means CHECK_STEPS_MAX */
     uint64_t late_ms;     /* lease: how long after its time one may still be seen; 0 means CHECK_LATE_MS */
-    int64_t surge;        /* controllers: pods above the wanted number */
+    int64_t surge;        /* controllers: pods above the wanted number (maxSurge); 0 means CHECK_SURGE */
 };
 
 #define CHECK_STEPS_MAX 200000000u
 #define CHECK_LATE_MS 1000u
+#define CHECK_SURGE 1
+
+/* Refused for want of rights (load_denied). */
+static inline bool attempt_denied(const struct attempt *a)
+{
+    return attempt_outcome(a) == OPERATION_FAIL && slice_has_prefix(a->done->error, SLICE("denied"));
+}
 
 struct check {
     const char *workload, *help;
@@ -56,6 +63,6 @@ const struct check *check_at(size_t i); /* NULL after the last */
 void check_history(const struct check *c, const struct history *h, const struct check_options *o, struct report *r);
 
 extern const struct check checker_register, checker_append, checker_set, checker_watch, checker_lease, checker_lock, checker_election, checker_api,
-    checker_controllers;
+    checker_controllers, checker_access, checker_rbac;
 
 #endif

@@ -53,7 +53,7 @@ static int usage(const struct flag *flags, bool asked)
 int main(int argc, char **argv)
 {
     const char *workload = "";
-    int64_t steps = CHECK_STEPS_MAX, surge = 0;
+    int64_t steps = CHECK_STEPS_MAX, surge = CHECK_SURGE;
     unsigned late_ms = CHECK_LATE_MS;
     const struct flag flags[] = {
         {"workload", FLAG_TEXT, &workload, "whose checker", 'w', NULL},
@@ -72,8 +72,8 @@ int main(int argc, char **argv)
     int code = 2;
     if (parsed.help || parsed.argument_count != 1 || c == NULL)
         code = usage(flags, parsed.help);
-    else if (steps < 1 || surge < 0)
-        fprintf(stderr, "jepsen-check: --steps must be at least 1, --surge at least 0\n");
+    else if (steps < 1 || surge < 1)
+        fprintf(stderr, "jepsen-check: --steps and --surge must be at least 1\n");
     else
         code = judge(c, parsed.arguments[0],
                      &(struct check_options){.steps_max = (uint64_t)steps, .late_ms = late_ms, .surge = surge});

@@ -10,7 +10,7 @@
 
 static const struct check *const checks[] = {
     &checker_register, &checker_append, &checker_set, &checker_watch, &checker_lease, &checker_lock, &checker_election,
-    &checker_api, &checker_controllers,
+    &checker_api, &checker_controllers, &checker_access, &checker_rbac,
 };
 
 const struct check *check_at(size_t i) { return i < ARRAY_LEN(checks) ? checks[i] : NULL; }
@@ -31,6 +31,7 @@ void check_history(const struct check *c, const struct history *h, const struct 
     struct err err;
     with.steps_max = with.steps_max == 0 ? CHECK_STEPS_MAX : with.steps_max;
     with.late_ms = with.late_ms == 0 ? CHECK_LATE_MS : with.late_ms;
+    with.surge = with.surge == 0 ? CHECK_SURGE : with.surge;
     if (history_attempts(h, &attempts, &count, &err) != 0) {
         report_unknown(r, "the history is not well formed: %s", err.message);
         return;

@@ -5,6 +5,7 @@
 #include "jepsen/load.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 
 #define TICK_MS 1
 #define REST_ONE_IN 100 /* operations after which a process rests: without those that come back in the midst of a fault nobody would */
@@ -13,7 +14,7 @@
 
 static const struct workload *const workloads[] = {
     &workload_register, &workload_append, &workload_set, &workload_watch, &workload_lease, &workload_lock, &workload_election,
-    &workload_api, &workload_controllers,
+    &workload_api, &workload_controllers, &workload_access, &workload_rbac,
 };
 
 const struct workload *workload_at(size_t i) { return i < ARRAY_LEN(workloads) ? workloads[i] : NULL; }
@@ -120,6 +121,13 @@ void load_failed(struct process *p, bool is_write, int status, const struct err 
     load_complete(p, unknown ? OPERATION_INFO : OPERATION_FAIL, p->operation.value, why->message);
 }
 
+void load_denied(struct process *p, const struct err *why)
+{
+    char text[ERR_MESSAGE_MAX + 16];
+    (void)snprintf(text, sizeof text, "denied: %s", why->message);
+    load_complete(p, OPERATION_FAIL, p->operation.value, text);
+}
+
 /* --- phases --- */
 
 static void client_closed(void *arg)
@@ -155,19 +163,29 @@ static void take_final(struct process *p)
         p->final_index = SIZE_MAX - 1; /* there are no more */
 }
 
+/* An operation from before the end: final reads wait for it. */
+static bool before_under_way(const struct load *l)
+{
+    for (int64_t i = 0; i < l->options.concurrency; i++)
+        if (l->processes[i].busy && !l->processes[i].final)
+            return true;
+    return false;
+}
+
 static void run_finals(struct load *l)
 {
-    bool more = false;
-    for (int64_t i = 0; i < l->options.concurrency; i++) {
+    bool more = before_under_way(l);
+    for (int64_t i = 0; i < l->options.concurrency && !more; i++) {
         struct process *p = &l->processes[i];
-        if (p->busy && !p->final) {
-            more = true; /* an operation from before */
-            continue;
-        }
         if (!p->final) {
             p->final = true;
             p->final_index = SIZE_MAX;
         }
+    }
+    for (int64_t i = 0; i < l->options.concurrency; i++) {
+        struct process *p = &l->processes[i];
+        if (!p->final)
+            continue;
         if (!p->busy && p->final_index != SIZE_MAX - 1)
             take_final(p);
         more = more || p->busy;
@@ -222,19 +240,21 @@ static void open_process(struct load *l, size_t slot)
     struct process *p = &l->processes[slot];
     const char *endpoints[STORE_ENDPOINTS_MAX];
     const size_t n = l->options.endpoint_count;
-    for (size_t i = 0; i < n; i++)
-        endpoints[i] = l->options.endpoints[(i + slot / 2) % n];
     p->load = l;
     p->slot = slot;
+    p->seat = l->workload->seat != NULL ? l->workload->seat(l, slot) : (struct seat){.endpoint = slot / 2 % n, .pinned = slot % 2 == 1};
+    for (size_t i = 0; i < n; i++)
+        endpoints[i] = l->options.endpoints[(i + p->seat.endpoint) % n];
+    struct tls *tls = p->seat.principal == 0 ? l->options.tls : l->options.principals[p->seat.principal - 1];
     p->number = l->next_process++;
     l->open_clients++;
     if (l->workload->kube) {
         p->kube = kube_client_new(l->env, &(struct kube_client_options){
-            .endpoints = endpoints, .endpoint_count = slot % 2 == 1 ? 1 : n, .tls = l->options.tls, .user_agent = "jepsen-load"});
+            .endpoints = endpoints, .endpoint_count = p->seat.pinned ? 1 : n, .tls = tls, .user_agent = "jepsen-load"});
         return;
     }
     p->client = store_client_new(l->env, &(struct store_client_options){
-        .endpoints = endpoints, .endpoint_count = n, .pinned = slot % 2 == 1, .tls = l->options.tls});
+        .endpoints = endpoints, .endpoint_count = n, .pinned = p->seat.pinned, .tls = tls});
 }
 
 void load_start(struct load *l, struct env *env, const struct load_options *o, const struct workload *w, void (*over)(void *arg), void *arg)

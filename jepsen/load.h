@@ -13,16 +13,26 @@
 
 #define LOAD_CONCURRENCY_MAX 64
 #define LOAD_RATE_MAX 100000
+#define LOAD_PRINCIPALS_MAX 8
 #define LOAD_FINAL_TRIES 30
 
 struct tls;
 struct load;
 struct workload;
 
+/* Where a process sits: the endpoint it begins with, whether it stays there, and as whom it comes. */
+struct seat {
+    size_t endpoint;
+    bool pinned;
+    size_t principal; /* 0: the certificate of --cert; from 1 on those of --principals */
+};
+
 struct load_options {
     const char *const *endpoints; /* members of the store, or, for workloads of the API, apiservers: "https://…" */
     size_t endpoint_count;
     struct tls *tls;
+    struct tls *principals[LOAD_PRINCIPALS_MAX]; /* further certificates */
+    size_t principal_count;
     int64_t concurrency, rate; /* processes; operations begun each second, when there are idle processes */
     uint64_t seed;
     unsigned timeout_ms;       /* of an operation */
@@ -33,6 +43,7 @@ struct load_options {
 struct process {
     struct load *load;
     size_t slot;             /* 0 … concurrency - 1, for good */
+    struct seat seat;
     int64_t number;          /* in the history: another one after an unknown outcome */
     struct store_client *client; /* NULL where the workload speaks to apiservers */
     struct kube_client *kube;    /* NULL where it speaks to the store */
@@ -56,6 +67,9 @@ struct workload {
     bool (*begin)(struct process *p);
     /* Begins final read number `index`, after everything was healed; false: there are not so many. */
     bool (*final)(struct process *p, size_t index);
+    size_t principals; /* certificates it needs beside the first one */
+    /* NULL: half of the processes stay with one endpoint each, all come as principal 0. */
+    struct seat (*seat)(const struct load *l, size_t slot);
 };
 
 struct load {
@@ -100,8 +114,11 @@ bool load_refused(const struct store_call *call, int status);
 unsigned load_timeout_ms(const struct process *p); /* of a call now */
 int64_t load_number(struct slice text);            /* what load_key wrote with %lld; 0 for anything else */
 struct edn load_pair(struct process *p, struct edn a, struct edn b);
+/* Refused for want of rights: that it did not happen is what the checker looks at. */
+void load_denied(struct process *p, const struct err *why);
 struct slice load_key(struct process *p, const char *format, ...) PRINTF_ARGS(2, 3);
 
-extern const struct workload workload_register, workload_append, workload_set, workload_watch, workload_lease, workload_lock, workload_election, workload_api, workload_controllers;
+extern const struct workload workload_register, workload_append, workload_set, workload_watch, workload_lease, workload_lock, workload_election, workload_api, workload_controllers,
+    workload_access, workload_rbac;
 
 #endif

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 struct settings {
-    const char *workload, *endpoints, *ca, *cert, *key, *history;
+    const char *workload, *endpoints, *ca, *cert, *key, *history, *principals;
     struct load_options load;
     int64_t seed;
 };
@@ -76,10 +76,25 @@ static int run(struct settings *s, const struct workload *w)
     return code;
 }
 
-static int open_files(struct settings *s, struct err *reterr)
+/* NUMBER.crt and NUMBER.key, from 1 on. */
+static int open_principal(struct settings *s, size_t number, struct err *reterr)
+{
+    char *cert = mem_printf("%s/%zu.crt", s->principals, number), *key = mem_printf("%s/%zu.key", s->principals, number);
+    const struct tls_options files = {.certificate_file = cert, .key_file = key, .ca_file = s->ca};
+    int rv = tls_new(&files, &s->load.principals[number - 1], reterr);
+    mem_free(cert);
+    mem_free(key);
+    return rv;
+}
+
+static int open_files(struct settings *s, const struct workload *w, struct err *reterr)
 {
     const struct tls_options files = {.certificate_file = s->cert, .key_file = s->key, .ca_file = s->ca};
     int rv = s->cert == NULL ? 0 : tls_new(&files, &s->load.tls, reterr);
+    if (rv == 0 && w->principals != 0 && s->principals == NULL)
+        rv = err_set(reterr, ERR_BAD_REQUEST, "%s wants --principals with %zu certificates", w->name, w->principals);
+    for (; rv == 0 && s->load.principal_count < w->principals; s->load.principal_count++)
+        rv = open_principal(s, s->load.principal_count + 1, reterr);
     if (rv != 0)
         return rv;
     s->load.history = fopen(s->history, "we");
@@ -120,6 +135,7 @@ int main(int argc, char **argv)
         {"cacert", FLAG_TEXT, &s.ca, "certificate authority", 0, "RSCTL_CACERT"},
         {"cert", FLAG_TEXT, &s.cert, "own certificate", 0, "RSCTL_CERT"},
         {"key", FLAG_TEXT, &s.key, "its key", 0, "RSCTL_KEY"},
+        {"principals", FLAG_TEXT, &s.principals, "access, rbac: folder of 1.crt, 1.key, 2.crt, …", 0, NULL},
         {"history", FLAG_TEXT, &s.history, "file to write", 0, NULL},
         {"concurrency", FLAG_INT, &s.load.concurrency, "processes", 0, NULL},
         {"rate", FLAG_INT, &s.load.rate, "operations begun each second, at most", 0, NULL},
@@ -140,7 +156,7 @@ int main(int argc, char **argv)
         code = usage(flags, parsed.help);
     else if (wrong(&s) != NULL)
         fprintf(stderr, "jepsen-load: %s\n", wrong(&s));
-    else if (open_files(&s, &err) != 0)
+    else if (open_files(&s, w, &err) != 0)
         fprintf(stderr, "jepsen-load: %s\n", err.message), code = 1;
     else
         code = run(&s, w);
@@ -149,6 +165,8 @@ int main(int argc, char **argv)
         code = 1;
     }
     tls_unref(s.load.tls);
+    for (size_t i = 0; i < LOAD_PRINCIPALS_MAX; i++)
+        tls_unref(s.load.principals[i]);
     flags_release(&parsed);
     return code;
 }

@@ -14,7 +14,14 @@ static double seconds(int64_t ns) { return (double)ns / 1e9; }
 
 /* Reads, and what is long by its nature, say nothing about writing; they are left out of gaps, the latter of latencies too. */
 static bool is_long(const struct attempt *a) { return attempt_is(a, "watch") || attempt_is(a, "campaign"); }
-static bool is_write(const struct attempt *a) { return !attempt_is(a, "read") && !attempt_is(a, "observe") && !is_long(a); }
+static bool is_write(const struct attempt *a)
+{
+    static const char *const reads[] = {"read", "observe", "get", "peek", "look", "ask", "roles", "pods", "converge"};
+    for (size_t i = 0; i < ARRAY_LEN(reads); i++)
+        if (attempt_is(a, reads[i]))
+            return false;
+    return !is_long(a);
+}
 
 static double end_s(const struct plot *p)
 {
@@ -87,7 +94,7 @@ static void fault_figures(const struct plot *p, const double *writes, size_t wri
 {
     buf_append_str(out, "| fault | from s | to s | longest time without an acknowledged write s | first acknowledged write after healing began s |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < p->fault_count; i++) {
-        const struct plot_fault *f = &p->faults[i];
+        const struct window *f = &p->faults[i];
         double when, to = fmin(f->healed + AFTER_S, i + 1 < p->fault_count ? p->faults[i + 1].from : end_s(p));
         buf_printf(out, "| %.*s | %.1f | %.1f | %.3f |", SLICE_ARGS(f->name), f->from, f->to,
                    longest_gap(writes, write_count, f->from, to, &when));
@@ -160,7 +167,7 @@ static void text_at(struct buf *out, double x, double y, const char *anchor, str
 static void draw_faults(const struct plot *p, double end, struct buf *out)
 {
     for (size_t i = 0; i < p->fault_count; i++) {
-        const struct plot_fault *f = &p->faults[i];
+        const struct window *f = &p->faults[i];
         double x = x_of(f->from, end), to = x_of(f->to, end), healed = x_of(f->healed, end);
         buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#d33\" fill-opacity=\"0.12\"><title>", x, LATENCY_TOP, fmax(to - x, 1),
                    RATE_TOP + RATE_HEIGHT - LATENCY_TOP);

@@ -5,17 +5,12 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "jepsen/history.h"
-
-/* Seconds of the history's time. */
-struct plot_fault {
-    double from, to, healed; /* it began; healing began; healing was over */
-    struct slice name;
-};
+#include "jepsen/windows.h"
 
 struct plot {
     struct attempt *attempts;
     size_t count;
-    struct plot_fault *faults;
+    struct window *faults;
     size_t fault_count;
 };
 

@@ -1,7 +1,7 @@
 /* jepsen-plot: availability figures of a history as text, and an SVG of latency and throughput over time with the times of the
  * faults shaded.
  *   jepsen-plot --history history.edn --faults faults --began 1700000000.123 --plot plot.svg
- * A line of `faults`: when it began, when it was being healed, when that was over (seconds since 1970), its name. Exit codes: 0, 2. */
+ * A line of `faults`: see windows.h. Exit codes: 0, 2. */
 #include "common/base.h"
 
 #include "jepsen/files.h"
@@ -12,31 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define FAULTS_MAX 10000
-
-static int read_faults(struct plot *p, struct slice text, double began_s, struct err *reterr)
-{
-    while (text.size != 0) {
-        struct slice line = slice_cut(&text, '\n');
-        double at[3];
-        if (line.size == 0)
-            continue;
-        for (int i = 0; i < 3; i++) {
-            struct slice word = slice_cut(&line, ' ');
-            char number[32] = {0}, *end;
-            memcpy(number, word.data, MIN(word.size, sizeof number - 1));
-            at[i] = strtod(number, &end) - began_s;
-            if (end == number || *end != '\0')
-                return err_set(reterr, ERR_BAD_REQUEST, "a fault's time is no number: \"%.*s\"", SLICE_ARGS(word));
-        }
-        if (p->fault_count == FAULTS_MAX)
-            return err_set(reterr, ERR_TOO_LARGE, "more than %d faults", FAULTS_MAX);
-        p->faults = mem_realloc(p->faults, (p->fault_count + 1) * sizeof p->faults[0]);
-        p->faults[p->fault_count++] = (struct plot_fault){at[0], at[1], at[2], line};
-    }
-    return 0;
-}
 
 static int write_plot(const struct plot *p, const char *name, struct err *reterr)
 {
@@ -62,7 +37,7 @@ static int run(const char *history, const char *faults, const char *svg, double 
     if (rv == 0 && faults != NULL)
         rv = file_read(faults, &fault_text, reterr);
     if (rv == 0)
-        rv = read_faults(&p, buf_slice(&fault_text), began_s, reterr);
+        rv = windows_read(buf_slice(&fault_text), began_s, &p.faults, &p.fault_count, reterr);
     if (rv == 0) {
         plot_figures(&p, &out);
         fwrite(out.data, 1, out.size, stdout);

@@ -257,4 +257,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_api = {"api", "objects with resourceVersion through several apiservers, and watches of them", true, open, close, begin, final};
+const struct workload workload_api = {.name = "api", .help = "objects with resourceVersion through several apiservers, and watches of them", .kube = true, .open = open, .close = close, .begin = begin, .final = final};

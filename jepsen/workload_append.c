@@ -195,4 +195,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_append = {"append", "transactions that append to lists and read them", false, open, close, begin, final};
+const struct workload workload_append = {.name = "append", .help = "transactions that append to lists and read them", .open = open, .close = close, .begin = begin, .final = final};

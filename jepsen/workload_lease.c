@@ -185,4 +185,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_lease = {"lease", "leases granted, renewed, left alone, revoked", false, open, close, begin, final};
+const struct workload workload_lease = {.name = "lease", .help = "leases granted, renewed, left alone, revoked", .open = open, .close = close, .begin = begin, .final = final};

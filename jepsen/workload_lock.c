@@ -303,5 +303,5 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_lock = {"lock", "locks with fencing tokens, their holders asleep at times", false, open_lock, close, begin, final};
-const struct workload workload_election = {"election", "elections: campaign, proclaim, observe, resign", false, open_election, close, begin, final};
+const struct workload workload_lock = {.name = "lock", .help = "locks with fencing tokens, their holders asleep at times", .open = open_lock, .close = close, .begin = begin, .final = final};
+const struct workload workload_election = {.name = "election", .help = "elections: campaign, proclaim, observe, resign", .open = open_election, .close = close, .begin = begin, .final = final};

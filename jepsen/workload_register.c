@@ -89,4 +89,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_register = {"register", "reads, writes, compare-and-sets of registers", false, open, close, begin, final};
+const struct workload workload_register = {.name = "register", .help = "reads, writes, compare-and-sets of registers", .open = open, .close = close, .begin = begin, .final = final};

@@ -60,9 +60,9 @@ static void begin_read(struct process *p, int64_t set)
 
 static bool begin(struct process *p)
 {
-    int64_t newest = shared(p)->adds / ELEMENTS_EACH;
+    int64_t set = shared(p)->adds / ELEMENTS_EACH - (int64_t)load_below(p->load, 2);
     if (load_below(p->load, 3) == 0)
-        begin_read(p, MAX(newest - (int64_t)load_below(p->load, 2), (int64_t)0));
+        begin_read(p, MAX(set, (int64_t)0));
     else
         begin_add(p);
     return true;
@@ -76,4 +76,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_set = {"set", "unique inserts, and reads of all of them", false, open, close, begin, final};
+const struct workload workload_set = {.name = "set", .help = "unique inserts, and reads of all of them", .open = open, .close = close, .begin = begin, .final = final};

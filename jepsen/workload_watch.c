@@ -198,13 +198,13 @@ static void begin_watch(struct process *p, int64_t from, uint64_t time_ms)
 static bool begin(struct process *p)
 {
     struct watches *s = shared(p);
+    int64_t from = s->revision + 20 - (int64_t)load_below(p->load, 120);
     if (p->slot == 0 && s->revision - s->compacted > 400)
         begin_compact(p);
     else if (p->slot <= (size_t)p->load->options.concurrency / 2)
         begin_write(p);
     else
-        begin_watch(p, load_below(p->load, 4) == 0 ? 0 : MAX(s->revision + 20 - (int64_t)load_below(p->load, 120), (int64_t)1),
-                    1000 + load_below(p->load, 2000));
+        begin_watch(p, load_below(p->load, 4) == 0 ? 0 : MAX(from, (int64_t)1), 1000 + load_below(p->load, 2000));
     return true;
 }
 
@@ -218,4 +218,4 @@ static bool final(struct process *p, size_t index)
     return true;
 }
 
-const struct workload workload_watch = {"watch", "watches from many revisions beside writes", false, open, close, begin, final};
+const struct workload workload_watch = {.name = "watch", .help = "watches from many revisions beside writes", .open = open, .close = close, .begin = begin, .final = final};

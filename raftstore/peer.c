@@ -20,6 +20,9 @@
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 500
 #define DIAL_TIMEOUT_MS 2000
+/* A network that was cut comes back seconds before TCP tries again: as long as it had been cut. A new connection is there at once. A
+ * shut window counts as silence too, so not for snapshots, which a slow disk may keep waiting. */
+#define SILENCE_MS 2000
 #define GUESTS_MAX (CONSENSUS_MEMBERS_MAX * 4)
 #define HELLO_BYTES 59 /* without the address */
 #define HELLO_KIND 'M'
@@ -213,7 +216,8 @@ static const struct net_conn_callbacks link_callbacks = {
 static void link_dial(struct timer *t)
 {
     struct link *l = container_of(t, struct link, retry);
-    struct net_connect_options o = {.address = l->address, .tls = l->peer->tls, .timeout_ms = DIAL_TIMEOUT_MS};
+    struct net_connect_options o = {.address = l->address, .tls = l->peer->tls, .timeout_ms = DIAL_TIMEOUT_MS,
+                                    .silence_ms = l->bulk ? 0 : SILENCE_MS};
     l->conn = (struct net_conn){.callbacks = &link_callbacks, .data = l};
     l->state = LINK_DIALLING;
     l->open = true;
@@ -316,6 +320,18 @@ static void meet(struct peer *p, uint64_t member, const char *address, uint64_t 
             link_new(p, member, address, bulk == 1, heard_index);
 }
 
+/* Who dials us is there: we need not wait until it is our turn to try again. After a restart of all that is half a second. */
+static void dial_back(struct peer *p, uint64_t member)
+{
+    for (int bulk = 0; bulk < 2; bulk++) {
+        struct link *l = link_to(p, member, bulk == 1);
+        if (l == NULL || l->state != LINK_WAITING)
+            continue;
+        l->backoff_ms = BACKOFF_MIN_MS;
+        loop_timer_start(&p->env->loop, &l->retry, 0);
+    }
+}
+
 static void guest_hello(struct guest *g, struct slice hello)
 {
     struct peer *p = g->peer;
@@ -354,6 +370,7 @@ static void guest_hello(struct guest *g, struct slice hello)
     }
     if (old != NULL)
         guest_close(old);
+    dial_back(p, member);
 }
 
 static int guest_frame(struct guest *g, struct slice frame)

@@ -251,10 +251,10 @@ static void spare_done(struct disk_job *job, int status, const struct err *why)
         fail(w, why, w->spare.name);
     } else if (w->writer != WAL_CLOSED) {
         w->spare.filled += job->kind == DISK_CREATE ? job->size : job->bytes.size;
-        if (w->spare.filled < w->spare.target)
-            spare_fill(w);
-        else if (w->writer == WAL_WAITING)
+        if (w->writer == WAL_WAITING)
             kick(w);
+        if (w->writer != WAL_HEADER)
+            spare_fill(w);
     }
     settle(w);
 }
@@ -277,12 +277,22 @@ static void spare_fill(struct wal *w)
     submit(w, &s->job);
 }
 
-/* Makes sure that a spare of at least `size` bytes is on its way; true when it is there. */
+/* The first segment of a run is taken as short as the first piece of it, and later ones while they are twice as long as the one
+ * before, until they are whole: a member that has just started waits for one piece until it can vote, not for 64 MiB of zeros on
+ * a disk that other members may be starting from too. */
+static bool spare_enough(const struct wal *w, uint64_t size)
+{
+    uint64_t least = w->current_open ? MIN(2 * w->current_size, w->spare.target) : 0;
+    return !w->spare.busy && w->spare.filled >= MAX(size, least);
+}
+
+/* Makes sure that a spare is on its way; true when one of `size` bytes is there, and no piece of it is being written. */
 static bool spare_ready(struct wal *w, uint64_t size)
 {
     w->spare.target = MAX(w->spare.target, MAX(w->options.segment_bytes, size));
-    spare_fill(w);
-    return w->spare.filled >= w->spare.target;
+    if (!spare_enough(w, size))
+        spare_fill(w);
+    return spare_enough(w, size);
 }
 
 /* The writer */
@@ -315,7 +325,7 @@ static void header_done(struct disk_job *job, int status, const struct err *why)
     }
     if (w->writer == WAL_HEADER) {
         w->writer = WAL_IDLE;
-        spare_ready(w, 0);
+        spare_ready(w, WAL_BLOCK_BYTES);
         kick(w);
     }
 }
@@ -613,7 +623,7 @@ int wal_open(struct env *env, const struct wal_options *o, uint64_t snapshot_ind
         wal_free(w);
         return err_wrap(reterr, rv, "log");
     }
-    spare_ready(w, 0);
+    spare_ready(w, WAL_BLOCK_BYTES);
     *ret = w;
     return 0;
 }

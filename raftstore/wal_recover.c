@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#define PIECE_BYTES (1u << 20)
+
 struct found {
     uint64_t number, size;
     struct wal_header header;
@@ -48,20 +50,40 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int read_whole(struct wal *w, const struct found *f, char **ret, struct err *reterr)
+static bool blank_from(const char *bytes, uint64_t from, uint64_t size)
 {
-    char name[WAL_NAME_MAX];
-    size_t got;
+    if (from >= size)
+        return true;
+    return bytes[from] == 0 && memcmp(bytes + from, bytes + from + 1, (size_t)(size - from - 1)) == 0;
+}
+
+/* All of a segment in memory that reads as zero. Segments are allocated long before they are full: only pieces with something in
+ * them are kept, so that the rest costs no memory and hardly any time: the cluster may be waiting. *ret_written: there are only
+ * zeros from there on. */
+static int read_whole(struct wal *w, const struct found *f, char **ret, uint64_t *ret_written, struct err *reterr)
+{
+    char name[WAL_NAME_MAX], *piece = mem_alloc(PIECE_BYTES), *bytes = mem_zalloc((size_t)f->size);
+    uint64_t written = 0;
+    int rv = 0;
     wal_segment_name(f->number, name);
-    char *bytes = mem_alloc((size_t)f->size);
-    int rv = disk_read(&w->env->disk, name, 0, bytes, (size_t)f->size, &got, reterr);
-    if (rv == 0 && got != f->size)
-        rv = err_set(reterr, ERR_IO, "%s gave %zu of %llu bytes", name, got, (unsigned long long)f->size);
+    for (uint64_t at = 0; at < f->size && rv == 0; at += PIECE_BYTES) {
+        size_t want = (size_t)MIN(f->size - at, (uint64_t)PIECE_BYTES), got;
+        rv = disk_read(&w->env->disk, name, at, piece, want, &got, reterr);
+        if (rv == 0 && got != want)
+            rv = err_set(reterr, ERR_IO, "%s gave %llu of %llu bytes", name, (unsigned long long)(at + got),
+                         (unsigned long long)f->size);
+        if (rv != 0 || blank_from(piece, 0, want))
+            continue;
+        memcpy(bytes + at, piece, want);
+        written = at + want;
+    }
+    mem_free(piece);
     if (rv != 0) {
         mem_free(bytes);
         return rv;
     }
     *ret = bytes;
+    *ret_written = written;
     return 0;
 }
 
@@ -90,14 +112,6 @@ static int read_header(struct wal *w, struct found *f, struct err *reterr)
     return 0;
 }
 
-static bool blank_from(const char *bytes, uint64_t from, uint64_t size)
-{
-    for (uint64_t i = from; i < size; i++)
-        if (bytes[i] != 0)
-            return false;
-    return true;
-}
-
 /* Segments prepared and never begun end the list; a torn first header counts as never begun when nothing follows it. */
 static int count_begun(struct recovery *r, size_t *ret, struct err *reterr)
 {
@@ -115,10 +129,11 @@ static int count_begun(struct recovery *r, size_t *ret, struct err *reterr)
             return err_set(reterr, ERR_CORRUPT, "the segment before %s is missing", name);
         if (i >= begun && f->size > 0) {
             char *bytes;
-            int rv = read_whole(r->wal, f, &bytes, reterr);
+            uint64_t written;
+            int rv = read_whole(r->wal, f, &bytes, &written, reterr);
             if (rv != 0)
                 return rv;
-            bool blank = blank_from(bytes, MIN(f->size, (uint64_t)WAL_BLOCK_BYTES), f->size);
+            bool blank = blank_from(bytes, WAL_BLOCK_BYTES, written);
             mem_free(bytes);
             if (!blank)
                 return err_set(reterr, ERR_CORRUPT, "the header of %s is damaged", name);
@@ -167,28 +182,28 @@ static int replay_batch(struct wal *w, const struct found *f, const char *segmen
     return rv;
 }
 
-/* After the last whole batch of the last segment, at `end`: may what follows be one torn batch? */
-static bool torn_tail(const struct wal *w, const struct found *f, const char *bytes, uint64_t end)
+/* After the last whole batch of the last segment, at `end`: may what follows be one torn batch? There is nothing from `written` on. */
+static bool torn_tail(const struct wal *w, const struct found *f, const char *bytes, uint64_t end, uint64_t written)
 {
-    for (uint64_t at = end; at + WAL_BLOCK_BYTES <= f->size; at += WAL_BLOCK_BYTES) {
+    for (uint64_t at = end; at + WAL_BLOCK_BYTES <= f->size && at < written; at += WAL_BLOCK_BYTES) {
         uint64_t sequence;
         if (wal_batch_header_at(slice_of(bytes + at, (size_t)(f->size - at)), f->header.nonce, &sequence) &&
             (sequence > w->sequence || at > end))
             return false;
     }
-    return end + WAL_BATCH_BYTES_MAX >= f->size || blank_from(bytes, end + WAL_BATCH_BYTES_MAX, f->size);
+    return blank_from(bytes, end + WAL_BATCH_BYTES_MAX, written);
 }
 
 /* Replays one segment up to `*end` or, for the last one (*end == 0), as far as it is whole; *end is where it stopped. */
 static int replay_segment(struct wal *w, const struct found *f, uint64_t *end, bool *ret_torn, struct err *reterr)
 {
     char name[WAL_NAME_MAX], *bytes;
-    uint64_t at = WAL_BLOCK_BYTES, limit = *end == 0 ? f->size : *end;
+    uint64_t at = WAL_BLOCK_BYTES, limit = *end == 0 ? f->size : *end, written;
     wal_segment_name(f->number, name);
     if (limit > f->size)
         return err_set(reterr, ERR_CORRUPT, "%s has %llu bytes of %llu", name, (unsigned long long)f->size,
                        (unsigned long long)limit);
-    int rv = read_whole(w, f, &bytes, reterr);
+    int rv = read_whole(w, f, &bytes, &written, reterr);
     if (rv != 0)
         return rv;
     while (at < limit) {
@@ -204,10 +219,10 @@ static int replay_segment(struct wal *w, const struct found *f, uint64_t *end, b
         at += b.padded_bytes;
     }
     bool last = *end == 0;
-    if (rv != 0 || (!last && at != limit) || (last && !torn_tail(w, f, bytes, at)))
+    if (rv != 0 || (!last && at != limit) || (last && !torn_tail(w, f, bytes, at, written)))
         rv = err_set(reterr, ERR_CORRUPT, "%s is damaged at byte %llu; this member must rejoin with an empty data folder",
                      name, (unsigned long long)at);
-    *ret_torn = rv == 0 && last && !blank_from(bytes, at, f->size);
+    *ret_torn = rv == 0 && last && !blank_from(bytes, at, written);
     *end = at;
     mem_free(bytes);
     return rv;

@@ -13,7 +13,7 @@
 #define KEELSON_MEMBERS_MAX (KEELSON_MASTERS_MAX + KEELSON_NODES_MAX + 1)
 #define KEELSON_DNS_ADDRESS "10.96.0.10" /* the Service kube-system/kube-dns, answered by every node's netproxy */
 #define KEELSON_PROCESSES_MAX 4 /* of one member */
-#define KEELSON_ARGS_MAX 48
+#define KEELSON_ARGS_MAX 64
 
 enum member_kind { MEMBER_MASTER, MEMBER_NODE, MEMBER_BALANCE };
 
@@ -32,6 +32,8 @@ struct cluster {
     char images[512];        /* OCI layout with the demo images */
     char tag[8];             /* six hex digits from the folder's name */
     char id[33];             /* of the store */
+    char store_roles[1024];  /* more --roles of the store, for clients that are no part of the cluster; "" for none */
+    char store_arguments[256]; /* more words of the stores' command lines, spaces between them; "" for none */
     bool networked;          /* own network namespaces; else loopback ports */
     unsigned subnet;         /* x of 172.30.x.0/24 */
     struct member members[KEELSON_MEMBERS_MAX]; /* masters, nodes, balance */

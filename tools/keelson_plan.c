@@ -181,9 +181,15 @@ static void plan_raftstore(const struct cluster *c, const struct member *m, stru
     arg(p, "--peer-name");
     arg(p, "keelson:store-members");
     arg(p, "--roles"); /* clients: the apiservers, and rsctl of who keeps the cluster */
-    arg(p, "o:keelson:store-members=member,o:keelson:store-clients=readwrite,o:keelson:store-clients=maintenance");
+    arg(p, "o:keelson:store-members=member,o:keelson:store-clients=readwrite,o:keelson:store-clients=maintenance%s%s",
+        c->store_roles[0] == '\0' ? "" : ",", c->store_roles);
     if (c->exists)
         arg(p, "--existing");
+    for (struct slice rest = slice_str(c->store_arguments); rest.size > 0 && p->argc < KEELSON_ARGS_MAX - 1;) {
+        struct slice word = slice_cut(&rest, ' ');
+        if (word.size > 0)
+            arg(p, "%.*s", SLICE_ARGS(word));
+    }
 }
 
 static void plan_apiserver(const struct cluster *c, const struct member *m, struct process_plan *p)
@@ -321,6 +327,10 @@ void plan_print(const struct cluster *c, struct buf *out)
     json_set_str(d, object, "programs", c->programs);
     json_set_str(d, object, "images", c->images);
     json_set_str(d, object, "id", c->id);
+    if (c->store_roles[0] != '\0')
+        json_set_str(d, object, "storeRoles", c->store_roles);
+    if (c->store_arguments[0] != '\0')
+        json_set_str(d, object, "storeArguments", c->store_arguments);
     json_set_bool(d, object, "networked", c->networked);
     json_set_int(d, object, "subnet", c->subnet);
     json_set_int(d, object, "masters", c->masters);
@@ -376,6 +386,10 @@ int plan_parse(struct slice text, struct cluster *c, struct err *reterr)
     if (rv == 0 && (!text_take(object, "folder", c->folder, sizeof c->folder) || !text_take(object, "id", c->id, sizeof c->id) ||
                     !text_take(object, "programs", c->programs, sizeof c->programs) ||
                     !text_take(object, "images", c->images, sizeof c->images) ||
+                    (json_get(object, "storeRoles") != NULL &&
+                     !text_take(object, "storeRoles", c->store_roles, sizeof c->store_roles)) ||
+                    (json_get(object, "storeArguments") != NULL &&
+                     !text_take(object, "storeArguments", c->store_arguments, sizeof c->store_arguments)) ||
                     !members_take(json_get(object, "members"), c)))
         rv = err_set(reterr, ERR_CORRUPT, "a field is missing or wrong");
     if (rv == 0)

@@ -548,12 +548,14 @@ static int up(struct cluster *c, unsigned masters, unsigned nodes, bool known, s
 
 int keelson_up(struct keelson_args a)
 {
-    const char *folder = ".cluster";
+    const char *folder = ".cluster", *roles = "", *arguments = "";
     int64_t masters = 3, nodes = 2;
     const struct flag flags[] = {
         {.name = "masters", .type = FLAG_INT, .target = &masters, .help = "1, 3 or 5"},
         {.name = "nodes", .type = FLAG_INT, .target = &nodes, .help = "nodes that run pods"},
         {.name = "dir", .type = FLAG_TEXT, .target = &folder, .help = "folder of the cluster"},
+        {.name = "store-roles", .type = FLAG_TEXT, .target = &roles, .help = "of a new cluster: more roles of its store, as raftstore --roles takes them"},
+        {.name = "store-arguments", .type = FLAG_TEXT, .target = &arguments, .help = "of a new cluster: more words of its stores' command lines, such as \"--snapshot-log-bytes 1m\""},
         {0},
     };
     struct flags_result result;
@@ -564,8 +566,8 @@ int keelson_up(struct keelson_args a)
         return complain(&err) + 1;
     bool stray = result.argument_count > 0;
     flags_release(&result);
-    if (stray || masters < 1 || masters > KEELSON_MASTERS_MAX || nodes < 0 || nodes > KEELSON_NODES_MAX) {
-        (void)fprintf(stderr, "keelson: usage: keelson up [--masters 1|3|5] [--nodes 0…%d] [--dir .cluster]\n", KEELSON_NODES_MAX);
+    if (stray || strlen(roles) >= sizeof c.store_roles || strlen(arguments) >= sizeof c.store_arguments || masters < 1 || masters > KEELSON_MASTERS_MAX || nodes < 0 || nodes > KEELSON_NODES_MAX) {
+        (void)fprintf(stderr, "keelson: usage: keelson up [--masters 1|3|5] [--nodes 0…%d] [--dir .cluster] [--store-roles ROLES] [--store-arguments WORDS]\n", KEELSON_NODES_MAX);
         return 2;
     }
     int rv = folder_take(folder, &c, &err);
@@ -582,6 +584,10 @@ int keelson_up(struct keelson_args a)
         return complain(&err);
     if (rv == 0)
         c = old;
+    else {
+        (void)snprintf(c.store_roles, sizeof c.store_roles, "%s", roles);
+        (void)snprintf(c.store_arguments, sizeof c.store_arguments, "%s", arguments);
+    }
     rv = up(&c, (unsigned)masters, (unsigned)nodes, rv == 0, &err);
     if (rv < 0)
         return complain(&err);

@@ -240,6 +240,14 @@ const struct kind kind_cronjob = {
 
 static void convert_nothing(struct json_doc *d, struct json *object) { (void)d, (void)object; }
 
+/* A type of its own, so that the published schema tells the two kinds apart. */
+static const struct type type_cron_job_v1beta1 = {
+    .name = "CronJob",
+    .doc = "A job that is started again and again by a schedule.",
+    .definition = "io.k8s.api.batch.v1beta1.CronJob",
+    .fields = fields_cron_job,
+};
+
 static const struct subresource beta_subresources[] = {
     {"status", "batch", "v1beta1", "CronJob", "get,patch,update", false},
     {.name = NULL},
@@ -260,7 +268,7 @@ const struct kind kind_cronjob_v1beta1 = {
     .to_stored = convert_nothing,
     .deprecated = "batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob",
     .verbs = "create,delete,deletecollection,get,list,patch,update,watch",
-    .type = &type_cron_job,
+    .type = &type_cron_job_v1beta1,
     .subresources = beta_subresources,
     .columns = columns,
     .row = row,

@@ -2,6 +2,7 @@
 #include "common/base.h"
 
 #include "apiserver/check.h"
+#include "apiserver/kinds/kinds.h"
 #include "apiserver/kinds/types.h"
 #include "common/map.h"
 
@@ -63,7 +64,7 @@ void fill_pod_spec(struct json_doc *d, struct json *v)
 }
 
 /* Guaranteed, Burstable or BestEffort: what the node agent and people read from status.qosClass. */
-static const char *qos_class(const struct json *spec)
+const char *pod_qos_class(const struct json *spec)
 {
     static const char *const lists[] = {"containers", "initContainers"};
     static const char *const resources[] = {"cpu", "memory"};
@@ -94,7 +95,7 @@ void fill_pod(struct json_doc *d, struct json *v)
             fill_requests(d, json_ensure_object(d, i.value, "resources"));
     }
     if (json_string_at(v, "status.qosClass").size == 0)
-        json_set_str(d, json_ensure_object(d, v, "status"), "qosClass", qos_class(json_get(v, "spec")));
+        json_set_str(d, json_ensure_object(d, v, "status"), "qosClass", pod_qos_class(json_get(v, "spec")));
 }
 
 void check_container(struct check *c, const struct json *v)

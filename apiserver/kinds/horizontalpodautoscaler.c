@@ -11,26 +11,31 @@
 #define PERIOD_SECONDS_MAX 1800
 #define METRICS_SHOWN_MAX 2
 
-static const char *const target_types[] = {"AverageValue", "Utilization", "Value", NULL};
 static const char *const metric_types[] = {"ContainerResource", "External", "Object", "Pods", "Resource", NULL};
 static const char *const policy_types[] = {"Percent", "Pods", NULL};
 static const char *const select_policies[] = {"Disabled", "Max", "Min", NULL};
 
+/* A number that is absent is Go's zero. */
+static void fail_number(struct check *c, const char *field, const struct json *v, const char *text)
+{
+    if (v == NULL)
+        check_fail_shown(c, field, CHECK_INVALID, "0", "%s", text);
+    else
+        check_fail_at(c, field, CHECK_INVALID, v, "%s", text);
+}
+
 static void check_policy(struct check *c, const struct json *v)
 {
     const struct json *value = json_get(v, "value"), *period = json_get(v, "periodSeconds");
-    static const struct json *const none = NULL;
     if (json_string_at(v, "type").size == 0) {
         size_t mark = check_enter(c, "type");
         check_fail_text(c, CHECK_NOT_SUPPORTED, SLICE(""), "supported values: \"Percent\", \"Pods\"");
         check_leave(c, mark);
     }
     if (json_int_or(value, 0) <= 0)
-        check_fail_shown(c, "value", CHECK_INVALID, value == none ? "0" : json_number_text(value).data,
-                         "must be greater than zero");
+        fail_number(c, "value", value, "must be greater than zero");
     if (json_int_or(period, 0) <= 0)
-        check_fail_shown(c, "periodSeconds", CHECK_INVALID, period == none ? "0" : json_number_text(period).data,
-                         "must be greater than zero");
+        fail_number(c, "periodSeconds", period, "must be greater than zero");
     else if (json_int_or(period, 0) > PERIOD_SECONDS_MAX)
         check_fail_at(c, "periodSeconds", CHECK_INVALID, period, "must be less than or equal to %d",
                       PERIOD_SECONDS_MAX);
@@ -61,6 +66,10 @@ static void check_target(struct check *c, const struct json *v)
     const struct json *share = json_get(v, "averageUtilization");
     if (share != NULL && json_int_or(share, 0) < 1)
         check_fail_at(c, "averageUtilization", CHECK_INVALID, share, "must be greater than 0");
+    struct slice type = json_string_at(v, "type");
+    if (type.size > 0 && !slice_is(type, "Utilization") && !slice_is(type, "Value") && !slice_is(type, "AverageValue"))
+        check_fail_at(c, "type", CHECK_INVALID, json_get(v, "type"),
+                      "must be either Utilization, Value, or AverageValue");
     check_positive_quantity(c, v, "value");
     check_positive_quantity(c, v, "averageValue");
 }
@@ -178,19 +187,15 @@ static void fill_spec(struct json_doc *d, struct json *v)
 static void check_spec(struct check *c, const struct json *v)
 {
     const struct json *least = json_get(v, "minReplicas"), *most = json_get(v, "maxReplicas");
-    struct buf shown = {0};
-    buf_append_slice(&shown, most == NULL ? SLICE("0") : json_number_text(most));
-    buf_append_char(&shown, '\0');
     if (least != NULL && json_int_or(least, 0) < 1)
         check_fail_at(c, "minReplicas", CHECK_INVALID, least, "must be greater than or equal to 1");
     if (json_int_or(most, 0) < 1)
-        check_fail_shown(c, "maxReplicas", CHECK_INVALID, shown.data, "must be greater than 0");
+        fail_number(c, "maxReplicas", most, "must be greater than 0");
     if (least != NULL && json_int_or(most, 0) < json_int_or(least, 0))
-        check_fail_shown(c, "maxReplicas", CHECK_INVALID, shown.data, "must be greater than or equal to `minReplicas`");
+        fail_number(c, "maxReplicas", most, "must be greater than or equal to `minReplicas`");
     size_t mark = check_enter(c, "scaleTargetRef");
     check_reference(c, json_get(v, "scaleTargetRef"));
     check_leave(c, mark);
-    buf_release(&shown);
 }
 
 static const struct field fields_hpa_scaling_policy[] = {
@@ -250,7 +255,6 @@ static const struct field fields_metric_target[] = {
      .proto = 1,
      .flags = FIELD_REQUIRED,
      .required = "must specify a metric target type",
-     .one_of = target_types,
      .doc = "Utilization, Value or AverageValue."},
     {.name = "value", .type = FIELD_QUANTITY, .proto = 2, .doc = "The value."},
     {.name = "averageValue", .type = FIELD_QUANTITY, .proto = 3, .doc = "The value per pod."},

@@ -387,4 +387,5 @@ const struct kind kind_job = {
     .row = row,
     .prepare_create = prepare_create,
     .check_update = check_update,
+    .orphans_dependents = true,
 };

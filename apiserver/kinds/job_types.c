@@ -3,6 +3,9 @@
 
 #include "apiserver/check.h"
 #include "apiserver/kinds/types.h"
+#include "apiserver/names.h"
+
+#include <stdlib.h>
 
 #define RULES_MAX 20
 #define EXIT_CODES_MAX 255
@@ -47,14 +50,21 @@ static void check_failure_rule(struct check *c, const struct json *v)
 {
     bool codes = json_get(v, "onExitCodes") != NULL, conditions = json_size(json_get(v, "onPodConditions")) > 0;
     if (codes && conditions)
-        check_fail_shown(c, "", CHECK_INVALID, "batch.PodFailurePolicyRule{}",
+        check_fail_shown(c, "", CHECK_INVALID, NULL,
                          "specifying both OnExitCodes and OnPodConditions is not supported");
     else if (!codes && !conditions)
-        check_fail_shown(c, "", CHECK_INVALID, "batch.PodFailurePolicyRule{}",
-                         "specifying one of OnExitCodes and OnPodConditions is required");
+        check_fail_shown(c, "", CHECK_INVALID, NULL, "specifying one of OnExitCodes and OnPodConditions is required");
     if (json_size(json_get(v, "onPodConditions")) > RULES_MAX)
         check_fail_at(c, "onPodConditions", CHECK_TOO_MANY, NULL, "%zu: must have at most %d items",
                       json_size(json_get(v, "onPodConditions")), RULES_MAX);
+}
+
+static void check_condition_pattern(struct check *c, const struct json *v)
+{
+    struct err why;
+    struct slice type = json_string_at(v, "type");
+    if (type.size > 0 && name_check_qualified(type, &why) != 0)
+        check_fail_at(c, "type", CHECK_INVALID, json_get(v, "type"), "%s", why.message);
 }
 
 static void check_rule_count(struct check *c, const struct json *v)
@@ -70,6 +80,75 @@ static void check_success_rule(struct check *c, const struct json *v)
         check_fail(c, CHECK_REQUIRED, NULL, "at least one of succeededCount or succeededIndexes must be specified");
 }
 
+static int index_of(struct slice text, long *ret, struct err *reterr)
+{
+    char number[16], *end;
+    if (text.size == 0 || text.size >= sizeof number)
+        return err_set(reterr, ERR_INVALID, "cannot convert string to integer for index: \"%.*s\"", SLICE_ARGS(text));
+    memcpy(number, text.data, text.size);
+    number[text.size] = '\0';
+    *ret = strtol(number, &end, 10);
+    if (*end != '\0')
+        return err_set(reterr, ERR_INVALID, "cannot convert string to integer for index: \"%.*s\"", SLICE_ARGS(text));
+    return 0;
+}
+
+/* "1,3-5": growing, below `completions`. *ret_count: how many they are. */
+static int indexes_parse(struct slice text, long completions, long *ret_count, struct err *reterr)
+{
+    long before = -1;
+    *ret_count = 0;
+    while (text.size > 0) {
+        struct slice interval = slice_cut(&text, ','), rest = interval, first = slice_cut(&rest, '-');
+        long from = 0, to = 0;
+        if (rest.data != NULL && slice_find(rest, '-') < rest.size)
+            return err_set(reterr, ERR_INVALID,
+                           "the fragment \"%.*s\" violates the requirement that an index interval can have at most two "
+                           "parts separated by '-'",
+                           SLICE_ARGS(interval));
+        int code = index_of(first, &from, reterr);
+        to = from;
+        if (code == 0 && rest.data != NULL)
+            code = index_of(rest, &to, reterr);
+        if (code != 0)
+            return code;
+        if (from >= completions || to >= completions)
+            return err_set(reterr, ERR_INVALID, "too large index: \"%.*s\"",
+                           SLICE_ARGS(from >= completions ? first : rest));
+        if (before >= from || (rest.data != NULL && from >= to))
+            return err_set(reterr, ERR_INVALID, "non-increasing order, previous: %ld, current: %ld",
+                           before >= from ? before : from, before >= from ? from : to);
+        *ret_count += to - from + 1;
+        before = to;
+    }
+    return 0;
+}
+
+static void check_success_rules(struct check *c, const struct json *v)
+{
+    long completions = (long)json_int_at(v, "completions", 0);
+    struct json_iterator i = json_iterate(json_at(v, "successPolicy.rules"));
+    while (json_next(&i)) {
+        const struct json *indexes = json_get(i.value, "succeededIndexes"),
+                          *count = json_get(i.value, "succeededCount");
+        struct err why;
+        long n = 0;
+        size_t mark = check_enter(c, "successPolicy.rules");
+        (void)check_enter_index(c, i.position - 1);
+        if (indexes != NULL && indexes_parse(json_string(indexes), completions, &n, &why) != 0)
+            check_fail_at(c, "succeededIndexes", CHECK_INVALID, indexes, "error parsing succeededIndexes: %s",
+                          why.message);
+        if (count != NULL && json_int_or(count, 0) > completions)
+            check_fail_at(c, "succeededCount", CHECK_INVALID, count,
+                          "must be less than or equal to %ld (the number of specified completions)", completions);
+        else if (count != NULL && n > 0 && json_int_or(count, 0) > n)
+            check_fail_at(
+                c, "succeededCount", CHECK_INVALID, count,
+                "must be less than or equal to %ld (the number of indexes in the specified succeededIndexes field)", n);
+        check_leave(c, mark);
+    }
+}
+
 static void check_indexed(struct check *c, const struct json *v)
 {
     const struct json *completions = json_get(v, "completions"), *parallelism = json_get(v, "parallelism");
@@ -83,6 +162,8 @@ static void check_indexed(struct check *c, const struct json *v)
             check_fail_at(c, "completions", CHECK_INVALID, completions, "must be less than or equal to %d",
                           INDEXED_COMPLETIONS_MAX);
     }
+    if (completions != NULL)
+        check_success_rules(c, v);
     const struct json *failed = json_get(v, "maxFailedIndexes");
     if (failed != NULL && completions != NULL && json_int_or(failed, 0) > json_int_or(completions, 0))
         check_fail_at(c, "maxFailedIndexes", CHECK_INVALID, failed, "must be less than or equal to completions");
@@ -216,7 +297,8 @@ static const struct type type_pod_failure_policy_on_pod_conditions_pattern = {
     .name = "PodFailurePolicyOnPodConditionsPattern",
     .doc = "A pod's condition to look for.",
     .definition = "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern",
-    .fields = fields_pod_failure_policy_on_pod_conditions_pattern};
+    .fields = fields_pod_failure_policy_on_pod_conditions_pattern,
+    .check = check_condition_pattern};
 
 static const struct field fields_pod_failure_policy_rule[] = {
     {.name = "action",

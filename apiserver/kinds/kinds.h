@@ -24,6 +24,9 @@ extern const struct kind kind_componentstatus, kind_cronjob, kind_cronjob_v1beta
 
 extern const struct type type_delete_options;
 
+/* Guaranteed, Burstable or BestEffort, of a pod's spec. */
+const char *pod_qos_class(const struct json *spec);
+
 #define KINDS_MAX 256
 
 const struct kind *const *kinds_all(void); /* NULL-terminated; core group first, then groups by name */

@@ -13,9 +13,7 @@ static const char *const volume_modes[] = {"Block", "Filesystem", NULL};
 static void check_capacity(struct check *c, const struct json *v)
 {
     struct json_iterator i = json_iterate(v);
-    if (json_size(v) == 0)
-        check_fail(c, CHECK_REQUIRED, NULL, "%s", "");
-    else if (json_get(v, "storage") == NULL || json_size(v) > 1)
+    if (json_get(v, "storage") == NULL || json_size(v) > 1)
         check_fail(c, CHECK_NOT_SUPPORTED, v, "supported values: \"storage\"");
     while (json_next(&i)) {
         struct quantity q;
@@ -45,7 +43,7 @@ static void check_sources(struct check *c, const struct json *v, const struct fi
     }
     for (const struct field *f = fields; f->name != NULL; f++) {
         if (json_get(v, f->name) != NULL && strcmp(f->name, first) != 0)
-            check_fail_at(c, f->name, CHECK_FORBIDDEN, NULL, "may not specify more than one volume type");
+            check_fail_at(c, f->name, CHECK_FORBIDDEN, NULL, "may not specify more than 1 volume type");
     }
 }
 
@@ -478,7 +476,6 @@ static const struct field fields_persistent_volume_spec[] = {
      .type = FIELD_QUANTITY,
      .shape = FIELD_MAP,
      .proto = 1,
-     .flags = FIELD_REQUIRED | FIELD_OPTIONAL,
      .check = check_capacity,
      .doc = "How much it holds."},
     {.name = "", .type = FIELD_OBJECT, .object = &type_persistent_volume_source, .proto = 2, .flags = FIELD_INLINE},
@@ -573,6 +570,10 @@ static const struct type type_persistent_volume = {.name = "PersistentVolume",
 
 static void check_spec(struct check *c, const struct json *v)
 {
+    if (json_get(v, "capacity") == NULL) {
+        check_fail_at(c, "capacity", CHECK_REQUIRED, NULL, "%s", "");
+        check_fail_shown(c, "capacity", CHECK_NOT_SUPPORTED, "core.ResourceList(nil)", "supported values: \"storage\"");
+    }
     check_sources(c, v, type_persistent_volume_source.fields);
     if (slice_is(json_string_at(v, "hostPath.path"), "/") &&
         slice_is(json_string_at(v, "persistentVolumeReclaimPolicy"), "Recycle"))

@@ -661,9 +661,11 @@ static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
     {"attach", "", "v1", "PodAttachOptions", "create,get", true},
     {"binding", "", "v1", "Binding", "create", false},
+    {"ephemeralcontainers", "", "v1", "Pod", "get,patch,update", false},
     {"eviction", "policy", "v1", "Eviction", "create", false},
     {"exec", "", "v1", "PodExecOptions", "create,get", true},
     {"log", "", "v1", "Pod", "get", false},
+    {"resize", "", "v1", "Pod", "get,patch,update", false},
     {"status", "", "v1", "Pod", "get,patch,update", false},
     {.name = NULL},
 };

@@ -209,4 +209,5 @@ const struct kind kind_replicationcontroller = {
     .selectable = selectable,
     .columns = columns,
     .row = row,
+    .orphans_dependents = true,
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A short campaign: three workloads on clusters of three under killed leaders and partitions, each judged valid; the same history with one
+# A short campaign: four workloads on clusters of three under killed leaders and partitions, each judged valid; the same history with one
 # answer changed is not; an interrupted run leaves nothing. Needs root.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -22,7 +22,9 @@ valid() { # workload, nemeses, seconds
 leader=process:kill:--member:leader
 valid append $leader,partition:leader 20
 valid set $leader,partition:halves 20
+valid access $leader 8
 valid register $leader,partition:leader 30
+grep -q ':process :nemesis, :type :info, :f :start-' "$folder/history.edn" || fail "the faults are not in the history"
 
 # One read of a real history answers with what nobody wrote, or with what had been overwritten.
 awk '/:type :ok, :f :read, :value \[[0-9]+ [0-9]+\]/ && ++n == 50 { sub(/[0-9]+\]/, "999999999]") } { print }' "$folder/history.edn" >"$work/changed.edn"
@@ -41,7 +43,7 @@ said=$(jepsen/run --workload register --nemesis nonsense 2>&1)
 [ $? = 3 ] || fail "an unknown nemesis: $said"
 jepsen/run --workload set --nemesis $leader --time 60 >"$work/out" 2>&1 &
 run=$!
-loading() { [ "$(cat "$JEPSEN_RUNS"/*/load 2>/dev/null | grep -c '^began')" = 4 ]; }
+loading() { [ "$(cat "$JEPSEN_RUNS"/*/load 2>/dev/null | grep -c '^began')" = 5 ]; }
 for _ in $(seq 200); do loading && break; read -rt 0.1 <> <(:); done
 loading || fail "a run does not start: $(cat "$work/out")"
 kill -TERM $run

@@ -88,6 +88,9 @@ lead=$(leader)
 nemesis partition start one-way --member "$lead"
 until_true 10 "one-way: writes" put "$(except "$lead")" 5s
 settled
+nemesis partition start all
+put "$all" 1500ms && fail "written while every member is alone"
+settled
 if full; then
     for v in halves leader one bridge "one-way --member leader --direction in"; do
         # shellcheck disable=SC2086 # words
@@ -129,6 +132,9 @@ settled
 nemesis process start slow-start --member master-2 --seconds 2
 serves master-2 >/dev/null && fail "master-2 serves at once"
 until_true 15 "slow start: ready" serves master-2
+settled
+nemesis process start term --member "$(leader)"
+until_true 10 "leader told to end: writes" put "$all" 5s
 settled
 nemesis process start kill --member all
 put "$all" 1s && fail "written without a member"

@@ -83,7 +83,7 @@ static void refuses(struct fixture *f, const char *line, const char *body, int s
     struct json_doc *d = json_doc_new();
     struct json *answer = NULL;
     assert_int_equal(ask(f, line, body, d, &answer), status);
-    assert_slice_equal(json_string_at(answer, "message"), message);
+    assert_string_equal(json_string_at(answer, "message").data, message);
     json_doc_free(d);
 }
 
@@ -136,6 +136,14 @@ static void test_a_row_makes_a_kind(void **state)
     buf_release(&schemas);
     assert_int_equal(ask(f, "GET /apis/example.com/v1", "", d, &o), 200);
     wants(json_element(json_get(o, "resources"), 0), "name", "\"widgets\"");
+    struct client apply = {.status = 0};
+    client_send(f, &apply, "PATCH " WIDGETS "/a?fieldManager=me&force=true", "application/json",
+                "application/apply-patch+yaml",
+                SLICE("{apiVersion: example.com/v1, kind: Widget, metadata: {name: a}, spec: {size: 7}}"));
+    bool applies = apply.status != 415; /* where server-side apply is served */
+    assert_int_equal(ask(f, "GET " WIDGETS "/a", "", d, &o), 200);
+    wants(o, "spec.size", applies ? "7" : "5");
+    client_release(&apply);
     assert_int_equal(ask(f, "DELETE " WIDGETS "/a", "", d, &o), 200);
     client_release(&watch);
     direct_run_ms(&f->d, 1);
@@ -200,6 +208,48 @@ static void test_a_version_reads_what_another_wrote(void **state)
             "greater than 0, "
             "spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`]");
     json_doc_free(d);
+}
+
+static void test_autoscalers(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *spec, *message;
+    } cases[] = {
+        {"", "[spec.maxReplicas: Invalid value: 0: must be greater than 0, spec.maxReplicas: Invalid value: 0: must be "
+             "greater than or equal to "
+             "`minReplicas`]"},
+        {"\"minReplicas\":5,\"maxReplicas\":4",
+         "spec.maxReplicas: Invalid value: 4: must be greater than or equal to `minReplicas`"},
+        {"\"maxReplicas\":4,\"metrics\":[{\"type\":\"Pods\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":\"x\"}}"
+         "}]",
+         "[spec.metrics[0].resource.target.type: Invalid value: \"x\": must be either Utilization, Value, or "
+         "AverageValue, "
+         "spec.metrics[0].pods: Required value: must populate information for the given metric source, "
+         "spec.metrics[0].resource: Forbidden: must "
+         "populate the given metric source only]"},
+        {"\"maxReplicas\":4,\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":"
+         "\"Utilization\"}}}]",
+         "spec.metrics[0].resource.target.averageUtilization: Required value: must set either a target raw value or a "
+         "target utilization"},
+        {"\"maxReplicas\":4,\"behavior\":{\"scaleUp\":{\"stabilizationWindowSeconds\":4000,\"policies\":[{\"type\":"
+         "\"Pods\",\"value\":0}]}}",
+         "[spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero, "
+         "spec.behavior.scaleUp.policies[0].periodSeconds: "
+         "Invalid value: 0: must be greater than zero, spec.behavior.scaleUp.stabilizationWindowSeconds: Invalid "
+         "value: 4000: must be less than or "
+         "equal to 3600]"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char body[512], message[1024];
+        (void)snprintf(body, sizeof body,
+                       "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":"
+                       "\"web\"}%s%s}}",
+                       *cases[i].spec == '\0' ? "" : ",", cases[i].spec); /* fits */
+        (void)snprintf(message, sizeof message, "HorizontalPodAutoscaler.autoscaling \"h\" is invalid: %s",
+                       cases[i].message); /* fits */
+        refuses(f, "POST " HPA("v2"), body, 422, message);
+    }
 }
 
 static void test_versions_share_lists_and_watches(void **state)
@@ -414,6 +464,59 @@ static void test_jobs(void **state)
     json_doc_free(d);
 }
 
+static void test_job_policies(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *spec, *message;
+    } cases[] = {
+        {"\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailJob\"}]}",
+         "spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is "
+         "required"},
+        {"\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailJob\",\"onExitCodes\":{\"operator\":\"In\",\"values\":[11,"
+         "11]}}]}",
+         "spec.podFailurePolicy.rules[0].onExitCodes.values[1]: Duplicate value: 11"},
+        {"\"podFailurePolicy\":{\"rules\":[{\"action\":\"FailIndex\",\"onExitCodes\":{\"containerName\":\"x\","
+         "\"operator\":\"In\","
+         "\"values\":[1]}}]}",
+         "[spec.podFailurePolicy.rules[0].onExitCodes.containerName: Invalid value: \"x\": must be one of the "
+         "container or initContainer names "
+         "in the pod template, spec.podFailurePolicy.rules[0].action: Invalid value: \"FailIndex\": requires the "
+         "backoffLimitPerIndex to be "
+         "set]"},
+        {"\"backoffLimitPerIndex\":1", "spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode"},
+        {"\"completionMode\":\"Indexed\",\"completions\":5,\"successPolicy\":{}",
+         "spec.successPolicy.rules: Required value: at least one rules must be specified when the successPolicy is "
+         "specified"},
+        {"\"completionMode\":\"Indexed\",\"completions\":5,\"successPolicy\":{\"rules\":[{\"succeededIndexes\":\"0-2\","
+         "\"succeededCount\":4}]}",
+         "spec.successPolicy.rules[0].succeededCount: Invalid value: 4: must be less than or equal to 3 (the number of "
+         "indexes in the specified "
+         "succeededIndexes field)"},
+        {"\"completionMode\":\"Indexed\",\"completions\":5,\"successPolicy\":{\"rules\":[{\"succeededIndexes\":\"a\"},{"
+         "\"succeededIndexes\":"
+         "\"3,5\"},{\"succeededIndexes\":\"3,1\"},{\"succeededIndexes\":\"1-2-3\"}]}",
+         "[spec.successPolicy.rules[0].succeededIndexes: Invalid value: \"a\": error parsing succeededIndexes: cannot "
+         "convert string to integer "
+         "for index: \"a\", spec.successPolicy.rules[1].succeededIndexes: Invalid value: \"3,5\": error parsing "
+         "succeededIndexes: too large "
+         "index: \"5\", spec.successPolicy.rules[2].succeededIndexes: Invalid value: \"3,1\": error parsing "
+         "succeededIndexes: non-increasing "
+         "order, previous: 3, current: 1, spec.successPolicy.rules[3].succeededIndexes: Invalid value: \"1-2-3\": "
+         "error parsing "
+         "succeededIndexes: the fragment \"1-2-3\" violates the requirement that an index interval can have at most "
+         "two parts separated by "
+         "'-']"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char body[1024], message[1024];
+        (void)snprintf(body, sizeof body, "{\"metadata\":{\"name\":\"p\"},\"spec\":{%s,\"template\":%s}}",
+                       cases[i].spec, POD_TEMPLATE("Never"));                                        /* fits */
+        (void)snprintf(message, sizeof message, "Job.batch \"p\" is invalid: %s", cases[i].message); /* fits */
+        refuses(f, "POST " JOBS, body, 422, message);
+    }
+}
+
 #define SETS "/apis/apps/v1/namespaces/default/statefulsets"
 #define DAEMONS "/apis/apps/v1/namespaces/default/daemonsets"
 #define WEB_TEMPLATE                                                                                                   \
@@ -512,8 +615,9 @@ static void test_volumes(void **state)
             "PersistentVolume \"v\" is invalid: spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is "
             "immutable after creation");
     refuses(f, "POST " VOLUMES, "{\"metadata\":{\"name\":\"w\"},\"spec\":{}}", 422,
-            "PersistentVolume \"w\" is invalid: [spec.capacity: Required value, spec.accessModes: Required value, "
-            "spec: Required value: must "
+            "PersistentVolume \"w\" is invalid: [spec.accessModes: Required value, spec.capacity: Required value, "
+            "spec.capacity: "
+            "Unsupported value: core.ResourceList(nil): supported values: \"storage\", spec: Required value: must "
             "specify a volume type]");
     refuses(f, "POST " VOLUMES,
             "{\"metadata\":{\"name\":\"w\"},\"spec\":{\"capacity\":{\"storage\":\"0\"},\"accessModes\":[\"x\"],"
@@ -526,7 +630,7 @@ static void test_volumes(void **state)
             "\"ReadWriteOncePod\", "
             "spec.persistentVolumeReclaimPolicy: Unsupported value: \"Keep\": supported values: \"Delete\", "
             "\"Recycle\", \"Retain\", spec.nfs: "
-            "Forbidden: may not specify more than one volume type]");
+            "Forbidden: may not specify more than 1 volume type]");
     json_doc_free(d);
 }
 
@@ -711,12 +815,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_row_makes_a_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_version_reads_what_another_wrote, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_autoscalers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_versions_share_lists_and_watches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_versions_in_discovery, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_deprecated_version_warns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cron_jobs, setup, teardown),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test_setup_teardown(test_jobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_job_policies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stateful_sets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_daemon_sets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_volumes, setup, teardown),

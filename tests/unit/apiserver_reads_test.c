@@ -213,6 +213,44 @@ static void test_one_by_name(void **state)
     json_doc_free(d);
 }
 
+/* A watch from `after` on that ends by itself: whether it was told to list again. */
+static bool expired(struct fixture *f, int64_t after)
+{
+    struct client c = {.status = 0};
+    char line[128];
+    (void)snprintf(line, sizeof line, "GET " CM "?watch=1&timeoutSeconds=1&resourceVersion=%lld",
+                   (long long)after); /* fits */
+    client_send(f, &c, line, NULL, NULL, SLICE(""));
+    direct_run_ms(&f->d, 2000);
+    assert_true(c.ended);
+    bool is = strstr(c.answer.data, "\"code\":410") != NULL;
+    client_release(&c);
+    return is;
+}
+
+/* Events are kept for a while however many bytes they are, then only so many bytes of them. */
+static void test_recent_events(void **state)
+{
+    struct fixture *f = *state;
+    struct buf body = {0};
+    char *big = mem_alloc(900 * 1024);
+    memset(big, 'x', 900 * 1024 - 1);
+    big[900 * 1024 - 1] = '\0';
+    int64_t begin = make(f, "a", "x", "1");
+    for (int i = 0; i < 12; i++) {
+        buf_reset(&body);
+        buf_printf(&body, "{\"data\":{\"v\":\"%d%s\"}}", i, big);
+        assert_int_equal(ask(f, "PATCH " CM "/a", body.data, NULL, NULL), 200);
+    }
+    assert_false(expired(f, begin));
+    direct_run_ms(&f->d, 100000);
+    int64_t newest = make(f, "b", "x", "1");
+    assert_true(expired(f, begin));
+    assert_false(expired(f, newest));
+    buf_release(&body);
+    mem_free(big);
+}
+
 static void get_with(struct fixture *f, struct client *c, const char *line, const char *encoding)
 {
     c->headers[c->header_count++] = (struct http_header){SLICE("Accept-Encoding"), slice_str(encoding)};
@@ -275,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_leaving_a_selection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pages_of_a_selection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_recent_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_compression, setup, teardown),
     };
     return RUN_TESTS(tests);

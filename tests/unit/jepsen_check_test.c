@@ -276,19 +276,122 @@ static void objects(void **state)
     JUDGE("api", cases);
 }
 
+#define FD(process, f, ...) "{:process " #process " :type :fail :f :" #f " :value " #__VA_ARGS__ " :error \"denied: no\"}\n"
+/* Texts at once: an argument that is passed on is expanded first, and `true` is a macro. */
+#define DONE(process, f, ...) \
+    "{:process " #process " :type :invoke :f :" #f " :value " #__VA_ARGS__ "}\n{:process " #process " :type :ok :f :" #f " :value " #__VA_ARGS__ "}\n"
+#define DENIED(process, f, ...) I(process, f, __VA_ARGS__) FD(process, f, __VA_ARGS__)
+/* 0 may read and write area 0, 1 may write area 1 only, 2 may read both. */
+#define ROLES DONE(0, roles, [0 0 true true]) DONE(0, roles, [1 1 false true]) DONE(0, roles, [2 0 true false]) DONE(0, roles, [2 1 true false])
+#define READ(process, who, area, ...) I(process, read, [who area 0 nil]) O(process, read, [who area 0 [__VA_ARGS__]])
+
+static void access_by_roles(void **state)
+{
+    static const struct planted cases[] = {
+        {NULL, VERDICT_VALID, ROLES DONE(0, write, [0 [[0 0 5]] :prev]) DENIED(0, write, [0 [[0 0 6] [1 0 7]] :put]) DONE(1, write, [1 [[1 0 8]] :put])
+         DENIED(1, write, [1 [[1 0 9]] :prev]) DENIED(1, peek, [1 1]) DONE(2, peek, [2 1]) DENIED(0, compact, [0]) DENIED(1, read, [1 1 0 nil])
+         READ(2, 2, 0, 5) READ(2, 2, 1, 8) DONE(0, delete, [0 0 0 5]) READ(2, 2, 0)},
+        /* a write with an unknown outcome, a delete under way, a value that comes before its acknowledgement */
+        {NULL, VERDICT_VALID, ROLES I(0, write, [0 [[0 0 5]] :put]) READ(2, 2, 0, 5) U(0, write, [0 [[0 0 5]] :put]) I(3, delete, [0 0 0 5]) READ(2, 2, 0)
+         READ(2, 2, 0, 5) O(3, delete, [0 0 0 5]) READ(2, 2, 0)},
+        /* the same number elsewhere is another key */
+        {NULL, VERDICT_VALID, ROLES DONE(0, write, [0 [[0 0 5]] :put]) DONE(1, delete, [1 1 0 5]) READ(2, 2, 0, 5)},
+        {"executed", VERDICT_INVALID, ROLES DONE(1, write, [1 [[0 0 5]] :put]) READ(2, 2, 0)},
+        {"executed", VERDICT_INVALID, ROLES DENIED(1, write, [1 [[0 0 5]] :put]) READ(2, 2, 0, 5)},
+        /* half of a transaction that was refused as a whole, seen before it is refused */
+        {"executed", VERDICT_INVALID, ROLES I(1, write, [1 [[0 0 5] [1 0 6]] :put]) READ(2, 2, 1, 6) FD(1, write, [1 [[0 0 5] [1 0 6]] :put]) READ(2, 2, 0) READ(2, 2, 1)},
+        {"executed", VERDICT_INVALID, ROLES DONE(0, compact, [0])},
+        {"leaked", VERDICT_INVALID, ROLES READ(1, 1, 1)},
+        {"leaked", VERDICT_INVALID, ROLES I(1, watch, [1 0 0 nil]) O(1, watch, [1 0 0 []])},
+        {"leaked", VERDICT_INVALID, ROLES DONE(1, peek, [1 0])},
+        {"refused", VERDICT_INVALID, ROLES DENIED(0, write, [0 [[0 0 5]] :put]) READ(2, 2, 0)},
+        {"refused", VERDICT_INVALID, ROLES DONE(1, write, [1 [[1 0 5]] :put]) DENIED(2, read, [2 1 0 nil])},
+        {"vanished", VERDICT_INVALID, ROLES DONE(0, write, [0 [[0 0 5]] :put]) DENIED(1, delete, [1 0 0 5]) READ(2, 2, 0)},
+        {"stale", VERDICT_INVALID, ROLES DONE(0, write, [0 [[0 0 5]] :put]) DONE(0, delete, [0 0 0 5]) READ(2, 2, 0, 5)},
+        {"garbage", VERDICT_INVALID, ROLES READ(2, 2, 0, 7)},
+        {"garbage", VERDICT_INVALID, ROLES DONE(0, write, [0 [[0 0 5]] :put]) I(2, watch, [2 1 0 nil]) O(2, watch, [2 1 0 [5]])},
+        {"aborted", VERDICT_INVALID, ROLES I(0, write, [0 [[0 0 5]] :put]) F(0, write, [0 [[0 0 5]] :put]) READ(2, 2, 0, 5)},
+        /* nobody looked */
+        {NULL, VERDICT_UNKNOWN, ROLES READ(2, 2, 0) DENIED(1, write, [1 [[0 0 5]] :put])},
+        {NULL, VERDICT_UNKNOWN, ROLES DONE(0, write, [0 [[0 0 5]] :put]) DONE(0, write, [0 [[0 0 5]] :put])},
+        {NULL, VERDICT_UNKNOWN, ROLES DONE(0, write, [0 [[0 0]] :put])},
+        {NULL, VERDICT_UNKNOWN, ROLES DONE(99, read, [99 0 0])},
+    };
+    (void)state;
+    JUDGE("access", cases);
+}
+
+#define ASK(process, ...) I(process, ask, [0 1 0 nil]) "{:process " #process " :type :ok :f :ask :value [0 1 0 " #__VA_ARGS__ "]}\n"
+#define GOT(process) I(process, read, [0 1 0 nil]) O(process, read, [0 1 0 []])
+#define LOOK(...) I(9, look, [0 0 0 nil]) O(9, look, [0 0 0 [__VA_ARGS__]])
+#define GRANT DONE(9, grant, [0 1])
+#define REVOKE DONE(9, revoke, [0 1])
+
+static void access_by_rbac(void **state)
+{
+    static const struct planted cases[] = {
+        /* one apiserver is behind the other: refused there, then let pass; the other user never */
+        {NULL, VERDICT_VALID, DONE(9, make, [0 1]) DENIED(1, write, [0 1 0 5]) GRANT DONE(1, write, [0 1 0 6]) DENIED(2, write, [0 1 1 7]) REVOKE
+         DONE(1, write, [0 1 0 8]) DONE(2, write, [0 1 1 9]) DENIED(1, write, [0 1 0 10]) DENIED(3, write, [0 2 1 11]) DENIED(1, escalate, [0 1 0 nil])
+         LOOK(6 8 9) ASK(1, false)},
+        /* refused between two grants, long after the second one, by who is far behind */
+        {NULL, VERDICT_VALID, GRANT REVOKE GRANT GOT(1) DENIED(1, read, [0 1 0 nil]) GOT(1) ASK(1, true)},
+        /* an unknown one may come into force or not; the end says nothing */
+        {NULL, VERDICT_VALID, I(9, grant, [0 1]) U(9, grant, [0 1]) DENIED(1, read, [0 1 0 nil]) I(1, read, [0 1 0 nil]) O(1, read, [0 1 0 []]) ASK(1, true)},
+        {NULL, VERDICT_VALID, I(9, grant, [0 1]) F(9, grant, [0 1]) DENIED(1, read, [0 1 0 nil]) GRANT ASK(1, true)},
+        {"executed", VERDICT_INVALID, DONE(1, write, [0 1 0 5]) GRANT ASK(1, true)},
+        {"leaked", VERDICT_INVALID, GRANT I(1, read, [0 2 0 nil]) O(1, read, [0 2 0 []]) ASK(1, true)},
+        {"executed", VERDICT_INVALID, GRANT DONE(1, escalate, [0 1 0 nil]) ASK(1, true)},
+        /* it had refused after the revocation, and lets pass again */
+        {"executed", VERDICT_INVALID, GRANT DONE(1, write, [0 1 0 4]) REVOKE DENIED(1, write, [0 1 0 5]) DONE(1, write, [0 1 0 6]) LOOK(4 6) ASK(1, false)},
+        {"refused-again", VERDICT_INVALID, GRANT DONE(1, write, [0 1 0 4]) DENIED(1, write, [0 1 0 5]) LOOK(4) ASK(1, true)},
+        /* two under way at once do not order each other */
+        {NULL, VERDICT_VALID, GRANT REVOKE GRANT I(1, write, [0 1 0 4]) DENIED(2, write, [0 1 0 5]) O(1, write, [0 1 0 4]) LOOK(4) ASK(1, true)},
+        {"denied-executed", VERDICT_INVALID, DENIED(1, write, [0 1 0 5]) GRANT LOOK(5) ASK(1, true)},
+        {"garbage", VERDICT_INVALID, GRANT LOOK(5) ASK(1, true)},
+        {"granted-late", VERDICT_INVALID, GRANT ASK(1, false)},
+        {"revoked-late", VERDICT_INVALID, GRANT REVOKE ASK(1, true)},
+        {NULL, VERDICT_UNKNOWN, GRANT},
+        {NULL, VERDICT_UNKNOWN, GRANT GRANT ASK(1, true)},
+        {NULL, VERDICT_UNKNOWN, LOOK() DENIED(1, write, [0 1 0 5]) ASK(1, false)},
+        {NULL, VERDICT_UNKNOWN, GRANT DONE(1, write, [0 1 0 5]) DONE(1, write, [0 1 0 5]) ASK(1, true)},
+        {NULL, VERDICT_UNKNOWN, GRANT DONE(1, write, [0 1])},
+    };
+    (void)state;
+    JUDGE("rbac", cases);
+}
+
+#define SCALE(n) I(0, scale, n) O(0, scale, n)
+#define ROLL(n) I(0, rollout, n) O(0, rollout, n)
+#define PODS(...) I(1, pods, nil) O(1, pods, [__VA_ARGS__])
+#define END(wanted, round, there, updated, old, strange, ...) \
+    I(1, converge, nil) "{:process 1 :type :ok :f :converge :value [" #wanted " " #round " " #there " " #updated " " #old " " #strange " " #__VA_ARGS__ "]}\n"
+
 static void controllers(void **state)
 {
     static const struct planted cases[] = {
-        {NULL, VERDICT_VALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 0]) I(0, scale, 5) I(1, pods, nil) O(1, pods, [5 0]) O(0, scale, 5)
-         I(2, delete, nil) O(2, delete, "a") I(1, pods, nil) O(1, pods, [4 0]) I(0, scale, 2) O(0, scale, 2) I(1, pods, nil) O(1, pods, [5 0])
-         I(1, converge, nil) O(1, converge, [2 2])},
-        {"surge", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [4 0]) I(1, converge, nil) O(1, converge, [3 3])},
-        /* settled at two, then four without anybody having asked */
-        {"surge", VERDICT_INVALID, I(0, scale, 5) O(0, scale, 5) I(0, scale, 2) O(0, scale, 2) I(1, pods, nil) O(1, pods, [2 0]) I(1, pods, nil) O(1, pods, [4 0])
-         I(1, converge, nil) O(1, converge, [2 2])},
-        {"orphan", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 1]) I(1, converge, nil) O(1, converge, [3 3])},
-        {"not-converged", VERDICT_INVALID, I(0, scale, 3) O(0, scale, 3) I(1, converge, nil) O(1, converge, [3 2])},
-        {NULL, VERDICT_UNKNOWN, I(0, scale, 3) O(0, scale, 3) I(1, pods, nil) O(1, pods, [3 0])},
+        {NULL, VERDICT_VALID, SCALE(3) PODS(3 0 3) I(0, scale, 5) PODS(5 0 nil) O(0, scale, 5) I(2, delete, nil) O(2, delete, "a") PODS(4 0 5) SCALE(2) PODS(5 0 nil)
+         END(2, 0, 2, 2, 0, 0, true)},
+        {NULL, VERDICT_VALID, SCALE(3) ROLL(1) PODS(4 0 nil) ROLL(2) PODS(4 0 nil) I(2, ready, nil) O(2, ready, "b") END(3, 2, 3, 3, 2, 0, true)},
+        /* a change that nobody knows of may come into force after later ones, or not */
+        {NULL, VERDICT_VALID, SCALE(3) I(0, rollout, 1) U(0, rollout, 1) I(7, rollout, 2) O(7, rollout, 2) END(3, 1, 3, 3, 0, 0, true)},
+        {NULL, VERDICT_VALID, SCALE(3) I(0, rollout, 1) U(0, rollout, 1) I(7, rollout, 2) O(7, rollout, 2) END(3, 2, 3, 3, 0, 0, true)},
+        {NULL, VERDICT_VALID, SCALE(3) I(0, rollout, 1) F(0, rollout, 1) END(3, 0, 3, 3, 0, 0, true)},
+        {"surge", VERDICT_INVALID, SCALE(3) PODS(5 0 nil) END(3, 0, 3, 3, 0, 0, true)},
+        {"surge", VERDICT_INVALID, SCALE(3) ROLL(1) PODS(5 0 nil) END(3, 1, 3, 3, 0, 0, true)},
+        /* settled at two, then four without anybody having asked; seen by chance only, it is not settled */
+        {"surge", VERDICT_INVALID, SCALE(5) SCALE(2) PODS(2 0 2) PODS(4 0 nil) END(2, 0, 2, 2, 0, 0, true)},
+        {NULL, VERDICT_VALID, SCALE(5) SCALE(2) PODS(2 0 nil) PODS(2 0 5) PODS(4 0 nil) END(2, 0, 2, 2, 0, 0, true)},
+        {"orphan", VERDICT_INVALID, SCALE(3) PODS(3 1 3) END(3, 0, 3, 3, 0, 0, true)},
+        {"orphan", VERDICT_INVALID, SCALE(3) END(3, 0, 3, 3, 0, 1, true)},
+        {"not-converged", VERDICT_INVALID, SCALE(3) END(3, 0, 2, 2, 0, 0, true)},
+        {"not-converged", VERDICT_INVALID, SCALE(3) ROLL(1) END(3, 1, 3, 2, 1, 0, true)},
+        {"not-converged", VERDICT_INVALID, SCALE(3) END(3, 0, 3, 3, 0, 0, false)},
+        {"lost-change", VERDICT_INVALID, SCALE(3) SCALE(4) END(3, 0, 3, 3, 0, 0, true)},
+        {"lost-change", VERDICT_INVALID, SCALE(3) ROLL(1) ROLL(2) END(3, 1, 3, 3, 0, 0, true)},
+        {"history", VERDICT_INVALID, SCALE(3) ROLL(1) END(3, 1, 3, 3, 3, 0, true)},
+        {NULL, VERDICT_UNKNOWN, SCALE(3) PODS(3 0 3)},
+        {NULL, VERDICT_UNKNOWN, SCALE(3) PODS(3 0) END(3, 0, 3, 3, 0, 0, true)},
     };
     (void)state;
     JUDGE("controllers", cases);
@@ -479,7 +582,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registers), cmocka_unit_test(appends), cmocka_unit_test(sets), cmocka_unit_test(watches), cmocka_unit_test(leases),
-        cmocka_unit_test(locks), cmocka_unit_test(objects), cmocka_unit_test(controllers), cmocka_unit_test(large_registers), cmocka_unit_test(one_wrong_read), cmocka_unit_test(budget),
+        cmocka_unit_test(locks), cmocka_unit_test(objects), cmocka_unit_test(controllers), cmocka_unit_test(access_by_roles), cmocka_unit_test(access_by_rbac),
+        cmocka_unit_test(large_registers), cmocka_unit_test(one_wrong_read), cmocka_unit_test(budget),
         cmocka_unit_test(large_appends),
     };
     return RUN_TESTS(tests);

@@ -3,6 +3,7 @@
 
 #include "common/random.h"
 #include "jepsen/history.h"
+#include "jepsen/windows.h"
 
 #include <stdio.h>
 
@@ -141,11 +142,54 @@ static void attempts(void **state)
     }
 }
 
+/* Faults come into the clients' history in the order of time, are read again as they were, and no checker sees them. */
+static void faults_between_operations(void **state)
+{
+    static const char *const wanted[] = {":start-partition", ":invoke", ":start-partition", ":start-process", ":ok", ":start-process", ":invoke",
+                                         ":stop-partition", ":stop-partition"};
+    const struct slice lines = SLICE("1000.5 1001.5 1004 1005 partition one-way --direction in\n1002 1002.5 1002.5 1002.5 failed: process kill\n");
+    struct history h = {0}, merged = {0}, again = {0};
+    struct buf text = {0};
+    struct window *windows;
+    struct attempt *a;
+    size_t count, n;
+    (void)state;
+    assert_ok(history_read(&h, SLICE("{:index 0 :time 1000000000 :process 0 :type :invoke :f :read}{:index 1 :time 2000000000 :process 0 :type :ok :f :read}"
+                                     "{:index 2 :time 3000000000 :process 0 :type :invoke :f :read}"), NULL));
+    assert_ok(windows_read(lines, 1000, &windows, &count, NULL));
+    assert_int_equal(count, 2);
+    windows_merge(&h, windows, count, &merged);
+    assert_int_equal(merged.count, ARRAY_LEN(wanted));
+    for (size_t i = 0; i < merged.count; i++)
+        operation_print(&text, &merged.operations[i]);
+    struct slice rest = buf_slice(&text);
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        struct slice line = slice_cut(&rest, '\n');
+        assert_non_null(memmem(line.data, line.size, wanted[i], strlen(wanted[i])));
+    }
+    assert_non_null(strstr(text.data, "{:index 0, :time 500000000, :process :nemesis, :type :info, :f :start-partition, :value \"one-way --direction in\"}\n"));
+    assert_non_null(strstr(text.data, ":f :start-process, :value \"kill\", :error \"it could not be started\"}"));
+    assert_ok(history_read(&again, buf_slice(&text), NULL));
+    assert_int_equal(again.operations[0].process, PROCESS_NEMESIS);
+    assert_ok(history_attempts(&again, &a, &n, NULL));
+    assert_int_equal(n, 2);
+    assert_true(attempt_ok(&a[0]) && attempt_end(&a[0]) == 4 && a[1].done == NULL);
+    mem_free(a);
+    mem_free(windows);
+    assert_int_equal(windows_read(SLICE("1 2 x 4 partition one"), 0, &windows, &count, NULL), ERR_BAD_REQUEST);
+    assert_int_equal(windows_read(SLICE("1 2 3"), 0, &windows, &count, NULL), ERR_BAD_REQUEST);
+    buf_release(&text);
+    history_release(&h);
+    history_release(&merged);
+    history_release(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prints_what_it_reads), cmocka_unit_test(malformed_is_refused), cmocka_unit_test(noise),
         cmocka_unit_test(round_trip), cmocka_unit_test(bad_histories), cmocka_unit_test(attempts),
+        cmocka_unit_test(faults_between_operations),
     };
     return RUN_TESTS(tests);
 }

@@ -92,6 +92,27 @@ static void cluster_file_comes_back(void **state)
     struct err err;
     plan_print(c, &text);
     assert_ok(plan_parse(buf_slice(&text), back, &err));
+    assert_string_equal(back->store_roles, ""); /* also of a cluster that was made before there were any */
+    buf_reset(&text);
+    (void)snprintf(c->store_roles, sizeof c->store_roles, "cn:me=read:mine/");
+    plan_print(c, &text);
+    assert_ok(plan_parse(buf_slice(&text), back, &err));
+    assert_string_equal(back->store_roles, c->store_roles);
+    assert_string_equal(back->store_arguments, "");
+    buf_reset(&text);
+    (void)snprintf(c->store_arguments, sizeof c->store_arguments, "--snapshot-log-bytes 1m  --segment-bytes 4m");
+    plan_print(c, &text);
+    assert_ok(plan_parse(buf_slice(&text), back, &err));
+    struct process_plan plans[KEELSON_PROCESSES_MAX];
+    size_t plan_count = plan_processes(back, &back->members[0], plans);
+    assert_true(has_pair(&plans[0], "--snapshot-log-bytes", "1m") && has_pair(&plans[0], "--segment-bytes", "4m"));
+    assert_string_equal(plans[0].name, "raftstore");
+    bool granted = false;
+    for (size_t i = 0; i < plans[0].argc; i++)
+        granted = granted || strstr(plans[0].argv[i], ",cn:me=read:mine/") != NULL;
+    assert_true(granted);
+    for (size_t i = 0; i < plan_count; i++)
+        plan_release(&plans[i]);
     assert_string_equal(back->tag, c->tag);
     assert_string_equal(back->id, c->id);
     assert_memory_equal(back->members, c->members, sizeof c->members);

@@ -11,7 +11,7 @@ static size_t refs_resolve(const struct json *v, const struct json *schemas, con
     size_t count = 0;
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
-        if (slice_is(i.key, "$ref")) {
+        if (slice_is(i.key, "$ref") && json_type(i.value) == JSON_STRING) { /* a property may have that name */
             struct slice name = json_string(i.value);
             assert_true(slice_has_prefix(name, slice_str(prefix)));
             if (json_get_slice(schemas, slice_from(name, strlen(prefix))) == NULL)

@@ -20,7 +20,7 @@ struct world {
     unsigned received, wanted, lost, closed, steps, refusals;
     uint64_t refused_index;
     struct timer poll;
-    uint64_t last_from;
+    uint64_t last_from, until_ns;
     bool (*until)(struct world *w);
 };
 
@@ -124,6 +124,39 @@ static void connect_and_reconnect(void **state)
     wait_for(&w, got_wanted);
     close_peer(&w, 0);
     close_peer(&w, 1);
+    uv_env_free(w.uv);
+}
+
+static bool back_from_second(struct world *w) { return peer_connected(w->peers[1], 1); }
+static bool in_time(struct world *w) { return clock_monotonic_ns(&uv_env_env(w->uv)->clock) >= w->until_ns; }
+
+static void sit_out(struct world *w, uint64_t ms)
+{
+    w->until_ns = clock_monotonic_ns(&uv_env_env(w->uv)->clock) + ms * 1000000;
+    wait_for(w, in_time);
+}
+
+/* Who has waited for a member for long is connected as soon as that one is back and dials: not half a second later. Three times, so
+ * that it is no chance: in three it would be three quarters of a second. */
+static void dialled_back_at_once(void **state)
+{
+    struct world w = {.uv = uv_env_new("test", LOG_ERROR)};
+    uint64_t waited_ns = 0;
+    (void)state;
+    assert_ok(start_peer(&w, 0, 7));
+    for (int i = 0; i < 3; i++) {
+        sit_out(&w, 900);
+        assert_ok(start_peer(&w, 1, 7));
+        wait_for(&w, back_from_second);
+        uint64_t from_ns = clock_monotonic_ns(&uv_env_env(w.uv)->clock);
+        wait_for(&w, first_two);
+        waited_ns += clock_monotonic_ns(&uv_env_env(w.uv)->clock) - from_ns;
+        w.lost = 0;
+        close_peer(&w, 1);
+        wait_for(&w, was_lost);
+    }
+    assert_true(waited_ns < 300000000);
+    close_peer(&w, 0);
     uv_env_free(w.uv);
 }
 
@@ -240,7 +273,7 @@ static void wire(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connect_and_reconnect),
+        cmocka_unit_test(connect_and_reconnect), cmocka_unit_test(dialled_back_at_once),
         cmocka_unit_test(another_cluster_is_refused), cmocka_unit_test(members_come_and_go),
         cmocka_unit_test(address_in_use),
         cmocka_unit_test(wire),

@@ -242,13 +242,14 @@ static void cache_reads_from_disk(void **state)
 }
 
 /* Whatever a crash leaves of the batch under way, everything acknowledged is there and the log goes on. */
-static void torn_tail(void **state)
+static void torn_tails(uint64_t segment_bytes)
 {
     struct fixture f;
-    (void)state;
     setup(&f);
+    struct wal_options o = options(&f);
     uint64_t acknowledged = 0, next = 1;
-    assert_ok(open_log(&f, options(&f), 0, 0));
+    o.segment_bytes = segment_bytes;
+    assert_ok(open_log(&f, o, 0, 0));
     for (int i = 0; i < 60; i++) {
         append(&f, next, 1, 30, 150);
         run(&f, 100);
@@ -256,13 +257,21 @@ static void torn_tail(void **state)
         append(&f, acknowledged + 1, 1, 30, 150);
         run(&f, sim_below(f.sim, 2));
         crash(&f);
-        assert_ok(open_log(&f, options(&f), 0, 0));
+        assert_ok(open_log(&f, o, 0, 0));
         assert_true(wal_last_index(f.wal) >= acknowledged);
         check_entry(&f, acknowledged, 1);
         next = wal_last_index(f.wal) + 1;
     }
     close_log(&f);
     teardown(&f);
+}
+
+/* Also with segments that are begun while they are being filled. */
+static void torn_tail(void **state)
+{
+    (void)state;
+    torn_tails(8 * WAL_BLOCK_BYTES);
+    torn_tails(5 * 1024 * 1024);
 }
 
 static void first_name(void *arg, const char *name)
@@ -297,6 +306,73 @@ static void bit_flip(void **state)
     }
     assert_ok(open_log(&f, options(&f), 0, 0));
     assert_int_equal(f.state.entry_count, 40);
+    close_log(&f);
+    teardown(&f);
+}
+
+/* A segment is read in pieces, and those without content are passed over: an entry of zeros that goes on through such pieces is whole
+ * all the same, and something far behind the end, after many of them, is damage. */
+static void long_zeros(void **state)
+{
+    struct fixture f;
+    (void)state;
+    setup(&f);
+    struct wal_options o = options(&f);
+    o.segment_bytes = 16 * 1024 * 1024;
+    assert_ok(open_log(&f, o, 0, 0));
+    append(&f, 1, 1, 1, 3500000);
+    append(&f, 2, 1, 3, 100);
+    run(&f, 1000);
+    assert_int_equal(f.done, 2);
+    crash(&f);
+    char name[64] = "";
+    assert_ok(disk_list(&f.node->env.disk, first_name, name, NULL));
+    struct buf *bytes = fake_disk_bytes(&f.node->disk, name);
+    size_t size = bytes->size;
+    buf_reserve(bytes, o.segment_bytes - size); /* one that was whole */
+    memset(bytes->data + size, 0, o.segment_bytes - size);
+    bytes->size = o.segment_bytes;
+    bytes->data[12 * 1024 * 1024 + 5] = 1;
+    assert_int_equal(open_log(&f, o, 0, 0), ERR_CORRUPT);
+    bytes->data[12 * 1024 * 1024 + 5] = 0;
+    run(&f, 10);
+    assert_ok(open_log(&f, o, 0, 0));
+    assert_int_equal(f.state.entry_count, 4);
+    assert_false(f.state.tail_cut);
+    check_entry(&f, 1, 1);
+    check_entry(&f, 4, 1);
+    close_log(&f);
+    teardown(&f);
+}
+
+/* The first segment of a run is as short as one piece, so that a member that starts can vote soon; the next ones are longer and longer. */
+static void short_first_segment(void **state)
+{
+    struct fixture f;
+    uint64_t sizes[4] = {0};
+    char name[64];
+    (void)state;
+    setup(&f);
+    struct wal_options o = options(&f);
+    o.segment_bytes = 8 * 1024 * 1024;
+    assert_ok(open_log(&f, o, 0, 0));
+    hard_state(&f, 1, 1);
+    for (int i = 0; i < 300; i++) {
+        append(&f, 1 + (uint64_t)i, 1, 1, 60000);
+        run(&f, 20);
+    }
+    assert_int_equal(f.done, 301);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        wal_segment_name(1 + i, name);
+        assert_ok(disk_size(&f.node->env.disk, name, &sizes[i], NULL));
+    }
+    assert_int_equal(sizes[0], 1024 * 1024);
+    for (size_t i = 1; i < ARRAY_LEN(sizes); i++)
+        assert_true(sizes[i] >= MIN(2 * sizes[i - 1], o.segment_bytes));
+    close_log(&f);
+    assert_ok(open_log(&f, o, 0, 0));
+    assert_int_equal(f.state.entry_count, 300);
+    check_entry(&f, 300, 1);
     close_log(&f);
     teardown(&f);
 }
@@ -451,7 +527,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),     cmocka_unit_test(truncation),     cmocka_unit_test(cache_reads_from_disk),
-        cmocka_unit_test(torn_tail),      cmocka_unit_test(bit_flip),       cmocka_unit_test(wrong_identity),
+        cmocka_unit_test(torn_tail),      cmocka_unit_test(bit_flip),       cmocka_unit_test(long_zeros),     cmocka_unit_test(short_first_segment),
+        cmocka_unit_test(wrong_identity),
         cmocka_unit_test(unknown_format), cmocka_unit_test(full_disk),      cmocka_unit_test(snapshot_voids),
         cmocka_unit_test(real_disk),
     };
