@@ -94,6 +94,7 @@ static void test_budget_pays(void **state)
     pod(f, "waits", NULL);
     budget(f, "guard", ",\"minAvailable\":2", ONE_ALLOWED);
     assert_int_equal(evict(f, "a", ",\"deleteOptions\":{\"dryRun\":[\"All\"]}", d, &v), 201);
+    assert_int_equal(ask(f, "POST " PODS "/a/eviction?dryRun=All", "{\"metadata\":{\"name\":\"a\"}}", d, &v), 201);
     assert_int_equal(ask(f, "GET " PDBS "/guard", "", d, &v), 200);
     assert_int_equal(json_int_at(v, "status.disruptionsAllowed", -1), 1);
     assert_int_equal(evict(f, "a", "", d, &v), 201);
