@@ -32,7 +32,7 @@ JEPSEN_LIB := $(B)/libjepsen.a
 JEPSEN := $(patsubst jepsen/%_main.c,$(B)/bin/jepsen-%,$(JEPSEN_MAINS))
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: help deps all build test unit sim up down bench bench-store lint fmt check-all clean images jepsen jepsen-full fuzz fuzz-build
+.PHONY: help deps all build test unit sim up down bench bench-api bench-store lint fmt check-all clean images jepsen jepsen-full fuzz fuzz-build
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -69,6 +69,9 @@ images: all ## make the demo images from busybox
 
 bench: all ## figures of docs/benchmarks.md
 	@tests/bench/run
+
+bench-api: all ## the apiserver under load; SECTIONS="writes reads lists watches start"
+	@tests/bench/api $(SECTIONS)
 
 bench-store: all ## raftstore beside etcd in one run; SECTIONS="speed watch size failover gigabyte"
 	@tools/deps.sh bench

@@ -70,6 +70,7 @@ static void finish_close(struct deferred *d)
     bootstrap_free(a->bootstrap);
     masters_free(a->masters);
     rbac_free(a->rbac);
+    openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
     void (*closed)(void *) = a->closed;
     void *arg = a->closed_arg;
@@ -107,6 +108,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     struct apiserver *a = NEW(struct apiserver);
     a->env = env;
     a->store = o->store;
+    a->store_tls = o->store_tls;
     a->kubelet_tls = o->kubelet_tls;
     a->advertise = o->advertise;
     a->token_key = o->token_key;
@@ -131,6 +133,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
         .cluster_role_bindings = a->caches[kinds_index(&kind_clusterrolebinding)],
     };
     a->rbac = rbac_new(&rbac);
+    a->openapi = openapi_cache_new(env);
     loop_timer_start(&env->loop, &a->probe, 0);
     bootstrap_start(a);
     if (a->advertise != NULL)

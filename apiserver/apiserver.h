@@ -15,6 +15,7 @@ struct jwt_key;
 
 struct apiserver_options {
     struct store_client *store; /* borrowed; outlives the apiserver */
+    struct tls *store_tls;      /* how to reach each member of the store; NULL: plain TCP (tests); borrowed */
     struct tls *kubelet_tls;    /* how to reach node agents; NULL: plain HTTP (tests) */
     const struct jwt_key *token_key; /* signs and proves tokens of service accounts; NULL: none; borrowed */
     const char *issuer;              /* of tokens; NULL: https://kubernetes.default.svc.cluster.local; borrowed */

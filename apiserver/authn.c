@@ -177,7 +177,8 @@ static void impersonated_groups(struct api_request *r, struct user *u)
     if (u->group_count == 0 && slice_has_prefix(rest, SLICE(ACCOUNT_PREFIX))) {
         struct buf text = {0};
         rest = slice_from(rest, strlen(ACCOUNT_PREFIX));
-        buf_printf(&text, "system:serviceaccounts:%.*s", SLICE_ARGS(slice_cut(&rest, ':')));
+        struct slice namespace = slice_cut(&rest, ':');
+        buf_printf(&text, "system:serviceaccounts:%.*s", SLICE_ARGS(namespace));
         user_add_group(u, SLICE("system:serviceaccounts"));
         user_add_group(u, json_string(json_new_string(r->doc, buf_slice(&text))));
         buf_release(&text);
@@ -269,8 +270,8 @@ static int bind_token(struct api_request *r, const struct json *ref, struct json
     struct slice version = json_string_at(ref, "apiVersion");
     bool core = slice_find(version, '/') == version.size; /* no group before the version */
     if (k == NULL)
-        return failure_set(&r->failure, ERR_BAD_REQUEST, "cannot bind token to object of type %s%.*s, Kind=%.*s", core ? "/" : "",
-                           SLICE_ARGS(version), SLICE_ARGS(kind));
+        return failure_set(&r->failure, ERR_BAD_REQUEST, "cannot bind token to object of type %s%.*s, Kind=%.*s",
+                           core ? "/" : "", SLICE_ARGS(version), SLICE_ARGS(kind));
     const struct json *object = cached_tree(r, k, name);
     if (object == NULL)
         return failure_not_found(&r->failure, k, name);

@@ -67,6 +67,40 @@ int splice_revision(struct slice stored, int64_t revision, struct buf *out, stru
     return 0;
 }
 
+#define REVISION_HEAD "\"resourceVersion\":\""
+
+/* Where the revision's digits stand in bytes that splice_revision made. */
+static struct slice revision_digits(struct slice json)
+{
+    size_t at;
+    bool found = find_metadata(json, &at);
+    ASSERT(found && slice_has_prefix(slice_from(json, at), SLICE(REVISION_HEAD)));
+    at += strlen(REVISION_HEAD);
+    return slice_of(json.data + at, slice_find(slice_from(json, at), '"'));
+}
+
+void unsplice_revision(struct slice json, struct buf *out)
+{
+    struct slice digits = revision_digits(json);
+    size_t from = (size_t)(digits.data - json.data) - strlen(REVISION_HEAD);
+    struct slice rest = slice_from(json, from + strlen(REVISION_HEAD) + digits.size + 1);
+    if (rest.data[0] == ',')
+        rest = slice_from(rest, 1);
+    buf_reserve(out, json.size);
+    buf_append(out, json.data, from);
+    buf_append_slice(out, rest);
+}
+
+void restamp_revision(struct slice json, int64_t revision, struct buf *out)
+{
+    struct slice digits = revision_digits(json);
+    size_t from = (size_t)(digits.data - json.data);
+    buf_reserve(out, json.size + 16);
+    buf_append(out, json.data, from);
+    buf_printf(out, "%" PRId64, revision);
+    buf_append_slice(out, slice_from(json, from + digits.size));
+}
+
 /* Appends a value's text and remembers its place as an offset until the buffer stands still. */
 static struct slice keep(struct buf *out, struct slice value)
 {

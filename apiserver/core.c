@@ -4,6 +4,7 @@
 
 #include "apiserver/convert.h"
 #include "apiserver/request.h"
+#include "common/gzip.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
@@ -38,6 +39,8 @@ static void request_release(struct deferred *d)
     watch_free(r->watch);
     log_free(r->log);
     connection_free(r->connection);
+    components_leave(r->components);
+    gzip_free(r->gzip);
     failure_release(&r->failure);
     strict_release(&r->strict);
     json_doc_free(r->doc);
@@ -64,12 +67,13 @@ static void observe(struct api_request *r, int status)
         metric_observe_ms(r->api->count.seconds, clock_monotonic_ms(&r->api->env->clock) - r->began_ms);
 }
 
-#define HEADERS_MAX (13 + WARNINGS_MAX)
+#define HEADERS_MAX (16 + WARNINGS_MAX)
 
 struct headers {
     struct http_header list[HEADERS_MAX];
     size_t count;
     char audit[UUID_TEXT_SIZE], retry[16];
+    bool gzip;
     struct buf warnings[WARNINGS_MAX], deprecated;
 };
 
@@ -92,6 +96,10 @@ static void headers_make(struct api_request *r, const char *content_type, struct
     if (r->cache.location != NULL)
         header_add(h, "Location", slice_str(r->cache.location));
     header_add(h, "Content-Type", slice_str(content_type));
+    if (h->gzip) {
+        header_add(h, "Content-Encoding", SLICE("gzip"));
+        header_add(h, "Vary", SLICE("Accept-Encoding"));
+    }
     header_add(h, "X-Kubernetes-Pf-Flowschema-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
     header_add(h, "X-Kubernetes-Pf-Prioritylevel-Uid", SLICE("00000000-0000-0000-0000-000000000000"));
     if (r->route.kind != NULL && r->route.kind->deprecated != NULL) {
@@ -113,12 +121,43 @@ static void headers_release(struct headers *h)
     buf_release(&h->deprecated);
 }
 
+/* "q=0", "q=0.000": not wanted. */
+static bool weighs_nothing(struct slice weight)
+{
+    bool zero = slice_has_prefix(weight, SLICE("q="));
+    for (size_t i = 2; zero && i < weight.size; i++)
+        zero = weight.data[i] == '0' || weight.data[i] == '.';
+    return zero;
+}
+
+/* Does the client name gzip among what it takes (RFC 9110, section 12.5.3)? */
+static bool takes_gzip(const struct api_request *r)
+{
+    struct slice rest = http_header_get(r->x->request.headers, r->x->request.header_count, "Accept-Encoding");
+    while (rest.size > 0) {
+        struct slice weight = slice_cut(&rest, ',');
+        struct slice coding = slice_trim(slice_cut(&weight, ';'));
+        if (slice_is(coding, "gzip"))
+            return !weighs_nothing(slice_trim(weight));
+    }
+    return false;
+}
+
 static void answer(struct api_request *r, int status, const char *content_type, struct slice body, struct bytes *shared)
 {
     struct headers h = {.count = 0};
     if (r->x == NULL)
         return;
     observe(r, status);
+    struct buf small = {0};
+    h.gzip = body.size >= GZIP_BYTES_MIN && takes_gzip(r);
+    if (h.gzip) {
+        struct gzip *g = gzip_new();
+        gzip_write(g, body, true, &small);
+        gzip_free(g);
+        body = buf_slice(&small);
+        shared = NULL;
+    }
     headers_make(r, content_type, &h);
     if (r->failure.retry_after_seconds > 0) {
         (void)snprintf(h.retry, sizeof h.retry, "%d", r->failure.retry_after_seconds); /* fits */
@@ -128,6 +167,7 @@ static void answer(struct api_request *r, int status, const char *content_type, 
     r->x = NULL;
     http_respond(x, status, h.list, h.count, body, shared);
     headers_release(&h);
+    buf_release(&small);
     settle(r);
 }
 
@@ -204,7 +244,8 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
     r->failure.cause_reason = "ResourceVersionTooLarge";
     r->failure.cause_message = "Too large resource version";
     r->failure.retry_after_seconds = 1;
-    request_fail_with(r, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted, have);
+    request_fail_with(r, ERR_TIMEOUT, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted,
+                      have);
 }
 
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
@@ -234,12 +275,34 @@ void request_answer_object(struct api_request *r, int status, const struct kind 
 
 void request_begin_stream(struct api_request *r, const char *content_type)
 {
-    struct headers h = {.count = 0};
+    struct headers h = {.count = 0, .gzip = r->gzip != NULL};
     observe(r, 200);
     headers_make(r, content_type, &h);
     r->streaming = true;
     http_begin(r->x, 200, h.list, h.count);
     headers_release(&h);
+}
+
+void request_begin_long(struct api_request *r, const char *content_type)
+{
+    if (takes_gzip(r))
+        r->gzip = gzip_new();
+    request_begin_stream(r, content_type);
+}
+
+void request_write(struct api_request *r, struct slice piece, bool last)
+{
+    struct buf small = {0};
+    if (r->gzip != NULL) {
+        gzip_write(r->gzip, piece, last, &small);
+        piece = buf_slice(&small);
+    }
+    if (piece.size > 0) {
+        struct bytes *chunk = bytes_new(piece);
+        http_write(r->x, chunk);
+        bytes_unref(chunk);
+    }
+    buf_release(&small);
 }
 
 void request_end_stream(struct api_request *r, bool clean)
@@ -285,7 +348,8 @@ int request_query_int(struct api_request *r, const char *name, int64_t fallback,
     if (request_query(r, name, &text) && text.size > 0) {
         long long v = strtoll(text.data, &end, 10);
         if (*end != '\0' || text.size > 18)
-            code = failure_set(&r->failure, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"%.100s\": invalid syntax", text.data);
+            code = failure_set(&r->failure, ERR_BAD_REQUEST, "strconv.ParseInt: parsing \"%.100s\": invalid syntax",
+                               text.data);
         else
             *ret = v;
     }
@@ -309,10 +373,11 @@ int request_query_revision(struct api_request *r, bool watch, int64_t *ret)
                           "strconv.ParseUint: parsing \"%.100s\": invalid syntax", text.data);
             code = failure_invalid_resource(&r->failure, r->route.kind, (struct slice){NULL, 0});
         } else {
-            code = failure_set(&r->failure, ERR_BAD_REQUEST,
-                               "invalid resource version: resourceVersion: Invalid value: \"%.100s\": strconv.ParseUint: "
-                               "parsing \"%.100s\": invalid syntax",
-                               text.data, text.data);
+            code =
+                failure_set(&r->failure, ERR_BAD_REQUEST,
+                            "invalid resource version: resourceVersion: Invalid value: \"%.100s\": strconv.ParseUint: "
+                            "parsing \"%.100s\": invalid syntax",
+                            text.data, text.data);
         }
     }
     buf_release(&text);
@@ -468,9 +533,10 @@ static bool shape_fits(const struct route *r)
 static void resource_request(struct api_request *r)
 {
     struct route *route = &r->route;
-    bool known = route->kind != NULL && *route->kind->plural != '\0' && (route->subresource.size == 0 || route->sub != NULL) &&
-                 (route->namespace.size == 0 || route->kind->namespaced || strcmp(route->kind->plural, "namespaces") == 0) &&
-                 (route->name.size == 0 || route->namespace.size > 0 || !route->kind->namespaced);
+    bool known =
+        route->kind != NULL && *route->kind->plural != '\0' && (route->subresource.size == 0 || route->sub != NULL) &&
+        (route->namespace.size == 0 || route->kind->namespaced || strcmp(route->kind->plural, "namespaces") == 0) &&
+        (route->name.size == 0 || route->namespace.size > 0 || !route->kind->namespaced);
     if (!known && !kinds_serve(route->group, route->version)) {
         not_found_path(r);
         return;
@@ -495,6 +561,8 @@ static void resource_request(struct api_request *r)
         connect_begin(r);
     else if (route->sub != NULL && strcmp(route->sub->name, "token") == 0)
         token_begin(r);
+    else if (route->kind == &kind_componentstatus)
+        components_begin(r);
     else if (!reads && (route->kind->never_stored && route->kind != &kind_binding))
         review_begin(r);
     else if (!reads)

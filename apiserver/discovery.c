@@ -2,17 +2,14 @@
  * All of it is read off the table of kinds. */
 #include "common/base.h"
 
-#include "apiserver/openapi.h"
 #include "apiserver/request.h"
+#include "apiserver/version.h"
 #include "common/map.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SERVER_MAJOR "1"
-#define SERVER_MINOR "32"
-#define SERVER_VERSION "v1.32.5-keelson"
 
 static void string_list(const char *name, const char *const *list, struct buf *out)
 {
@@ -330,77 +327,6 @@ static void list_paths(struct api_request *r)
                          "\"/readyz\",\"/version\"]}\n"));
 }
 
-static void openapi_index(struct buf *out)
-{
-    const char *comma = "";
-    buf_append_str(out, "{\"paths\":{");
-    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (!is_first_of_version(k))
-            continue;
-        struct buf document = {0};
-        const char *root = *(*k)->group == '\0' ? "api" : "apis/";
-        openapi_document((*k)->group, (*k)->version, &document);
-        buf_printf(out, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=%016" PRIX64 "\"}", comma,
-                   root, (*k)->group, (*k)->version, root, (*k)->group, (*k)->version,
-                   hash_bytes(buf_slice(&document)));
-        buf_release(&document);
-        comma = ",";
-    }
-    buf_append_str(out, "}}\n");
-}
-
-/* A document under the hash of its content never changes: it may be kept for a year. Under another hash the client is sent
- * to the right one; without a hash it asks again each time. */
-static void answer_openapi_document(struct api_request *r, struct slice path, struct slice document)
-{
-    char hash[17];
-    struct buf asked = {0}, location = {0};
-    uint64_t own = hash_bytes(document);
-    (void)snprintf(hash, sizeof hash, "%016" PRIX64, own); /* fits */
-    bool given = request_query(r, "hash", &asked) && asked.size > 0;
-    if (given && strcmp(asked.data, hash) != 0) {
-        buf_printf(&location, "%.*s?hash=%s", SLICE_ARGS(path), hash);
-        r->cache.location = location.data;
-        request_answer(r, 301, "text/plain; charset=utf-8", SLICE(""));
-    } else {
-        r->cache.control = given ? "public, max-age=31536000, immutable" : NULL;
-        request_answer_tagged(r, "application/json", document, own);
-    }
-    buf_release(&asked);
-    buf_release(&location);
-}
-
-static bool answer_openapi(struct api_request *r, struct slice path)
-{
-    struct buf out = {0};
-    struct slice rest = path;
-    bool known = true;
-    if (slice_is(path, "/openapi/v2")) {
-        /* The empty protobuf document: clients then leave validation to the server. */
-        request_answer(r, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", SLICE(""));
-        return true;
-    }
-    if (slice_is(path, "/openapi/v3")) {
-        openapi_index(&out);
-    } else {
-        known = false;
-        for (const struct kind *const *k = kinds_all(); *k != NULL && !known; k++) {
-            struct buf own = {0};
-            buf_printf(&own, "/openapi/v3/%s%s/%s", *(*k)->group == '\0' ? "api" : "apis/", (*k)->group, (*k)->version);
-            known = is_served(*k) && slice_equal(rest, buf_slice(&own));
-            if (known)
-                openapi_document((*k)->group, (*k)->version, &out);
-            buf_release(&own);
-        }
-    }
-    if (known && slice_is(path, "/openapi/v3"))
-        request_answer_tagged(r, "application/json", buf_slice(&out), hash_bytes(buf_slice(&out)));
-    else if (known)
-        answer_openapi_document(r, path, buf_slice(&out));
-    buf_release(&out);
-    return known;
-}
-
 static bool is_health(struct slice path)
 {
     return slice_is(path, "/healthz") || slice_is(path, "/livez") || slice_is(path, "/readyz") ||
@@ -446,7 +372,7 @@ bool discovery_answer(struct api_request *r)
     else if (slice_is(path, "/"))
         list_paths(r);
     else if (slice_has_prefix(path, SLICE("/openapi/")))
-        return answer_openapi(r, path);
+        return openapi_answer(r, path);
     else
         return answer_groups(r, path);
     return true;

@@ -94,10 +94,11 @@ static int escalation_refused(struct api_request *r, const struct json *object, 
     }
     kind_resource_text(r->route.kind, &resource);
     failure_about(&r->failure, r->route.kind, name);
-    int code = failure_set(&r->failure, ERR_FORBIDDEN,
-                           "%s \"%.*s\" is forbidden: user \"%.*s\" (groups=[%s]) is attempting to grant RBAC permissions not "
-                           "currently held:\n{%s}",
-                           resource.data, SLICE_ARGS(name), SLICE_ARGS(r->user.name), groups.data, text.size == 0 ? "" : text.data);
+    int code = failure_set(
+        &r->failure, ERR_FORBIDDEN,
+        "%s \"%.*s\" is forbidden: user \"%.*s\" (groups=[%s]) is attempting to grant RBAC permissions not "
+        "currently held:\n{%s}",
+        resource.data, SLICE_ARGS(name), SLICE_ARGS(r->user.name), groups.data, text.size == 0 ? "" : text.data);
     buf_release(&text);
     buf_release(&groups);
     buf_release(&resource);
@@ -116,13 +117,19 @@ static bool grants_same(const struct json *object, const struct json *old)
     return true;
 }
 
+static bool is_role(const struct kind *k) { return k == &kind_role || k == &kind_clusterrole; }
+
+bool escalation_concerns(const struct kind *k)
+{
+    return is_role(k) || k == &kind_rolebinding || k == &kind_clusterrolebinding;
+}
+
 int escalation_check(struct api_request *r, const struct json *object, const struct json *old)
 {
     const struct kind *k = r->route.kind;
-    bool role = k == &kind_role || k == &kind_clusterrole,
-         binding = k == &kind_rolebinding || k == &kind_clusterrolebinding;
+    bool role = is_role(k);
     struct slice namespace = k->namespaced ? r->route.namespace : SLICE("");
-    if ((!role && !binding) || (old != NULL && grants_same(object, old)))
+    if (!escalation_concerns(k) || (old != NULL && grants_same(object, old)))
         return 0;
     struct slice kind = json_string_at(object, "roleRef.kind"), ref = json_string_at(object, "roleRef.name");
     const char *resource = role ? k->plural : slice_is(kind, "Role") ? "roles" : "clusterroles";
@@ -131,7 +138,7 @@ int escalation_check(struct api_request *r, const struct json *object, const str
         return 0;
     struct grants g = {.r = r, .namespace = namespace};
     const struct json *rules = role ? json_get(object, "rules") : rbac_role_rules(r->api->rbac, kind, namespace, ref);
-    if (binding && rules == NULL)
+    if (!role && rules == NULL)
         return failure_not_found(&r->failure, slice_is(kind, "Role") ? &kind_role : &kind_clusterrole, ref);
     struct json_iterator i = json_iterate(rules);
     while (json_next(&i)) {

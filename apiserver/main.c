@@ -65,7 +65,7 @@ static int start(struct process *p, const struct command_line *o, struct err *wh
     struct store_client_options store = {
         .endpoints = o->endpoints, .endpoint_count = o->endpoint_count, .tls = p->store_tls};
     p->store = store_client_new(env, &store);
-    struct apiserver_options api = {.store = p->store, .kubelet_tls = p->kubelet_tls, .advertise = o->advertise,
+    struct apiserver_options api = {.store = p->store, .store_tls = p->store_tls, .kubelet_tls = p->kubelet_tls, .advertise = o->advertise,
                                     .token_key = p->token_key, .issuer = o->service_account_issuer};
     if ((code = apiserver_new(env, &api, &p->api, why)) != 0)
         return code;

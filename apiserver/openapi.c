@@ -1,251 +1,256 @@
+/* Schemas, the same for both versions of OpenAPI but for where references stand and how a choice of types is told. */
 #include "common/base.h"
 
 #include "apiserver/kinds/kinds.h"
-#include "apiserver/openapi.h"
-#include "common/json.h"
+#include "apiserver/openapi_parts.h"
+#include "apiserver/version.h"
+#include "common/mem.h"
 
-#define OPENAPI_TYPES_MAX 512
-#define SERVER_GIT_VERSION "v1.32.5-keelson"
+#include <stdio.h>
 
-/* Types in the order they were met, each once. */
-struct types {
-    const struct type *list[OPENAPI_TYPES_MAX]; /* more are left out: their fields are then plain objects */
-    const struct kind *kinds[OPENAPI_TYPES_MAX];
-    size_t count;
+#define META "io.k8s.apimachinery.pkg.apis.meta.v1."
+
+struct json *openapi_reference_named(struct openapi *o, const char *name)
+{
+    char text[OPENAPI_NAME_MAX + 32];
+    struct json *ref = json_new_object(o->d);
+    (void)snprintf(text, sizeof text, "%s%s", o->v3 ? "#/components/schemas/" : "#/definitions/", name); /* fits */
+    json_set_str(o->d, ref, "$ref", text);
+    return ref;
+}
+
+struct json *openapi_gvk(struct openapi *o, const char *group, const char *version, const char *kind)
+{
+    struct json *gvk = json_new_object(o->d);
+    json_set_str(o->d, gvk, "group", group);
+    json_set_str(o->d, gvk, "kind", kind);
+    json_set_str(o->d, gvk, "version", version);
+    return gvk;
+}
+
+static struct json *plain(struct openapi *o, const char *type, const char *format)
+{
+    struct json *s = json_new_object(o->d);
+    json_set_str(o->d, s, "type", type);
+    if (format != NULL)
+        json_set_str(o->d, s, "format", format);
+    return s;
+}
+
+/* Scalars with a name of their own. A choice of types cannot be said in 2.0. */
+static const struct scalar {
+    enum field_type type;
+    const char *name, *format, *doc;
+    const char *either; /* the other type of a choice with string */
+} scalars[] = {
+    {FIELD_QUANTITY, "io.k8s.apimachinery.pkg.api.resource.Quantity", NULL,
+     "An amount as a decimal number with an optional suffix: 250m, 1.5, 2k, 64Mi, 1e3.", "number"},
+    {FIELD_INT_OR_STRING, "io.k8s.apimachinery.pkg.util.intstr.IntOrString", "int-or-string",
+     "A whole number, or a string such as a name or a percentage.", "integer"},
+    {FIELD_TIME, META "Time", "date-time", "A time to the second, as RFC 3339 writes it.", NULL},
+    {FIELD_MICRO_TIME, META "MicroTime", "date-time", "A time to the microsecond, as RFC 3339 writes it.", NULL},
+    {FIELD_DURATION, META "Duration", NULL, "A span of time such as 1h30m or 250ms.", NULL},
 };
 
-static size_t type_index(const struct types *t, const struct type *type)
+static struct json *scalar_schema(struct openapi *o, const struct scalar *s)
 {
-    size_t i = 0;
-    while (i < t->count && t->list[i] != type)
-        i++;
-    return i;
-}
-
-static void types_add(struct types *t, const struct type *type, const struct kind *k)
-{
-    if (type_index(t, type) < t->count || t->count == OPENAPI_TYPES_MAX)
-        return;
-    t->kinds[t->count] = k;
-    t->list[t->count++] = type;
-}
-
-static void add_fields(struct types *t, const struct type *type)
-{
-    for (const struct field *f = type->fields; f->name != NULL; f++) {
-        if (f->type != FIELD_OBJECT)
-            continue;
-        if (f->flags & FIELD_INLINE)
-            add_fields(t, f->object);
-        else
-            types_add(t, f->object, NULL);
+    struct json *schema = o->v3 && s->either != NULL ? json_new_object(o->d) : plain(o, "string", NULL);
+    if (o->v3 && s->either != NULL) {
+        struct json *choice = json_new_array(o->d);
+        json_append(choice, plain(o, s->either, NULL));
+        json_append(choice, plain(o, "string", NULL));
+        json_set(o->d, schema, "oneOf", choice);
     }
+    if (s->format != NULL)
+        json_set_str(o->d, schema, "format", s->format);
+    json_set_str(o->d, schema, "description", s->doc);
+    return schema;
 }
 
-static bool is_of(const struct kind *k, const char *group, const char *version)
+static struct json *base_schema(struct openapi *o, const struct field *f)
 {
-    return strcmp(k->group, group) == 0 && strcmp(k->version, version) == 0;
-}
-
-static void collect(struct types *t, const char *group, const char *version)
-{
-    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (is_of(*k, group, version))
-            types_add(t, (*k)->type, *k);
-    }
-    for (size_t i = 0; i < t->count; i++) /* grows meanwhile */
-        add_fields(t, t->list[i]);
-}
-
-/* Two tables of one name in a document are told apart by their place. */
-static void schema_name(const struct types *t, size_t index, const char *group, const char *version, struct buf *out)
-{
-    bool twice = false;
-    for (size_t i = 0; i < index; i++)
-        twice |= strcmp(t->list[i]->name, t->list[index]->name) == 0;
-    struct slice rest = slice_str(*group == '\0' ? "core" : group);
-    buf_printf(out, "io.k8s.api.%.*s.%s.", SLICE_ARGS(slice_cut(&rest, '.')), version);
-    if (twice)
-        buf_printf(out, "v%zu.", index);
-    buf_append_str(out, t->list[index]->name);
-}
-
-struct printer {
-    const struct types *types;
-    const char *group, *version;
-    struct buf *out;
-};
-
-static void print_base(struct printer *p, const struct field *f)
-{
-    static const char *const words[] = {
-        [FIELD_STRING] = "\"type\":\"string\"",
-        [FIELD_BOOL] = "\"type\":\"boolean\"",
-        [FIELD_INT32] = "\"type\":\"integer\",\"format\":\"int32\"",
-        [FIELD_INT64] = "\"type\":\"integer\",\"format\":\"int64\"",
-        [FIELD_DOUBLE] = "\"type\":\"number\",\"format\":\"double\"",
-        [FIELD_BYTES] = "\"type\":\"string\",\"format\":\"byte\"",
-        [FIELD_QUANTITY] = "\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]",
-        [FIELD_INT_OR_STRING] = "\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}],\"format\":\"int-or-string\"",
-        [FIELD_TIME] = "\"type\":\"string\",\"format\":\"date-time\"",
-        [FIELD_MICRO_TIME] = "\"type\":\"string\",\"format\":\"date-time\"",
-        [FIELD_DURATION] = "\"type\":\"string\"",
-        [FIELD_RAW] = "\"type\":\"object\"",
+    static const struct {
+        const char *type, *format;
+    } words[] = {
+        [FIELD_STRING] = {"string", NULL},     [FIELD_BOOL] = {"boolean", NULL},
+        [FIELD_INT32] = {"integer", "int32"},  [FIELD_INT64] = {"integer", "int64"},
+        [FIELD_DOUBLE] = {"number", "double"}, [FIELD_BYTES] = {"string", "byte"},
+        [FIELD_RAW] = {"object", NULL},
     };
-    size_t index = f->type == FIELD_OBJECT ? type_index(p->types, f->object) : p->types->count;
-    if (f->type != FIELD_OBJECT) {
-        buf_append_str(p->out, words[f->type]);
-    } else if (index == p->types->count) {
-        buf_append_str(p->out, "\"type\":\"object\"");
-    } else {
-        buf_append_str(p->out, "\"allOf\":[{\"$ref\":\"#/components/schemas/");
-        schema_name(p->types, index, p->group, p->version, p->out);
-        buf_append_str(p->out, "\"}]");
+    if (f->type == FIELD_OBJECT)
+        return openapi_reference(o, published_find(o->types, f->object));
+    for (size_t i = 0; i < ARRAY_LEN(scalars); i++) {
+        if (scalars[i].type != f->type)
+            continue;
+        if (json_get(o->schemas, scalars[i].name) == NULL)
+            json_set(o->d, o->schemas, scalars[i].name, scalar_schema(o, &scalars[i]));
+        return openapi_reference_named(o, scalars[i].name);
     }
+    return plain(o, words[f->type].type, words[f->type].format);
 }
 
-static void print_keys(const char *keys, struct buf *out)
+static void set_default(struct openapi *o, const struct field *f, struct json *schema)
 {
-    struct slice rest = slice_str(keys);
-    const char *comma = "";
-    buf_append_str(out, ",\"x-kubernetes-list-map-keys\":[");
-    while (rest.data != NULL) {
-        buf_append_str(out, comma);
-        json_print_string(slice_cut(&rest, ','), out);
-        comma = ",";
-    }
-    buf_append_char(out, ']');
+    struct json *value = NULL;
+    if (f->fallback == NULL)
+        return;
+    int code = json_parse(o->d, slice_str(f->fallback), &value, NULL);
+    ASSERT(code == 0); /* tables hold JSON */
+    json_set(o->d, schema, "default", value);
 }
 
-static void print_merging(const struct field *f, struct buf *out)
+static void set_merging(struct openapi *o, const struct field *f, struct json *schema)
 {
     static const char *const strategies[] = {NULL, "merge", "retainKeys", "merge,retainKeys"};
+    static const char *const kinds[] = {[LIST_ATOMIC] = "atomic", [LIST_SET] = "set", [LIST_MAP] = "map"};
     if (f->shape == FIELD_LIST)
-        buf_printf(out, ",\"x-kubernetes-list-type\":\"%s\"",
-                   f->list == LIST_MAP   ? "map"
-                   : f->list == LIST_SET ? "set"
-                                         : "atomic");
-    if (f->list == LIST_MAP && f->list_keys != NULL)
-        print_keys(f->list_keys, out);
-    if (f->merge_key != NULL)
-        buf_printf(out, ",\"x-kubernetes-patch-merge-key\":\"%s\"", f->merge_key);
-    if (f->patch != 0 && f->patch < ARRAY_LEN(strategies))
-        buf_printf(out, ",\"x-kubernetes-patch-strategy\":\"%s\"", strategies[f->patch]);
-}
-
-static void print_field(struct printer *p, const struct field *f)
-{
-    struct buf *out = p->out;
-    json_print_string(slice_str(f->name), out);
-    buf_append_str(out, ":{");
-    if (f->doc != NULL) {
-        buf_append_str(out, "\"description\":");
-        json_print_string(slice_str(f->doc), out);
-        buf_append_char(out, ',');
+        json_set_str(o->d, schema, "x-kubernetes-list-type", kinds[f->list]);
+    if (f->list == LIST_MAP && f->list_keys != NULL) {
+        struct json *keys = json_new_array(o->d);
+        struct slice rest = slice_str(f->list_keys);
+        while (rest.data != NULL)
+            json_append(keys, json_new_string(o->d, slice_cut(&rest, ',')));
+        json_set(o->d, schema, "x-kubernetes-list-map-keys", keys);
     }
-    if (f->shape != FIELD_ONE)
-        buf_append_str(out, f->shape == FIELD_LIST ? "\"type\":\"array\",\"items\":{"
-                                                   : "\"type\":\"object\",\"additionalProperties\":{");
-    print_base(p, f);
-    if (f->shape != FIELD_ONE)
-        buf_append_char(out, '}');
-    if (f->fallback != NULL)
-        buf_printf(out, ",\"default\":%s", f->fallback);
-    print_merging(f, out);
-    buf_append_char(out, '}');
+    if (f->flags & FIELD_ATOMIC)
+        json_set_str(o->d, schema, "x-kubernetes-map-type", "atomic");
+    if (f->merge_key != NULL)
+        json_set_str(o->d, schema, "x-kubernetes-patch-merge-key", f->merge_key);
+    if (f->patch != 0 && f->patch < ARRAY_LEN(strategies))
+        json_set_str(o->d, schema, "x-kubernetes-patch-strategy", strategies[f->patch]);
 }
 
-static const char *print_fields(struct printer *p, const struct type *t, const char *comma)
+/* A reference beside which something else is said stands in an allOf of its own: 3.0 ignores the neighbours of a $ref.
+ */
+static struct json *wrap(struct openapi *o, struct json *base)
+{
+    if (!o->v3 || json_get(base, "$ref") == NULL)
+        return base;
+    struct json *schema = json_new_object(o->d), *all = json_new_array(o->d);
+    json_append(all, base);
+    json_set(o->d, schema, "allOf", all);
+    return schema;
+}
+
+static void set_one_of(struct openapi *o, const struct field *f, struct json *schema)
+{
+    if (f->one_of == NULL || f->shape != FIELD_ONE)
+        return;
+    struct json *values = json_new_array(o->d);
+    for (const char *const *v = f->one_of; *v != NULL; v++)
+        json_append(values, json_new_str(o->d, *v));
+    json_set(o->d, schema, "enum", values);
+}
+
+static struct json *field_schema(struct openapi *o, const struct field *f)
+{
+    struct json *schema;
+    if (f->shape == FIELD_ONE) {
+        schema = wrap(o, base_schema(o, f));
+    } else {
+        schema = plain(o, f->shape == FIELD_LIST ? "array" : "object", NULL);
+        json_set(o->d, schema, f->shape == FIELD_LIST ? "items" : "additionalProperties", wrap(o, base_schema(o, f)));
+    }
+    if (f->doc != NULL)
+        json_set_str(o->d, schema, "description", f->doc);
+    set_default(o, f, schema);
+    set_one_of(o, f, schema);
+    set_merging(o, f, schema);
+    return schema;
+}
+
+static void add_properties(struct openapi *o, const struct type *t, struct json *properties, struct json *required)
 {
     for (const struct field *f = t->fields; f->name != NULL; f++) {
         if (f->flags & FIELD_INLINE) {
-            comma = print_fields(p, f->object, comma);
+            add_properties(o, f->object, properties, required);
             continue;
         }
-        buf_append_str(p->out, comma);
-        print_field(p, f);
-        comma = ",";
-    }
-    return comma;
-}
-
-static void print_required(const struct type *t, struct buf *out)
-{
-    const char *comma = "";
-    for (const struct field *f = t->fields; f->name != NULL; f++) {
-        if (!(f->flags & FIELD_REQUIRED))
-            continue;
-        buf_append_str(out, *comma == '\0' ? ",\"required\":[" : comma);
-        json_print_string(slice_str(f->name), out);
-        comma = ",";
-    }
-    if (*comma != '\0')
-        buf_append_char(out, ']');
-}
-
-static void print_gvk(const struct kind *k, struct buf *out)
-{
-    buf_printf(out, "{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", k->group, k->version, k->name);
-}
-
-static void print_schemas(struct printer *p)
-{
-    for (size_t i = 0; i < p->types->count; i++) {
-        buf_append_str(p->out, i == 0 ? "\"" : ",\"");
-        schema_name(p->types, i, p->group, p->version, p->out);
-        buf_append_str(p->out, "\":{\"type\":\"object\",\"properties\":{");
-        (void)print_fields(p, p->types->list[i], ""); /* where the commas stand does not matter further on */
-        buf_append_char(p->out, '}');
-        print_required(p->types->list[i], p->out);
-        if (p->types->kinds[i] != NULL) {
-            buf_append_str(p->out, ",\"x-kubernetes-group-version-kind\":[");
-            print_gvk(p->types->kinds[i], p->out);
-            buf_append_char(p->out, ']');
-        }
-        buf_append_char(p->out, '}');
+        json_set(o->d, properties, f->name, field_schema(o, f));
+        if (f->flags & FIELD_REQUIRED)
+            json_append(required, json_new_str(o->d, f->name));
     }
 }
 
-/* What clients need to leave validation to the server: the fieldValidation parameter and the media types of a patch. */
-static void print_path(const struct kind *k, struct buf *out)
+static struct json *type_schema(struct openapi *o, const struct published *p)
 {
-    const char *scope = k->namespaced ? "/namespaces/{namespace}" : "";
-    buf_printf(out, "\"%s%s/%s%s/%s%s\":{", *k->group == '\0' ? "/api" : "/apis/", k->group, k->version, scope,
-               k->plural, k->never_stored ? "" : "/{name}");
-    buf_printf(out, "\"%s\":{\"responses\":{\"200\":{\"description\":\"OK\"}},\"x-kubernetes-group-version-kind\":",
-               k->never_stored ? "post" : "get");
-    print_gvk(k, out);
-    buf_append_char(out, '}');
-    if (!k->never_stored) {
-        buf_append_str(
-            out,
-            ",\"patch\":{\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
-            "{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}],\"requestBody\":{"
-            "\"content\":{\"application/json-patch+json\":{\"schema\":{}},\"application/merge-patch+json\":{\"schema\":"
-            "{}},\"application/strategic-merge-patch+json\":{\"schema\":{}}}},\"responses\":{\"200\":{\"description\":"
-            "\"OK\"}},\"x-kubernetes-action\":\"patch\",\"x-kubernetes-group-version-kind\":");
-        print_gvk(k, out);
-        buf_append_char(out, '}');
+    struct json *schema = plain(o, "object", NULL), *properties = json_new_object(o->d),
+                *required = json_new_array(o->d);
+    if (p->type->doc != NULL)
+        json_set_str(o->d, schema, "description", p->type->doc);
+    add_properties(o, p->type, properties, required);
+    json_set(o->d, schema, "properties", properties);
+    if (json_size(required) > 0)
+        json_set(o->d, schema, "required", required);
+    if (p->type->atomic)
+        json_set_str(o->d, schema, "x-kubernetes-map-type", "atomic");
+    if (p->kind != NULL) {
+        struct json *list = json_new_array(o->d);
+        json_append(list, openapi_gvk(o, p->kind->group, p->kind->version, p->kind->name));
+        json_set(o->d, schema, "x-kubernetes-group-version-kind", list);
     }
-    buf_append_char(out, '}');
+    return schema;
+}
+
+struct json *openapi_reference(struct openapi *o, const struct published *p)
+{
+    char name[OPENAPI_NAME_MAX];
+    ASSERT(p != NULL);
+    size_t at = (size_t)(p - o->types->list);
+    published_name(p, name);
+    if (!o->used[at]) {
+        o->used[at] = true; /* before its fields: types may hold themselves */
+        json_set(o->d, o->schemas, name, type_schema(o, p));
+    }
+    return openapi_reference_named(o, name);
+}
+
+static void set_info(struct openapi *o, struct json *document)
+{
+    struct json *info = json_new_object(o->d);
+    json_set_str(o->d, info, "title", "Kubernetes");
+    json_set_str(o->d, info, "version", SERVER_VERSION);
+    json_set(o->d, document, "info", info);
 }
 
 void openapi_document(const char *group, const char *version, struct buf *out)
 {
-    struct types types = {.count = 0};
-    struct printer p = {&types, group, version, out};
-    const char *comma = "";
-    collect(&types, group, version);
-    buf_append_str(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" SERVER_GIT_VERSION
-                        "\"},\"paths\":{");
+    struct json_doc *d = json_doc_new();
+    struct published_types *types = NEW(struct published_types);
+    struct openapi o = {.d = d, .types = types, .v3 = true, .schemas = json_new_object(d)};
+    struct json *document = json_new_object(d), *paths = json_new_object(d), *components = json_new_object(d);
+    published_collect(types);
+    json_set_str(d, document, "openapi", "3.0.0");
+    set_info(&o, document);
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
-        if (*(*k)->plural == '\0' || !is_of(*k, group, version))
+        if (strcmp((*k)->group, group) != 0 || strcmp((*k)->version, version) != 0)
             continue;
-        buf_append_str(out, comma);
-        print_path(*k, out);
-        comma = ",";
+        (void)openapi_reference(&o, published_find(types, (*k)->type)); /* also of bodies that no path has */
+        openapi_paths(&o, *k, paths);
     }
-    buf_append_str(out, "},\"components\":{\"schemas\":{");
-    print_schemas(&p);
-    buf_append_str(out, "}}}\n");
+    json_set(d, document, "paths", paths);
+    json_set(d, components, "schemas", o.schemas);
+    json_set(d, document, "components", components);
+    json_print(document, out);
+    buf_append_char(out, '\n');
+    mem_free(types);
+    json_doc_free(d);
+}
+
+struct json *openapi_v2(struct json_doc *d)
+{
+    struct published_types *types = NEW(struct published_types);
+    struct openapi o = {.d = d, .types = types, .v3 = false, .schemas = json_new_object(d)};
+    struct json *document = json_new_object(d), *paths = json_new_object(d);
+    published_collect(types);
+    json_set_str(d, document, "swagger", "2.0");
+    set_info(&o, document);
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        (void)openapi_reference(&o, published_find(types, (*k)->type)); /* as above */
+        openapi_paths(&o, *k, paths);
+    }
+    json_set(d, document, "paths", paths);
+    json_set(d, document, "definitions", o.schemas);
+    mem_free(types);
+    return document;
 }

@@ -86,10 +86,13 @@ void read_get(struct api_request *r)
         get_from_store(r);
 }
 
-/* A list on its way out: references to its objects and how far it got. */
+/* A list on its way out: references to its objects and how far it got. One of everything at an old revision comes from
+ * the store's history page by page, as the client takes it. */
 struct list_stream {
     struct cached **objects;
-    size_t count, next;
+    size_t count, next; /* objects before next are written, and given back */
+    size_t written;
+    bool more, fetching; /* of the store's history; a page is under way */
     int64_t revision;
     struct buf continue_token;
     int64_t remaining; /* -1: not said */
@@ -98,18 +101,20 @@ struct list_stream {
     struct selection selection;
     int64_t limit, wanted;
     bool has_revision, exact;
-    struct buf start; /* key to go on from, in the store */
+    struct buf start;    /* key to begin at, from the token */
+    struct buf position; /* key to go on from, once a page of the history is there */
 };
 
 void list_free(struct list_stream *l)
 {
     if (l == NULL)
         return;
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = l->next; i < l->count; i++)
         cached_unref(l->objects[i]);
     mem_free(l->objects);
     buf_release(&l->continue_token);
     buf_release(&l->start);
+    buf_release(&l->position);
     selection_release(&l->selection);
     mem_free(l);
 }
@@ -152,37 +157,44 @@ static void list_item(struct api_request *r, const struct cached *o, struct buf 
 static bool list_piece(struct api_request *r, struct buf *out)
 {
     struct list_stream *l = r->list;
-    if (l->next == 0 && !l->begun)
+    if (l->written == 0 && !l->begun)
         list_head(r, out);
     while (l->next < l->count && out->size < RESPONSE_CHUNK_BYTES) {
-        if (l->next > 0)
+        struct cached *o = l->objects[l->next++];
+        if (l->written++ > 0)
             buf_append_char(out, ',');
-        list_item(r, l->objects[l->next++], out);
+        list_item(r, o, out);
+        cached_unref(o);
     }
-    if (l->next < l->count)
+    if (l->next < l->count || l->more)
         return false;
     buf_append_str(out, "]}\n");
     return true;
 }
 
+static void list_exact_more(struct api_request *r);
+
 static void list_pump(struct api_request *r)
 {
     struct buf piece = {0};
+    struct list_stream *l = r->list;
     bool last = false;
     while (r->x != NULL && !last && r->x->pending_bytes < STREAM_WINDOW_BYTES) {
+        if (l->next == l->count && l->more) {
+            list_exact_more(r);
+            break;
+        }
         buf_reset(&piece);
         last = list_piece(r, &piece);
-        if (last && !r->list->begun) {
+        if (last && !l->begun) {
             request_answer(r, 200, "application/json", buf_slice(&piece));
             break;
         }
-        if (!r->list->begun) {
-            r->list->begun = true;
-            request_begin_stream(r, "application/json");
+        if (!l->begun) {
+            l->begun = true;
+            request_begin_long(r, "application/json");
         }
-        struct bytes *chunk = bytes_new(buf_slice(&piece));
-        http_write(r->x, chunk);
-        bytes_unref(chunk);
+        request_write(r, buf_slice(&piece), last);
         if (last)
             request_end_stream(r, true);
     }
@@ -231,24 +243,28 @@ static int token_parse(struct slice token, int64_t *ret_revision, struct buf *re
     buf_release(&plain);
     for (size_t i = 0; i < token.size && !good; i++) {
         if (!isalnum((unsigned char)token.data[i]) && token.data[i] != '-' && token.data[i] != '_')
-            return failure_set(f, ERR_BAD_REQUEST,
-                               "invalid continue token: continue key is not valid: illegal base64 data at input byte %zu", i);
+            return failure_set(
+                f, ERR_BAD_REQUEST,
+                "invalid continue token: continue key is not valid: illegal base64 data at input byte %zu", i);
     }
     return good ? 0 : failure_set(f, ERR_BAD_REQUEST, "invalid continue token: continue key is not valid");
 }
 
-/* Cuts the answer at the limit; the token says where to go on. */
-static void apply_limit(struct list_stream *l)
+/* A page of what the cache holds, and the token for the next one. */
+static void page_from_cache(struct api_request *r, int64_t revision, size_t limit)
 {
-    if (l->limit == 0 || (size_t)l->limit >= l->count)
-        return;
-    size_t keep = (size_t)l->limit;
-    token_make(l->revision, slice_str(l->objects[keep]->key), &l->continue_token);
-    if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
-        l->remaining = (int64_t)(l->count - keep);
-    for (size_t i = keep; i < l->count; i++)
-        cached_unref(l->objects[i]);
-    l->count = keep;
+    struct list_stream *l = r->list;
+    struct cache_page page;
+    watch_cache_page(request_cache(r), &l->selection, buf_slice(&l->start), limit, &page);
+    l->revision = revision;
+    l->objects = page.objects;
+    l->count = page.count;
+    if (page.next != NULL) {
+        token_make(l->revision, slice_str(page.next->key), &l->continue_token);
+        if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
+            l->remaining = (int64_t)page.rest;
+    }
+    list_pump(r);
 }
 
 static void list_cached(struct api_request *r, int status)
@@ -263,11 +279,8 @@ static void list_cached(struct api_request *r, int status)
         request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
         return;
     }
-    l->revision = watch_cache_revision(c);
-    l->count = watch_cache_list(c, &l->selection, &l->objects);
-    if (!(l->has_revision && l->wanted == 0))
-        apply_limit(l); /* RV=0 answers with everything */
-    list_pump(r);
+    /* RV=0 answers with everything */
+    page_from_cache(r, watch_cache_revision(c), l->has_revision && l->wanted == 0 ? 0 : (size_t)l->limit);
 }
 
 static void page_end(const struct api_request *r, struct buf *out)
@@ -294,10 +307,16 @@ static void fail_expired(struct api_request *r)
         "modified, or deleted between the time the first chunk was returned and now may show up in the list.");
 }
 
+static bool page_take(struct api_request *r, const struct kv_range_result *range);
+
 static void page_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
 {
     struct list_stream *l = r->list;
-    size_t prefix = strlen("/registry/") + strlen(r->route.kind->storage_prefix) + 1;
+    l->fetching = false;
+    if (status != 0 && l->begun) { /* the answer's beginning is out: all that is left is not to end it well */
+        request_end_stream(r, false);
+        return;
+    }
     if (status == ERR_COMPACTED) {
         fail_expired(r);
         return;
@@ -310,9 +329,26 @@ static void page_done(struct api_request *r, struct store_call *call, int status
         request_fail_store(r, status, why);
         return;
     }
-    l->objects = mem_alloc(call->range.kv_count * sizeof(struct cached *));
-    for (size_t i = 0; i < call->range.kv_count; i++) {
-        const struct kv *kv = &call->range.kvs[i];
+    if (l->wanted == TOKEN_LATEST)
+        l->wanted = call->header.revision;
+    l->revision = l->wanted;
+    if (!page_take(r, &call->range)) {
+        list_exact_more(r);
+        return;
+    }
+    list_pump(r);
+}
+
+/* Adds what is selected of a range of the store. False: the page is not full, and there is more to look through. */
+static bool page_take(struct api_request *r, const struct kv_range_result *range)
+{
+    struct list_stream *l = r->list;
+    size_t prefix = strlen("/registry/") + strlen(r->route.kind->storage_prefix) + 1, i = 0;
+    if (l->next == l->count)
+        l->next = l->count = 0;
+    l->objects = mem_realloc(l->objects, (l->count + range->kv_count + 1) * sizeof(struct cached *));
+    for (; i < range->kv_count && (l->limit == 0 || l->count < (size_t)l->limit); i++) {
+        const struct kv *kv = &range->kvs[i];
         struct cached *o;
         if (kv->key.size < prefix ||
             cached_new(r->route.kind, slice_from(kv->key, prefix), kv->value, kv->mod_revision, &o, NULL) != 0)
@@ -322,36 +358,58 @@ static void page_done(struct api_request *r, struct store_call *call, int status
         else
             cached_unref(o);
     }
-    if (l->wanted == TOKEN_LATEST)
-        l->wanted = call->header.revision;
-    l->revision = l->wanted;
-    if (call->range.more && call->range.kv_count > 0) {
-        struct buf next = {0};
-        buf_append_slice(&next, slice_from(call->range.kvs[call->range.kv_count - 1].key, prefix));
-        buf_append_char(&next, '\0');
-        token_make(l->revision, buf_slice(&next), &l->continue_token);
-        buf_release(&next);
-        if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
-            l->remaining = call->range.count - (int64_t)call->range.kv_count;
-    }
-    list_pump(r);
+    bool more = (range->more && range->kv_count > 0) || i < range->kv_count;
+    l->more = more && l->limit == 0;
+    if (!more)
+        return true;
+    buf_reset(&l->position);
+    buf_append_slice(&l->position, slice_from(range->kvs[i - 1].key, prefix));
+    buf_append_char(&l->position, '\0'); /* the smallest key behind it */
+    if (l->limit == 0)
+        return true;
+    if (l->count < (size_t)l->limit)
+        return false;
+    token_make(l->revision, buf_slice(&l->position), &l->continue_token);
+    if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
+        l->remaining = range->count - (int64_t)i;
+    return true;
 }
 
-/* A page at an exact revision comes from the store's history. */
-static void list_exact(struct api_request *r)
+/* The store's history of the resource at one revision, page by page until enough is selected. */
+static void list_exact_more(struct api_request *r)
 {
     struct list_stream *l = r->list;
+    bool all = l->selection.labels.count + l->selection.fields.count == 0;
     struct buf from = {0}, to = {0};
+    if (l->fetching)
+        return;
+    l->fetching = true;
     buf_printf(&from, "/registry/%s/", r->route.kind->storage_prefix);
-    if (l->start.size > 0)
+    if (l->position.size > 0)
+        buf_append_slice(&from, buf_slice(&l->position));
+    else if (l->start.size > 0)
         buf_append_slice(&from, buf_slice(&l->start));
     else if (l->selection.namespace.size > 0)
         buf_printf(&from, "%.*s/", SLICE_ARGS(l->selection.namespace));
     page_end(r, &to);
-    struct kv_range range = {.span = {buf_slice(&from), buf_slice(&to)}, .limit = l->limit, .revision = l->wanted};
+    struct kv_range range = {.span = {buf_slice(&from), buf_slice(&to)},
+                             .limit =
+                                 all && l->limit > 0 ? MIN(l->limit, (int64_t)CACHE_PAGE_OBJECTS) : CACHE_PAGE_OBJECTS,
+                             .revision = l->wanted};
     store_range(r->api->store, &request_op(r, page_done)->call, &range, STORE_TIMEOUT_MS);
     buf_release(&from);
     buf_release(&to);
+}
+
+/* What has not changed since that revision is in the cache as it was then. */
+static void list_exact(struct api_request *r, int status)
+{
+    struct list_stream *l = r->list;
+    struct watch_cache *c = request_cache(r);
+    if (status == 0 && watch_cache_changed(c) <= l->wanted && l->wanted <= watch_cache_revision(c))
+        page_from_cache(r, l->wanted, (size_t)l->limit);
+    else
+        list_exact_more(r); /* which also knows what is too old or too new */
 }
 
 int list_options_invalid(struct api_request *r, const char *field, const char *detail)
@@ -379,13 +437,13 @@ static int match_parameter(struct api_request *r, struct list_stream *l)
             code = match_unknown(r, buf_slice(&match));
         else if (!l->has_revision)
             code = list_options_invalid(r, "resourceVersionMatch",
-                                "resourceVersionMatch is forbidden unless resourceVersion is provided");
+                                        "resourceVersionMatch is forbidden unless resourceVersion is provided");
         else if (l->start.size > 0)
-            code =
-                list_options_invalid(r, "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+            code = list_options_invalid(r, "resourceVersionMatch",
+                                        "resourceVersionMatch is forbidden when continue is provided");
         else if (exact && l->wanted == 0)
             code = list_options_invalid(r, "resourceVersionMatch",
-                                "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+                                        "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
         l->exact = exact;
     } else {
         l->exact = l->limit > 0 && l->wanted > 0;
@@ -434,8 +492,10 @@ void read_list(struct api_request *r)
     /* A namespaced list's key range ends with the namespace; one over all ends with the resource. */
     if (list_parameters(r, l) != 0)
         request_fail(r);
+    else if (l->exact && l->wanted == TOKEN_LATEST)
+        list_exact_more(r);
     else if (l->exact)
-        list_exact(r);
+        request_wait(r, request_cache(r), l->wanted, FUTURE_WAIT_MS, list_exact);
     else if (l->has_revision)
         request_wait(r, request_cache(r), l->wanted, FUTURE_WAIT_MS, list_cached);
     else

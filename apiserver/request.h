@@ -24,7 +24,7 @@ struct api_metrics {
 struct apiserver {
     struct env *env;
     struct store_client *store;
-    struct tls *kubelet_tls;
+    struct tls *kubelet_tls, *store_tls;
     const char *advertise, *issuer;
     const struct jwt_key *token_key; /* NULL: no tokens */
     unsigned bookmark_ms;
@@ -36,6 +36,7 @@ struct apiserver {
     struct bootstrap *bootstrap; /* NULL once what every cluster has exists */
     struct masters *masters;     /* NULL: no address to advertise */
     struct rbac *rbac;
+    struct openapi_cache *openapi;
     bool bootstrapped;
     struct timer probe; /* asks the store whether it answers */
     uint64_t store_seen_ms;
@@ -64,6 +65,7 @@ struct list_stream;
 struct watch_stream;
 struct log_stream;
 struct connection;
+struct components;
 
 struct api_request {
     struct apiserver *api;
@@ -80,7 +82,8 @@ struct api_request {
         const char *control;  /* NULL: not to be kept */
         const char *location; /* of a redirect; borrowed until answered */
     } cache;
-    bool streaming; /* begin was called */
+    bool streaming;    /* begin was called */
+    struct gzip *gzip; /* of a streamed answer that the client takes compressed; NULL: as it is */
     bool warn;      /* unknown fields become Warning headers */
     size_t ops;     /* store calls in flight */
     struct cache_wait wait;
@@ -92,6 +95,7 @@ struct api_request {
     struct watch_stream *watch;
     struct log_stream *log;
     struct connection *connection;
+    struct components *components;
 };
 
 struct watch_cache *request_cache(const struct api_request *r); /* in the version asked for */
@@ -110,6 +114,9 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
                            int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);
+/* As above, for a long answer: compressed when the client takes it so. It is then written with request_write. */
+void request_begin_long(struct api_request *r, const char *content_type);
+void request_write(struct api_request *r, struct slice piece, bool last);
 void request_end_stream(struct api_request *r, bool clean);
 /* As http_upgrade: with 0 the request is over, and the connection is the tunnel's. */
 int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t);
@@ -139,14 +146,20 @@ int list_options_invalid(struct api_request *r, const char *field, const char *d
 void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);
+void components_begin(struct api_request *r); /* components.c: how the parts of the control plane are */
 void connect_begin(struct api_request *r);    /* connect.c: exec, attach */
 void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
+/* openapi_serve.c: documents made once, the first time they are asked for or a moment after the start. */
+struct openapi_cache *openapi_cache_new(struct env *env);
+void openapi_cache_free(struct openapi_cache *c);
+bool openapi_answer(struct api_request *r, struct slice path); /* false: no such document */
 void list_free(struct list_stream *l);
 void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
 void log_free(struct log_stream *l);
 void connection_free(struct connection *c);
+void components_leave(struct components *c); /* the request goes; what is under way ends by itself */
 
 struct slice request_content_type(const struct api_request *r); /* without parameters; empty when there is none */
 /* body.c: the body by its content type, as a tree in r->doc; the failure is set. The first only reads it, `t` for protobuf
@@ -176,6 +189,7 @@ void bootstrap_free(struct bootstrap *b);
 /* masters.c: which apiservers are alive, and the endpoints of the Service `kubernetes`. */
 void masters_start(struct apiserver *a);
 /* escalation.c: 0, or ERR_FORBIDDEN when a role or binding would grant what the user does not hold. */
+bool escalation_concerns(const struct kind *k); /* is there anything to check of this kind? */
 int escalation_check(struct api_request *r, const struct json *object, const struct json *old);
 /* claims.c: compares claims with their objects, once the caches are whole. */
 void claims_mend(struct apiserver *a);

@@ -31,9 +31,7 @@ static const char *resource_verb(const struct http_request *request, const struc
     const char *word = method_word(request->method);
     bool collection = r->name.size == 0;
     if (strcmp(word, "get") == 0)
-        return !collection                                  ? "get"
-               : query_is_true(request->query, "watch") ? "watch"
-                                                          : "list";
+        return !collection ? "get" : query_is_true(request->query, "watch") ? "watch" : "list";
     if (strcmp(word, "post") == 0)
         return "create";
     if (strcmp(word, "put") == 0)
@@ -96,15 +94,6 @@ void route_parse(const struct http_request *request, struct route *ret)
     *ret = r;
 }
 
-static struct slice trim(struct slice s)
-{
-    while (s.size > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s = slice_from(s, 1);
-    while (s.size > 0 && (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t'))
-        s.size--;
-    return s;
-}
-
 struct media {
     struct slice type, as, group, version;
 };
@@ -112,9 +101,9 @@ struct media {
 static struct media next_media(struct slice *rest)
 {
     struct slice one = slice_cut(rest, ',');
-    struct media m = {.type = trim(slice_cut(&one, ';'))};
+    struct media m = {.type = slice_trim(slice_cut(&one, ';'))};
     while (one.data != NULL) {
-        struct slice value = trim(slice_cut(&one, ';'));
+        struct slice value = slice_trim(slice_cut(&one, ';'));
         struct slice name = slice_cut(&value, '=');
         if (slice_is(name, "as"))
             m.as = value;
@@ -133,7 +122,7 @@ static bool is_json(struct slice type)
 
 int accept_parse(struct slice header, struct slice include, struct accepted *ret, struct failure *f)
 {
-    struct slice rest = trim(header);
+    struct slice rest = slice_trim(header);
     *ret = (struct accepted){.format = EVENT_JSON};
     if (rest.size == 0)
         return 0;
@@ -160,6 +149,16 @@ int accept_parse(struct slice header, struct slice include, struct accepted *ret
                        "only the following media types are accepted: application/json, "
                        "application/json;as=Table;v=v1;g=meta.k8s.io, "
                        "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
+}
+
+bool accept_names(struct slice header, const char *type)
+{
+    struct slice rest = header;
+    while (rest.data != NULL) {
+        if (slice_is(next_media(&rest).type, type))
+            return true;
+    }
+    return false;
 }
 
 bool accept_aggregated(struct slice header, const char **ret_version)

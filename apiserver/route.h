@@ -29,6 +29,9 @@ struct accepted {
 /* ERR_NOT_ACCEPTABLE. `include` is the query's includeObject. */
 int accept_parse(struct slice header, struct slice include, struct accepted *ret, struct failure *f);
 
+/* Does an Accept header name this media type, whatever its parameters? */
+bool accept_names(struct slice header, const char *type);
+
 /* True when an Accept header asks for aggregated discovery; *ret_version then is "v2" or "v2beta1". */
 bool accept_aggregated(struct slice header, const char **ret_version);
 

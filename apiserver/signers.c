@@ -1,5 +1,5 @@
-/* Who may approve or sign a certificate request of a signer: the right `approve` or `sign` on `signers`, by the signer's name or for
- * all of its domain. */
+/* Who may approve or sign a certificate request of a signer: the right `approve` or `sign` on `signers`, by the
+ * signer's name or for all of its domain. */
 #include "common/base.h"
 
 #include "apiserver/write_parts.h"
@@ -25,13 +25,15 @@ static bool may_for_signer(const struct api_request *r, const char *verb, struct
     return allowed;
 }
 
+bool signers_concern(const struct kind *k) { return kinds_subresource(k, SLICE("approval")) != NULL; }
+
 int signers_check(struct api_request *r, const struct json *object, const struct json *old)
 {
     const struct kind *k = r->route.kind;
     const char *sub = r->route.sub == NULL ? "" : r->route.sub->name;
     struct slice signer = json_string_at(old, "spec.signerName");
     bool approves = strcmp(sub, "approval") == 0, signs = strcmp(sub, "status") == 0;
-    if (old == NULL || signer.size == 0 || kinds_subresource(k, SLICE("approval")) == NULL || (!approves && !signs))
+    if (old == NULL || signer.size == 0 || !signers_concern(k) || (!approves && !signs))
         return 0;
     if (signs && json_equal(json_get(object, "status"), json_get(old, "status")))
         return 0;
@@ -41,8 +43,9 @@ int signers_check(struct api_request *r, const struct json *object, const struct
     kind_resource_text(k, &resource);
     failure_about(&r->failure, k, buf_slice(&r->write->name));
     int code = failure_set(&r->failure, ERR_FORBIDDEN,
-                           "%s \"%.*s\" is forbidden: user not permitted to %s requests with signerName \"%.*s\"", resource.data,
-                           SLICE_ARGS(buf_slice(&r->write->name)), approves ? "approve" : "sign", SLICE_ARGS(signer));
+                           "%s \"%.*s\" is forbidden: user not permitted to %s requests with signerName \"%.*s\"",
+                           resource.data, SLICE_ARGS(buf_slice(&r->write->name)), approves ? "approve" : "sign",
+                           SLICE_ARGS(signer));
     buf_release(&resource);
     return code;
 }

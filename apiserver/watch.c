@@ -6,6 +6,7 @@
 #include "common/base.h"
 
 #include "apiserver/request.h"
+#include "common/base64.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
@@ -15,9 +16,12 @@ struct watch_stream {
     struct api_request *request;
     struct cache_watcher watcher;
     struct selection selection;
-    bool live, from_now, bookmarks, described; /* described: a Table's columns were sent */
-    int64_t revision;                          /* asked for, then the initial snapshot's */
-    int64_t last_sent;                         /* highest revision the client knows of */
+    bool live, bookmarks, described; /* described: a Table's columns were sent */
+    bool from_now;                   /* begins at the newest revision, or at the one of the initial events */
+    bool initial_events;             /* begins with what is there */
+    bool tells_end;                  /* and tells, with a bookmark, when that was all (KEP-3157) */
+    int64_t revision;                /* asked for, then the initial snapshot's */
+    int64_t last_sent;               /* highest revision the client knows of */
     struct cached **initial;
     size_t initial_count, initial_next;
     struct timer timeout, bookmark;
@@ -61,20 +65,33 @@ static void send(struct watch_stream *w, struct bytes *frame)
     metric_add(w->request->api->count.watch_events, 1);
 }
 
+/* What leaves a selection by a change is told of as it was when it still belonged there, under the change's revision.
+ */
+static struct bytes *event_frame(struct watch_stream *w, const struct cache_event *e, enum event_type type,
+                                 bool columns)
+{
+    if (type != EVENT_DELETED || e->is_delete)
+        return frame_new(w, type, bytes_slice(e->object->json), columns);
+    struct buf last = {0};
+    restamp_revision(bytes_slice(e->previous->json), e->revision, &last);
+    struct bytes *frame = frame_new(w, type, buf_slice(&last), columns);
+    buf_release(&last);
+    return frame;
+}
+
 /* Framed once per type and format for all watchers; a Table's first event carries the columns and is one's own. */
 static void send_event(struct watch_stream *w, struct cache_event *e, enum event_type type)
 {
     enum event_format format = w->request->accept.format;
-    struct slice json = bytes_slice(e->object->json);
     if (w->request->accept.table && !w->described) {
-        struct bytes *frame = frame_new(w, type, json, true);
+        struct bytes *frame = event_frame(w, e, type, true);
         send(w, frame);
         bytes_unref(frame);
         w->described = true;
         return;
     }
     if (e->frames[type][format] == NULL)
-        e->frames[type][format] = frame_new(w, type, json, false);
+        e->frames[type][format] = event_frame(w, e, type, false);
     send(w, e->frames[type][format]);
 }
 
@@ -103,20 +120,47 @@ static void finish(struct watch_stream *w)
     request_end_stream(w->request, true);
 }
 
-static void send_bookmark(struct watch_stream *w)
+/* An empty list of what is watched, for clients that build lists from watches without knowing the kind. */
+static void append_blueprint(struct watch_stream *w, struct buf *out)
+{
+    const struct kind *k = w->request->route.kind;
+    char version[128];
+    struct buf list = {0};
+    if (w->request->accept.format == EVENT_PARTIAL)
+        buf_append_str(&list, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\"");
+    else
+        buf_printf(&list, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", k->name, kinds_api_version(k, version));
+    buf_append_str(&list, ",\"metadata\":{},\"items\":[]}");
+    buf_append_str(out, ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\","
+                        "\"kubernetes.io/initial-events-list-blueprint\":\"");
+    base64_append(out, buf_slice(&list));
+    buf_append_str(out, "\"}");
+    buf_release(&list);
+}
+
+static void send_bookmark(struct watch_stream *w, int64_t revision, bool ends_initial)
 {
     struct buf out = {0};
     char version[128];
-    int64_t revision = watch_cache_revision(request_cache(w->request));
     const struct kind *k = w->request->route.kind;
+    bool partial = w->request->accept.format == EVENT_PARTIAL;
     buf_printf(&out,
                "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{"
-               "\"resourceVersion\":\"%" PRId64 "\"}}}\n",
-               k->name, kinds_api_version(k, version), MAX(revision, w->last_sent));
+               "\"resourceVersion\":\"%" PRId64 "\"",
+               partial ? "PartialObjectMetadata" : k->name, partial ? "meta.k8s.io/v1" : kinds_api_version(k, version),
+               revision);
+    if (ends_initial)
+        append_blueprint(w, &out);
+    buf_append_str(&out, "}}}\n");
     struct bytes *frame = bytes_new(buf_slice(&out));
     http_write(w->request->x, frame);
     bytes_unref(frame);
     buf_release(&out);
+}
+
+static void send_progress(struct watch_stream *w)
+{
+    send_bookmark(w, MAX(watch_cache_revision(request_cache(w->request)), w->last_sent), false);
 }
 
 static bool caught_up(struct watch_stream *w)
@@ -161,6 +205,8 @@ static void go_live(struct watch_stream *w)
     }
     w->live = true;
     w->last_sent = w->revision;
+    if (w->tells_end)
+        send_bookmark(w, w->revision, true);
     pump_live(w);
 }
 
@@ -212,7 +258,7 @@ static void on_timeout(struct timer *t)
     if (w->request->x == NULL)
         return;
     if (w->bookmarks && caught_up(w))
-        send_bookmark(w);
+        send_progress(w);
     finish(w);
 }
 
@@ -222,7 +268,7 @@ static void on_bookmark(struct timer *t)
     if (w->request->x == NULL)
         return;
     if (caught_up(w))
-        send_bookmark(w);
+        send_progress(w);
     loop_timer_start(&w->request->api->env->loop, &w->bookmark, w->request->api->bookmark_ms);
 }
 
@@ -231,14 +277,18 @@ static void begin(struct api_request *r, int status)
     struct watch_stream *w = r->watch;
     struct watch_cache *c = request_cache(r);
     struct loop *loop = &r->api->env->loop;
+    if (status == ERR_TIMEOUT && watch_cache_synced(c) && w->revision > watch_cache_revision(c)) {
+        request_fail_too_new(r, w->revision, watch_cache_revision(c));
+        return;
+    }
     if (status != 0) {
         request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
         return;
     }
-    if (w->from_now) {
+    if (w->from_now)
         w->revision = watch_cache_revision(c);
+    if (w->initial_events)
         w->initial_count = watch_cache_list(c, &w->selection, &w->initial);
-    }
     request_begin_stream(r, "application/json");
     if (r->x == NULL)
         return;
@@ -256,30 +306,38 @@ static bool query_true(const struct api_request *r, const char *name)
     return is;
 }
 
-static int parameters(struct api_request *r, struct watch_stream *w)
+/* sendInitialEvents and resourceVersionMatch, which go together only. */
+static int initial_parameters(struct api_request *r, struct watch_stream *w, bool *ret_given, bool *ret_sends)
 {
     struct buf text = {0};
-    int64_t seconds = 0;
-    bool has_initial = request_query(r, "sendInitialEvents", &text) && text.size > 0;
+    *ret_given = request_query(r, "sendInitialEvents", &text) && text.size > 0;
+    *ret_sends = *ret_given && (strcmp(text.data, "true") == 0 || strcmp(text.data, "1") == 0);
     bool has_match = request_query(r, "resourceVersionMatch", &text) && text.size > 0;
     bool not_older = has_match && strcmp(text.data, "NotOlderThan") == 0;
     buf_release(&text);
-    if (has_initial && !not_older)
+    if (*ret_given && !not_older)
         return list_options_invalid(r, "resourceVersionMatch",
                                     "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-    /* Streaming lists are not served: clients fall back to list and watch when they are told so. */
-    if (has_initial)
-        return list_options_invalid(r, "sendInitialEvents",
-                                    "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled");
-    if (has_match)
+    if (!*ret_given && has_match)
         return list_options_invalid(r, "resourceVersionMatch",
                                     "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
-    int code = request_selection(r, &w->selection);
+    w->tells_end = *ret_sends && query_true(r, "allowWatchBookmarks");
+    return 0;
+}
+
+static int parameters(struct api_request *r, struct watch_stream *w)
+{
+    int64_t seconds = 0;
+    bool given, sends;
+    int code = initial_parameters(r, w, &given, &sends);
+    if (code == 0)
+        code = request_selection(r, &w->selection);
     if (code == 0)
         code = request_query_revision(r, true, &w->revision);
     if (code == 0)
         code = request_query_int(r, "timeoutSeconds", 0, &seconds);
-    w->from_now = w->revision == 0;
+    w->from_now = w->revision == 0 || sends;
+    w->initial_events = given ? sends : w->revision == 0;
     w->bookmarks = query_true(r, "allowWatchBookmarks");
     w->timeout_ms = seconds > 0 ? (uint64_t)MIN(seconds, (int64_t)86400) * 1000
                                 : WATCH_TIMEOUT_MIN_MS + random_below(&r->api->env->random, WATCH_TIMEOUT_SPREAD_MS);
@@ -320,8 +378,10 @@ void watch_begin(struct api_request *r)
     buf_release(&text);
     if (parameters(r, w) != 0 || select_name(r, w) != 0)
         request_fail(r);
-    else if (w->from_now && !any)
+    else if (w->from_now && w->revision == 0 && !any)
         request_wait_fresh(r, c, begin);
+    else if (w->from_now && w->revision > 0)
+        request_wait(r, c, w->revision, FUTURE_WAIT_MS, begin);
     else
         request_wait(r, c, 0, FRESH_WAIT_MS, begin);
 }

@@ -33,6 +33,7 @@ struct watch_cache {
     bool watching;             /* on_closed is due */
     bool closing;
     int64_t revision; /* everything up to it is in */
+    int64_t changed;  /* of the newest event, or of the initial list */
     struct cached **objects;
     size_t count, capacity;
     uint64_t changes;
@@ -59,6 +60,7 @@ static void ask_fresh(struct watch_cache *c);
 
 bool watch_cache_synced(const struct watch_cache *c) { return c->live; }
 int64_t watch_cache_revision(const struct watch_cache *c) { return c->revision; }
+int64_t watch_cache_changed(const struct watch_cache *c) { return c->changed; }
 uint64_t watch_cache_changes(const struct watch_cache *c) { return c->changes; }
 size_t watch_cache_count(const struct watch_cache *c) { return c->count; }
 
@@ -140,10 +142,25 @@ static void drop_oldest(struct watch_cache *c)
     event_free(e);
 }
 
+static bool ring_is_over(const struct watch_cache *c, uint64_t now_ms)
+{
+    if (c->head == c->tail)
+        return false;
+    bool stale = c->ring[c->tail % RING_EVENTS_MAX]->seen_ms + RING_FRESH_MS < now_ms;
+    return c->head - c->tail == RING_EVENTS_MAX || c->ring_bytes > (stale ? RING_BYTES_KEPT : RING_BYTES_MAX);
+}
+
+static void trim_ring(struct watch_cache *c)
+{
+    uint64_t now = clock_monotonic_ms(&c->env->clock);
+    while (ring_is_over(c, now))
+        drop_oldest(c);
+}
+
 static void push_event(struct watch_cache *c, struct cache_event *e)
 {
-    while (c->head - c->tail == RING_EVENTS_MAX || (c->tail < c->head && c->ring_bytes > RING_BYTES_MAX))
-        drop_oldest(c);
+    e->seen_ms = clock_monotonic_ms(&c->env->clock);
+    trim_ring(c);
     c->ring[c->head++ % RING_EVENTS_MAX] = e;
     c->ring_bytes += e->object->json->size;
 }
@@ -248,6 +265,7 @@ static void on_events(struct store_watch *w, int64_t revision, const struct kv_e
         struct cache_event *e = apply_event(c, &events[i]);
         if (e != NULL)
             push_event(c, e);
+        c->changed = MAX(c->changed, events[i].kv.mod_revision);
     }
     c->revision = MAX(c->revision, revision);
     moved(c);
@@ -259,6 +277,7 @@ static void on_progress(struct store_watch *w, int64_t revision)
     if (c->closing)
         return;
     c->revision = MAX(c->revision, revision);
+    trim_ring(c); /* also where nothing comes any more */
     moved(c);
     if (!list_empty(&c->waiting) && !timer_armed(&c->again))
         loop_timer_start(&c->env->loop, &c->again, PROGRESS_AGAIN_MS);
@@ -325,7 +344,7 @@ static void start_watch(struct watch_cache *c)
     };
     c->watching = true;
     c->live = true;
-    c->revision = c->floor = c->page_revision;
+    c->revision = c->floor = c->changed = c->page_revision;
     store_watch_start(c->store, &c->watch, &o);
     log_info(c->env->log, "cache is whole", "resource=%s objects=%zu revision=%" PRId64, c->kind->plural, c->count,
              c->revision);
@@ -527,27 +546,60 @@ void watch_cache_wait_cancel(struct cache_wait *w)
     loop_undefer(&w->cache->env->loop, &w->now);
 }
 
-size_t watch_cache_list(const struct watch_cache *c, const struct selection *s, struct cached ***ret)
+/* Where the objects lie that can be selected: keys of one namespace stand together ("ns/" up to "ns0"), and one that is
+ * asked for by name is found at once. */
+static void span_of(const struct watch_cache *c, const struct selection *s, size_t *ret_from, size_t *ret_to)
 {
-    size_t n = 0, from = 0, to = c->count;
+    struct buf bound = {0};
+    bool found;
+    const char *name = selector_required(&s->fields, "metadata.name");
+    *ret_from = 0;
+    *ret_to = c->count;
     if (s->namespace.size > 0) {
-        /* Keys of one namespace stand together: "ns/" up to "ns0". */
-        struct buf bound = {0};
-        bool found;
         buf_append_slice(&bound, s->namespace);
         buf_append_char(&bound, '/');
-        from = position(c, buf_slice(&bound), &found);
-        bound.data[bound.size - 1] = '0';
-        to = position(c, buf_slice(&bound), &found);
-        buf_release(&bound);
     }
-    struct cached **list = mem_alloc((to - from) * sizeof(struct cached *));
-    for (size_t i = from; i < to; i++) {
-        if (selection_matches(s, c->kind, c->objects[i]))
-            list[n++] = cached_ref(c->objects[i]);
+    if (name != NULL && (s->namespace.size > 0 || !c->kind->namespaced)) {
+        buf_append_str(&bound, name);
+        *ret_from = position(c, buf_slice(&bound), &found);
+        *ret_to = *ret_from + (found ? 1 : 0);
+    } else if (s->namespace.size > 0) {
+        *ret_from = position(c, buf_slice(&bound), &found);
+        bound.data[bound.size - 1] = '0'; /* '0' follows '/' */
+        *ret_to = position(c, buf_slice(&bound), &found);
     }
-    *ret = list;
-    return n;
+    buf_release(&bound);
+}
+
+void watch_cache_page(const struct watch_cache *c, const struct selection *s, struct slice start, size_t limit,
+                      struct cache_page *ret)
+{
+    size_t from, to, at;
+    bool found;
+    span_of(c, s, &from, &to);
+    if (start.size > 0)
+        from = MAX(from, position(c, start, &found));
+    size_t most = to > from ? to - from : 0;
+    *ret = (struct cache_page){.objects = mem_alloc((limit > 0 ? MIN(limit, most) : most) * sizeof(struct cached *))};
+    for (at = from; at < to && ret->next == NULL; at++) {
+        struct cached *o = c->objects[at];
+        if (!selection_matches(s, c->kind, o))
+            continue;
+        if (limit > 0 && ret->count == limit) {
+            ret->next = o;
+            ret->rest = to - at;
+        } else {
+            ret->objects[ret->count++] = cached_ref(o);
+        }
+    }
+}
+
+size_t watch_cache_list(const struct watch_cache *c, const struct selection *s, struct cached ***ret)
+{
+    struct cache_page page;
+    watch_cache_page(c, s, (struct slice){NULL, 0}, 0, &page);
+    *ret = page.objects;
+    return page.count;
 }
 
 int watch_cache_join(struct watch_cache *c, struct cache_watcher *w, int64_t revision, struct err *reterr)

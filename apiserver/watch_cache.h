@@ -42,6 +42,10 @@ int cached_new_converted(const struct kind *k, struct slice key, struct slice va
 /* Stored bytes with `"resourceVersion":"<revision>"` put in at the head of metadata. ERR_CORRUPT without metadata. */
 int splice_revision(struct slice stored, int64_t revision, struct buf *out, struct err *reterr);
 
+/* The bytes of a held object as they are stored, and under another revision. */
+void unsplice_revision(struct slice json, struct buf *out);
+void restamp_revision(struct slice json, int64_t revision, struct buf *out);
+
 /* What a list or a watch asks for. */
 struct selection {
     struct slice namespace; /* empty: all */
@@ -56,6 +60,7 @@ enum event_format { EVENT_JSON, EVENT_TABLE, EVENT_TABLE_OBJECT, EVENT_TABLE_NON
 
 struct cache_event {
     int64_t revision;
+    uint64_t seen_ms;        /* when it came here */
     struct cached *object;   /* after it; of a deletion: the last state with the deletion's revision */
     struct cached *previous; /* before it; NULL for an addition */
     bool is_delete;
@@ -99,11 +104,26 @@ void watch_cache_wait_fresh(struct watch_cache *c, struct cache_wait *w);
 void watch_cache_wait_cancel(struct cache_wait *w); /* no done after it */
 
 struct cached *watch_cache_get(const struct watch_cache *c, struct slice key); /* borrowed; NULL */
-/* References to all selected objects in key order; the caller unrefs them and frees the array. */
+/* The revision of the newest event, or of the initial list: the objects held now are those of every revision from here
+ * to watch_cache_revision. */
+int64_t watch_cache_changed(const struct watch_cache *c);
+
+/* A run of selected objects in key order: references, and the array, are the caller's to give back. */
+struct cache_page {
+    struct cached **objects;
+    size_t count;
+    const struct cached *next; /* where the next page begins; borrowed; NULL: there is none */
+    size_t rest;               /* objects from there on, whether selected or not */
+};
+/* From the key `start` on (empty: the first), at most `limit` (0: all). */
+void watch_cache_page(const struct watch_cache *c, const struct selection *s, struct slice start, size_t limit,
+                      struct cache_page *ret);
+/* All of them; as above, without bounds. */
 size_t watch_cache_list(const struct watch_cache *c, const struct selection *s, struct cached ***ret);
 size_t watch_cache_count(const struct watch_cache *c);
 
-/* Joins behind `revision`, which may lie ahead of the cache: another apiserver has told of it. ERR_EXPIRED with the text of a 410 when events after it are gone. */
+/* Joins behind `revision`, which may lie ahead of the cache: another apiserver has told of it. ERR_EXPIRED with the
+ * text of a 410 when events after it are gone. */
 int watch_cache_join(struct watch_cache *c, struct cache_watcher *w, int64_t revision, struct err *reterr);
 void watch_cache_leave(struct cache_watcher *w);
 /* The next event of a watcher; NULL when it has seen all. *ret_lost: it fell behind the ring. */

@@ -105,17 +105,11 @@ static void load(struct api_request *r)
         load_from_store(r);
         return;
     }
-    struct json_doc *d = json_doc_new();
-    struct json *tree = NULL;
     struct buf stored = {0};
-    int code = json_parse(d, bytes_slice(o->json), &tree, NULL);
-    ASSERT(code == 0);                                                /* ingest has read it */
-    (void)json_remove(json_get(tree, "metadata"), "resourceVersion"); /* spliced in, so it is there */
-    json_print(tree, &stored);
+    unsplice_revision(bytes_slice(o->json), &stored);
     r->write->from_cache = true;
     decide(r, buf_slice(&stored), o->revision);
     buf_release(&stored);
-    json_doc_free(d);
 }
 
 /* A decision against is final only when the store itself told the object's state. */
@@ -262,7 +256,8 @@ static void claims_update(struct api_request *r, const struct json *old)
 static int check_escalation(struct api_request *r, const struct json *old)
 {
     struct json *now = NULL;
-    if (r->write->result.action != VERB_PUT)
+    const struct kind *k = r->route.kind;
+    if (r->write->result.action != VERB_PUT || (!escalation_concerns(k) && !signers_concern(k)))
         return 0;
     int code = json_parse(r->doc, buf_slice(&r->write->result.bytes), &now, NULL);
     ASSERT(code == 0); /* printed just now */

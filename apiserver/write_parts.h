@@ -53,6 +53,7 @@ struct write {
 int write_parse(struct api_request *r);
 
 /* signers.c: 0, or ERR_FORBIDDEN when who approves or signs a certificate request may not for its signer. */
+bool signers_concern(const struct kind *k); /* is there anything to check of this kind? */
 int signers_check(struct api_request *r, const struct json *object, const struct json *old);
 
 /* write_evict.c: 0, or why the pod may not be evicted. Fills w->budget. */

@@ -79,6 +79,15 @@ static inline struct slice slice_from(struct slice a, size_t offset)
 }
 
 /* Index of the first `c` in `a`, or a.size when there is none. */
+/* Without blanks and tabs at both ends. */
+static inline struct slice slice_trim(struct slice s)
+{
+    while (s.size > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+        s = slice_from(s, 1);
+    while (s.size > 0 && (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t'))
+        s.size--;
+    return s;
+}
 static inline size_t slice_find(struct slice a, char c)
 {
     const char *found = a.size == 0 ? NULL : memchr(a.data, c, a.size);

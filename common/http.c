@@ -72,20 +72,11 @@ bool http_query_get(struct slice query, const char *name, struct buf *scratch, s
     return false;
 }
 
-static struct slice trimmed(struct slice s)
-{
-    while (s.size > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s = slice_from(s, 1);
-    while (s.size > 0 && (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t'))
-        s.size--;
-    return s;
-}
-
 bool http_token_listed(struct slice list, const char *token)
 {
     size_t size = strlen(token);
     while (list.data != NULL) {
-        struct slice one = trimmed(slice_cut(&list, ','));
+        struct slice one = slice_trim(slice_cut(&list, ','));
         if (one.size == size && strncasecmp(one.data, token, size) == 0)
             return true;
     }
@@ -98,7 +89,7 @@ struct slice http_upgrade_wanted(const struct http_request *r)
         if (r->headers[i].name.size == strlen("Connection") &&
             strncasecmp(r->headers[i].name.data, "Connection", strlen("Connection")) == 0 &&
             http_token_listed(r->headers[i].value, "upgrade"))
-            return trimmed(http_header_get(r->headers, r->header_count, "Upgrade"));
+            return slice_trim(http_header_get(r->headers, r->header_count, "Upgrade"));
     return (struct slice){0};
 }
 

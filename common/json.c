@@ -31,11 +31,26 @@ struct json_doc *json_doc_new(void)
 
 void json_doc_free(struct json_doc *d) { yyjson_mut_doc_free(doc(d)); }
 
+/* Nearly every text has fewer brackets than levels are allowed, and finding them is quick. */
+static bool brackets_at_most(struct slice text, char bracket, size_t *budget)
+{
+    const char *at = text.data, *end = text.data + text.size;
+    while (at < end && (at = memchr(at, bracket, (size_t)(end - at))) != NULL) {
+        if (*budget == 0)
+            return false;
+        (*budget)--;
+        at++;
+    }
+    return true;
+}
+
 /* Nesting is bounded before parsing, so that everything recursive over a value is bounded too. */
 static bool too_deep(struct slice text)
 {
-    size_t depth = 0;
+    size_t depth = 0, budget = JSON_DEPTH_MAX;
     bool in_string = false;
+    if (brackets_at_most(text, '{', &budget) && brackets_at_most(text, '[', &budget))
+        return false;
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
         if (in_string) {
@@ -60,7 +75,8 @@ int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct 
     if (too_deep(text))
         return err_set(reterr, ERR_BAD_REQUEST, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
     yyjson_read_err why;
-    yyjson_doc *parsed = yyjson_read_opts((char *)(uintptr_t)text.data, text.size, YYJSON_READ_NUMBER_AS_RAW, NULL, &why);
+    yyjson_doc *parsed =
+        yyjson_read_opts((char *)(uintptr_t)text.data, text.size, YYJSON_READ_NUMBER_AS_RAW, NULL, &why);
     if (parsed == NULL)
         return err_set(reterr, ERR_BAD_REQUEST, "invalid JSON at byte %zu: %s", why.pos, why.msg);
     yyjson_mut_val *v = yyjson_val_mut_copy(doc(d), yyjson_doc_get_root(parsed));
@@ -191,8 +207,14 @@ struct json *json_at(const struct json *v, const char *path)
 }
 
 struct slice json_string_at(const struct json *v, const char *path) { return json_string(json_at(v, path)); }
-int64_t json_int_at(const struct json *v, const char *path, int64_t fallback) { return json_int_or(json_at(v, path), fallback); }
-bool json_bool_at(const struct json *v, const char *path, bool fallback) { return json_bool(json_at(v, path), fallback); }
+int64_t json_int_at(const struct json *v, const char *path, int64_t fallback)
+{
+    return json_int_or(json_at(v, path), fallback);
+}
+bool json_bool_at(const struct json *v, const char *path, bool fallback)
+{
+    return json_bool(json_at(v, path), fallback);
+}
 
 struct json_iterator json_iterate(const struct json *v)
 {
@@ -243,7 +265,10 @@ void json_iterator_remove(struct json_iterator *i)
     i->position = it.idx;
 }
 
-struct json *json_element(const struct json *array, size_t index) { return json(yyjson_mut_arr_get(val(array), index)); }
+struct json *json_element(const struct json *array, size_t index)
+{
+    return json(yyjson_mut_arr_get(val(array), index));
+}
 
 struct json *json_new_null(struct json_doc *d) { return made(yyjson_mut_null(doc(d))); }
 struct json *json_new_bool(struct json_doc *d, bool v) { return made(yyjson_mut_bool(doc(d), v)); }
@@ -268,7 +293,10 @@ static size_t utf8_length(struct slice s)
     const uint8_t *p = (const uint8_t *)s.data;
     if (p[0] < 0x80)
         return 1;
-    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : p[0] >= 0xe0 && p[0] <= 0xef ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+               : p[0] >= 0xe0 && p[0] <= 0xef ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                              : 0;
     if (n == 0 || s.size < n)
         return 0;
     for (size_t i = 1; i < n; i++)
@@ -533,20 +561,43 @@ bool json_duplicate(const struct json *v, struct buf *ret_path)
     return false;
 }
 
+/* The writer's memory is the room behind what the buffer holds, so that what it writes is in its place. */
+static void *room(void *out, size_t size)
+{
+    struct buf *b = out;
+    buf_reserve(b, size);
+    return b->data + b->size;
+}
+
+/* Reallocation keeps all of the old memory, what was not appended yet included. */
+static void *more_room(void *out, void *was, size_t old_size, size_t size)
+{
+    (void)was; /* where `room` said */
+    (void)old_size;
+    return room(out, size);
+}
+
+static void no_free(void *out, void *memory)
+{
+    (void)out;
+    (void)memory;
+}
+
 void json_print(const struct json *v, struct buf *out)
 {
     size_t size;
     yyjson_write_err why;
-    char *text = yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, NULL, &size, &why);
-    if (text == NULL)
+    const yyjson_alc in_place = {room, more_room, no_free, out};
+    if (yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, &in_place, &size, &why) == NULL)
         PANIC("cannot print a JSON value: %s", why.msg);
-    buf_append(out, text, size);
-    free(text);
+    out->size += size;
+    out->data[out->size] = '\0';
 }
 
 static void new_line(struct buf *out, unsigned depth) { buf_printf(out, "\n%*s", (int)(2 * depth), ""); }
 
-/* Not the library's own: that leaves numbers in arrays, which keep their text, without indentation. The depth is the parser's. */
+/* Not the library's own: that leaves numbers in arrays, which keep their text, without indentation. The depth is the
+ * parser's. */
 static void print_deep(const struct json *v, unsigned depth, struct buf *out)
 {
     bool object = json_type(v) == JSON_OBJECT;

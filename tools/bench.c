@@ -81,7 +81,7 @@ void bench_report(const char *what, uint32_t *latencies_us, int64_t n, uint64_t 
     printf("\n");
 }
 
-static size_t split_endpoints(char *text, const char **ret)
+size_t bench_endpoints(char *text, const char **ret)
 {
     size_t n = 0;
     for (char *next; text != NULL && n < STORE_ENDPOINTS_MAX; text = next) {
@@ -97,7 +97,7 @@ void bench_connect(struct bench *b)
 {
     const char *endpoints[STORE_ENDPOINTS_MAX];
     char *text = mem_strdup(b->endpoints);
-    size_t endpoint_count = split_endpoints(text, endpoints);
+    size_t endpoint_count = bench_endpoints(text, endpoints);
     b->store_count = b->open = (size_t)MIN(MIN(b->connections, b->clients), (int64_t)BENCH_CONNECTIONS_MAX);
     for (size_t i = 0; i < b->store_count; i++)
         b->stores[i] = store_client_new(b->env, &(struct store_client_options){
@@ -156,6 +156,11 @@ static const struct bench_load loads[] = {
     {"pace", "--rate puts a second for --seconds, whether answered or not", bench_pace, NULL},
     {"watch", "--total puts by one writer, --watchers of their prefix", bench_watch, &bench_put},
     {"follow", "--watchers of what others put, until each has had --total events", bench_watch, NULL},
+    {"api-create", "apiserver: pods of 3 KB, one after the other", bench_api_create, NULL},
+    {"api-status", "apiserver: PUT of the status of one of --keys pods", bench_api_status, NULL},
+    {"api-get", "apiserver: one of --keys pods", bench_api_get, NULL},
+    {"api-list", "apiserver: all pods", bench_api_list, NULL},
+    {"api-watch", "apiserver: --watchers, and --rate statuses a second for --seconds", bench_api_watch, NULL},
     {"disk", "4 KiB write and sync, one after the other, in --data", bench_disk, NULL},
 };
 

@@ -25,7 +25,8 @@ struct bench {
     uint64_t pool_at; /* generator of where the next one is */
     int64_t *leases;          /* keepalive: `keys` of them */
     uint32_t *latencies_us;   /* of `finished` requests */
-    int64_t started, finished, failed;
+    int64_t started, finished, failed, ready;
+    int64_t bytes, revision; /* of answers; of the list that watches begin at */
     struct err first_error;
 };
 
@@ -58,7 +59,15 @@ int bench_pace(struct bench *b, const struct bench_load *load);
 /* bench_watch.c: one writer, many watchers of the same prefix; without a request: only watchers */
 int bench_watch(struct bench *b, const struct bench_load *load);
 
+/* bench_api.c: the apiserver's requests */
+int bench_api_create(struct bench *b, const struct bench_load *load);
+int bench_api_status(struct bench *b, const struct bench_load *load);
+int bench_api_get(struct bench *b, const struct bench_load *load);
+int bench_api_list(struct bench *b, const struct bench_load *load);
+int bench_api_watch(struct bench *b, const struct bench_load *load);
+
 /* bench.c */
+size_t bench_endpoints(char *text, const char **ret); /* cuts a list at its commas */
 void bench_connect(struct bench *b);    /* b->stores */
 void bench_disconnect(struct bench *b);
 void bench_report(const char *what, uint32_t *latencies_us, int64_t n, uint64_t took_ns); /* sorts */

@@ -37,6 +37,7 @@ home 'yyjson\.h' 'common/json\.c'
 home 'openssl/' 'common/(tls|pki|jwt)\.c'
 home 'yaml\.h' 'common/yaml\.c'
 home 'msgpack' 'common/wire/pack\.c'
+home 'zlib\.h' 'common/gzip\.c'
 home 'lz4' 'raftstore/snapfile\.c'
 home 'xxhash' 'raftstore/mvcc_hash\.c'
 home 'nftables/' 'netproxy/backend_nft\.c'
@@ -46,6 +47,8 @@ home 'uv\.h' 'common/(uv_[a-z]+|http_server(_[a-z]+)?|http_client)\.[ch]'
 # Unbounded or global-state functions, and conversions that cannot report an error.
 xargs -r grep -nE '(^|[^a-zA-Z_>."])(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol|rand|srand|random|localtime|gmtime|asctime|ctime|tmpnam|system|usleep|sleep)\(' <<<"$code" |
     complain "banned function"
+# The macro names its argument twice.
+xargs -r grep -nE 'SLICE_ARGS\((slice_cut|[a-z_]+_next)\(' <<<"$code" | complain "SLICE_ARGS of a call that moves on"
 # The outside world is reached through the seams.
 xargs -r grep -nE '^#include <(sys/socket|netinet/in|sys/wait|sys/mount|sched|pthread)\.h>' <<<"$code" |
     grep -vE '^(common/uv_|common/http_|nodeagent/host_linux|netproxy/conntrack\.c|tools/|tests/|jepsen/)' | complain "system header outside a seam"

@@ -76,6 +76,7 @@ const struct kind kind_componentstatus = {
     .singular = "componentstatus",
     .short_names = short_names,
     .namespaced = false,
+    .deprecated = "v1 ComponentStatus is deprecated in v1.19+",
     .verbs = "get,list",
     .type = &type_component_status,
     .columns = columns,

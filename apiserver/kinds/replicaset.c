@@ -37,7 +37,7 @@ static const struct type type_replica_set_condition = {
 };
 
 static const struct field fields_replica_set_status[] = {
-    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO, .fallback = "0"},
     {.name = "fullyLabeledReplicas", .type = FIELD_INT32, .proto = 2},
     {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
     {.name = "readyReplicas", .type = FIELD_INT32, .proto = 4},

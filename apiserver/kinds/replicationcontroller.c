@@ -67,7 +67,7 @@ static const struct type type_replication_controller_condition = {.name = "Repli
                                                                   .fields = fields_replication_controller_condition};
 
 static const struct field fields_replication_controller_status[] = {
-    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO},
+    {.name = "replicas", .type = FIELD_INT32, .proto = 1, .flags = FIELD_ZERO, .fallback = "0"},
     {.name = "fullyLabeledReplicas", .type = FIELD_INT32, .proto = 2},
     {.name = "observedGeneration", .type = FIELD_INT64, .proto = 3},
     {.name = "readyReplicas", .type = FIELD_INT32, .proto = 4},

@@ -1,6 +1,6 @@
-/* The published facts of the Kubernetes API, for tests: the schema (definitions and paths) as JSON and the numbers of its
- * protobuf messages. They lie beside the repository, or where KEELSON_API_DATA says; without them a test fails and names
- * what is missing. Included by one test. */
+/* The published facts of the Kubernetes API, for tests: the schema (definitions and paths) as JSON and the numbers of
+ * its protobuf messages. They lie beside the repository, or where KEELSON_API_DATA says; without them a test fails and
+ * names what is missing. Included by one test. */
 #ifndef TESTS_UNIT_API_FACTS_H
 #define TESTS_UNIT_API_FACTS_H
 

@@ -1,7 +1,9 @@
 /* The apiserver's request core from request to answer, over an in-process store with virtual time. */
 #include "tests/test.h"
 
-#include "tests/unit/api_client.h"
+#include "apiserver/apiserver.h"
+#include "common/json.h"
+#include "tests/unit/api_fixture.h"
 
 #define CM "/api/v1/namespaces/default/configmaps"
 #define POD                                                                                                            \
@@ -258,7 +260,7 @@ static void test_refusals(void **state)
         {"DELETE /api/v1/namespaces/kube-system", "", NULL, 403, "this namespace may not be deleted"},
         {"GET /api/v1/pods?labelSelector=a%20in%20b", "", NULL, 400, "unable to parse requirement"},
         {"GET /api/v1/pods?fieldSelector=spec.foo%3Db", "", NULL, 400, "field label not supported: spec.foo"},
-        {"GET /api/v1/pods?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", "", NULL, 422,
+        {"GET /api/v1/pods?watch=1&sendInitialEvents=true&resourceVersionMatch=Exact", "", NULL, 422,
          "sendInitialEvents"},
         {"GET /api/v1/pods?resourceVersion=999999", "", NULL, 504, "ResourceVersionTooLarge"},
         {"GET /api/v1/namespaces/default/pods/x/log", "", NULL, 404, "pods \\\"x\\\" not found"},
@@ -327,6 +329,24 @@ static void test_who_may(void **state)
             fail_msg("%s %s: got %d %s", cases[i].user, cases[i].line, c.status, c.answer.data);
         client_release(&c);
     }
+}
+
+/* An impersonated account has the groups of its namespace, whatever its own name is like. */
+static void test_impersonated_account(void **state)
+{
+    struct fixture *f = *state;
+    struct json_doc *d = json_doc_new();
+    struct json *v;
+    struct client c = {.headers = {{SLICE("Impersonate-User"), SLICE("system:serviceaccount:one:a-longer-name")}},
+                       .header_count = 1};
+    client_send(f, &c, "POST /apis/authentication.k8s.io/v1/selfsubjectreviews", NULL, NULL, SLICE("{}"));
+    assert_int_equal(c.status, 201);
+    assert_ok(json_parse(d, buf_slice(&c.answer), &v, NULL));
+    struct json *groups = json_at(v, "status.userInfo.groups");
+    assert_slice_equal(json_string(json_element(groups, 0)), "system:serviceaccounts");
+    assert_slice_equal(json_string(json_element(groups, 1)), "system:serviceaccounts:one");
+    client_release(&c);
+    json_doc_free(d);
 }
 
 static void test_finalizers(void **state)
@@ -506,6 +526,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_acceptable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_may, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_impersonated_account, setup, teardown),
         cmocka_unit_test_setup_teardown(test_finalizers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scale_status_generation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discovery, setup, teardown),

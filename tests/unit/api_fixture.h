@@ -1,20 +1,20 @@
-/* An apiserver over an in-process store with virtual time (direct_store.h), and a client of its request core. Included by
- * one test. */
-#ifndef TESTS_UNIT_API_CLIENT_H
-#define TESTS_UNIT_API_CLIENT_H
+/* An apiserver over an in-process store with virtual time, and clients that call its request core without a socket.
+ * Included by the tests that use it. */
+#ifndef TESTS_UNIT_API_FIXTURE_H
+#define TESTS_UNIT_API_FIXTURE_H
 
 #include "tests/test.h"
 
 #include "apiserver/apiserver.h"
-#include "apiserver/route.h"
 #include "common/json.h"
 #include "tests/unit/direct_store.h"
 
 struct client {
     struct http_exchange x;
     struct net_peer peer;
-    struct buf path, query, body, answer, content_type, warnings;
-    struct http_header headers[4];
+    struct buf path, query, body, answer, content_type, warnings, encoding, etag;
+    struct http_header headers[8]; /* the test may have put some */
+    size_t header_count;
     int status;
     bool answered, ended, clean;
 };
@@ -24,6 +24,13 @@ struct fixture {
     struct apiserver *api;
     bool closed;
 };
+
+static void note_headers(struct client *c, const struct http_header *h, size_t n)
+{
+    buf_append_slice(&c->content_type, http_header_get(h, n, "Content-Type"));
+    buf_append_slice(&c->encoding, http_header_get(h, n, "Content-Encoding"));
+    buf_append_slice(&c->etag, http_header_get(h, n, "ETag"));
+}
 
 static void on_respond(struct http_exchange *x, int status, const struct http_header *h, size_t n, struct slice body,
                        struct bytes *shared)
@@ -35,7 +42,7 @@ static void on_respond(struct http_exchange *x, int status, const struct http_he
     c->status = status;
     buf_append(&c->answer, "", 0);
     buf_append_slice(&c->answer, body);
-    buf_append_slice(&c->content_type, http_header_get(h, n, "Content-Type"));
+    note_headers(c, h, n);
     buf_append_slice(&c->warnings, http_header_get(h, n, "Warning"));
 }
 
@@ -45,7 +52,7 @@ static void on_begin(struct http_exchange *x, int status, const struct http_head
     c->answered = true;
     c->status = status;
     buf_append(&c->answer, "", 0);
-    buf_append_slice(&c->content_type, http_header_get(h, n, "Content-Type"));
+    note_headers(c, h, n);
 }
 
 static void on_write(struct http_exchange *x, struct bytes *chunk)
@@ -62,7 +69,7 @@ static void on_end(struct http_exchange *x, bool clean)
 
 static const struct http_exchange_ops client_ops = {on_respond, on_begin, on_write, on_end, NULL};
 
-static UNUSED int setup(void **state)
+static int setup(void **state)
 {
     struct fixture *f = NEW(struct fixture);
     direct_init(&f->d);
@@ -76,7 +83,7 @@ static UNUSED int setup(void **state)
 
 static void on_closed(void *arg) { *(bool *)arg = true; }
 
-static UNUSED int teardown(void **state)
+static int teardown(void **state)
 {
     struct fixture *f = *state;
     apiserver_close(f->api, on_closed, &f->closed);
@@ -87,7 +94,7 @@ static UNUSED int teardown(void **state)
     return 0;
 }
 
-static UNUSED void client_release(struct client *c)
+static void client_release(struct client *c)
 {
     buf_release(&c->path);
     buf_release(&c->query);
@@ -95,10 +102,12 @@ static UNUSED void client_release(struct client *c)
     buf_release(&c->answer);
     buf_release(&c->content_type);
     buf_release(&c->warnings);
+    buf_release(&c->encoding);
+    buf_release(&c->etag);
 }
 
 /* Sends "METHOD /path?query" with a body, as a member of system:masters. */
-static UNUSED void client_send(struct fixture *f, struct client *c, const char *line, const char *accept, const char *type,
+static void client_send(struct fixture *f, struct client *c, const char *line, const char *accept, const char *type,
                         struct slice body)
 {
     struct slice rest = slice_str(line);
@@ -111,7 +120,7 @@ static UNUSED void client_send(struct fixture *f, struct client *c, const char *
         memcpy(c->peer.organizations[0], "system:masters", 15);
         c->peer.organization_count = 1;
     }
-    size_t n = 0;
+    size_t n = c->header_count;
     if (accept != NULL)
         c->headers[n++] = (struct http_header){SLICE("Accept"), slice_str(accept)};
     if (type != NULL)
@@ -140,14 +149,6 @@ static UNUSED int ask(struct fixture *f, const char *line, const char *body, str
     int status = c.status;
     client_release(&c);
     return status;
-}
-
-/* The client of a stream goes away. */
-static UNUSED void client_leave(struct fixture *f, struct client *c)
-{
-    if (c->answered && !c->ended && c->x.gone != NULL)
-        c->x.gone(&c->x);
-    direct_run_ms(&f->d, 1);
 }
 
 #endif
