@@ -34,7 +34,7 @@ void json_doc_free(struct json_doc *d) { yyjson_mut_doc_free(doc(d)); }
 /* Nearly every text has fewer brackets than levels are allowed, and finding them is quick. */
 static bool brackets_at_most(struct slice text, char bracket, size_t *budget)
 {
-    const char *at = text.data, *end = text.data + text.size;
+    const char *at = text.data, *end = text.size == 0 ? at : text.data + text.size; /* an empty text may have no bytes */
     while (at < end && (at = memchr(at, bracket, (size_t)(end - at))) != NULL) {
         if (*budget == 0)
             return false;

@@ -4,7 +4,7 @@
 #include "apiserver/apiserver.h"
 #include "common/clock.h"
 #include "common/json.h"
-#include "tests/unit/api_client.h"
+#include "tests/unit/api_fixture.h"
 
 #include <stdio.h>
 
