@@ -477,8 +477,10 @@ size_t json_depth(const struct json *v)
     struct json_iterator i = json_iterate(v);
     if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT)
         return 0;
-    while (json_next(&i))
-        deepest = MAX(deepest, json_depth(i.value));
+    while (json_next(&i)) {
+        size_t below = json_depth(i.value);
+        deepest = MAX(deepest, below);
+    }
     return deepest + 1;
 }
 
