@@ -8,6 +8,7 @@
 #include "apiserver/apiserver.h"
 #include "common/json.h"
 #include "tests/unit/direct_store.h"
+#include "tests/unit/token_key.h"
 
 struct client {
     struct http_exchange x;
@@ -22,6 +23,7 @@ struct client {
 struct fixture {
     struct direct d;
     struct apiserver *api;
+    struct jwt_key *key;
     bool closed;
 };
 
@@ -73,7 +75,8 @@ static int setup(void **state)
 {
     struct fixture *f = NEW(struct fixture);
     direct_init(&f->d);
-    struct apiserver_options o = {.store = (struct store_client *)&f->d};
+    f->key = token_key_make();
+    struct apiserver_options o = {.store = (struct store_client *)&f->d, .token_key = f->key};
     assert_ok(apiserver_new(&f->d.env, &o, &f->api, NULL));
     direct_run_ms(&f->d, 100);
     assert_true(apiserver_ready(f->api));
@@ -90,6 +93,7 @@ static int teardown(void **state)
     direct_run_ms(&f->d, 100);
     assert_true(f->closed);
     direct_release(&f->d);
+    jwt_key_free(f->key);
     mem_free(f);
     return 0;
 }
