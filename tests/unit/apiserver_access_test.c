@@ -118,7 +118,7 @@ static char *answer_text(struct fixture *f, const char *path)
 static void test_jwt(void **state)
 {
     (void)state;
-    struct jwt_key *key = token_key_make(), *other = key_make();
+    struct jwt_key *key = token_key_make(), *other = token_key_make();
     struct buf token = {0}, claims = {0};
     struct err why;
     assert_ok(jwt_sign(key, SLICE("{\"sub\":\"x\"}"), &token, &why));
