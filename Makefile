@@ -158,14 +158,14 @@ $(B)/faults/%: jepsen/faults/%.c common/base.h
 	$(if $(V),,@echo "  LD $@";) $(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O2 -g -o $@ $<
 
 # Under CONFIG=fuzz (clang) a fuzzer, else a program that replays seeds and what was found.
-FUZZERS := $(foreach t,frames log snapshot,$(B)/fuzz/$(t))
-$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/tests/fuzz/memory_disk.o $(B)/libraftstore.a $(B)/libcommon.a
+FUZZERS := $(foreach t,frames log snapshot objects patches texts,$(B)/fuzz/$(t))
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/tests/fuzz/memory_disk.o $(B)/libapiserver.a $(B)/libraftstore.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK) $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer)
 
 fuzz-build: $(FUZZERS)
 
-fuzz: ## SECONDS=20: libFuzzer on frames, log segments and snapshot files
+fuzz: ## SECONDS=20: libFuzzer on what comes over connections, from disks and in requests
 	@tests/fuzz/run $(or $(SECONDS),20)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

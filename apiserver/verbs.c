@@ -581,7 +581,7 @@ static void drop_finalizer(struct json *meta, const char *name)
 static void propagate(const struct verb_facts *v, struct json_doc *d, struct json *meta, const struct delete_options *o)
 {
     static const char orphan[] = "orphan", foreground[] = "foregroundDeletion";
-    int how = o->propagation;
+    int how = (int)o->propagation;
     if (how == PROPAGATE_DEFAULT && v->kind->orphans_dependents && !has_finalizer(meta, orphan) &&
         !has_finalizer(meta, foreground))
         how = PROPAGATE_ORPHAN;

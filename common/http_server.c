@@ -22,7 +22,7 @@
 #define HTTP_SERVER_CONNECTIONS_MAX 16384
 #define HTTP_SERVER_IDLE_S 120
 #define HTTP_SERVER_BACKLOG 1024
-#define HTTP_SERVER_STREAM_BLOCK (64 * 1024)
+#define HTTP_SERVER_STREAM_BLOCK (4 * 1024) /* of answers to HTTP/1.0 only: chunks are made in the connection's memory */
 #define HTTP_SERVER_CONNECTION_MEMORY (32 * 1024) /* request line and headers */
 #define HTTP_SERVER_TUNNELS_MAX 1024
 
@@ -128,6 +128,7 @@ static void front_free(struct front *f)
     drop_chunks(f);
     if (f->response != NULL)
         MHD_destroy_response(f->response);
+    mem_free(f->headers);
     buf_release(&f->uri);
     buf_release(&f->path);
     buf_release(&f->body);
@@ -276,6 +277,8 @@ static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const 
     struct front *f = arg;
     if (f->header_count == HTTP_SERVER_HEADERS_MAX)
         return MHD_NO;
+    if (f->header_count % HTTP_SERVER_HEADERS_STEP == 0)
+        f->headers = mem_realloc(f->headers, (f->header_count + HTTP_SERVER_HEADERS_STEP) * sizeof f->headers[0]);
     f->headers[f->header_count++] = (struct http_header){slice_str(name), slice_str(value)};
     return MHD_YES;
 }

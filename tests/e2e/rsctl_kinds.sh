@@ -74,7 +74,7 @@ ok "terminals and pipes"
 refused 128 'unknown kind "pdos"; near: pods' get -k pdos
 refused 128 'unknown kind "deploymnts"; near: deployments' get -k deploymnts
 refused 128 'near: nodes, pods, podtemplates' watch -k pod -A -k podt
-refused 128 'unknown kind "xyzzy"; known: clusterrolebindings,' get -k xyzzy
+refused 128 'unknown kind "xyzzy"; known: apiservices,' get -k xyzzy
 refused 128 "at most one NAME" get -k pods a b
 refused 128 "are in no namespace" get -k nodes -n default
 refused 128 "exclude each other" get -k pods -n a -A

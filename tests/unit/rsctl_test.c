@@ -231,7 +231,7 @@ static void a_kind_has_several_names(void **state)
     assert_int_equal(rsctl_kind_find("pdos", &k, &err), ERR_NOT_FOUND);
     assert_string_equal(err.message, "unknown kind \"pdos\"; near: pods");
     assert_int_equal(rsctl_kind_find("", &k, &err), ERR_NOT_FOUND);
-    assert_non_null(strstr(err.message, "known: clusterrolebindings, "));
+    assert_non_null(strstr(err.message, "known: apiservices, "));
     char longest[4096];
     memset(longest, 'p', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
