@@ -71,7 +71,7 @@ step "drain waits for the budget, and goes on when a pod elsewhere is ready"
 kubectl patch pdb web --type=merge -p '{"spec":{"maxUnavailable":null,"minAvailable":3}}' >/dev/null || fail "patch"
 until_true 5 "all three are needed" counts_are web "0 3 3 3 InsufficientPods"
 node=$(kubectl get pod "$pod" -o 'jsonpath={.spec.nodeName}')
-kubectl drain "$node" --ignore-daemonsets --timeout=60s >"$work/drain" 2>&1 &
+"$kubectl_program" drain "$node" --ignore-daemonsets --timeout=60s >"$work/drain" 2>&1 &
 drain=$!
 helpers+=("$drain")
 said() { grep -q "Cannot evict pod as it would violate the pod's disruption budget" "$work/drain"; }
