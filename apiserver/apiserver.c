@@ -88,6 +88,8 @@ static void cache_closed(void *arg)
     loop_defer(&a->env->loop, &a->finish);
 }
 
+void api_count_limit(struct apiserver *a, enum limit which) { limit_hit(&a->count.limits, which); }
+
 static void metrics_make(struct apiserver *a)
 {
     struct metrics *m = a->metrics = metrics_new();
@@ -100,6 +102,7 @@ static void metrics_make(struct apiserver *a)
         .conflicts = metrics_counter(m, "apiserver_write_conflicts_total",
                                      "Transactions that lost a race and were decided again."),
     };
+    limits_register(&a->count.limits, m);
 }
 
 int apiserver_new(struct env *env, const struct apiserver_options *o, struct apiserver **ret, struct err *reterr)

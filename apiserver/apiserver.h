@@ -3,6 +3,7 @@
 #ifndef APISERVER_APISERVER_H
 #define APISERVER_APISERVER_H
 
+#include "apiserver/limits.h"
 #include "common/base.h"
 #include "common/env.h"
 #include "common/err.h"
@@ -30,6 +31,7 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg);
 
 /* The request core: answers `x` once, now or later. */
 void api_handle(struct apiserver *a, struct http_exchange *x);
+void api_count_limit(struct apiserver *a, enum limit which); /* one that is met before a request is whole */
 
 /* All caches are whole, the system namespaces exist and the store has answered lately. */
 bool apiserver_ready(const struct apiserver *a);

@@ -108,6 +108,8 @@ static void headers_make(struct api_request *r, const char *content_type, struct
         json_print_string(slice_str(r->route.kind->deprecated), &h->deprecated);
         header_add(h, "Warning", buf_slice(&h->deprecated));
     }
+    if (r->warn && r->strict.count > WARNINGS_MAX)
+        limit_hit(&r->api->count.limits, LIMIT_WARNINGS);
     for (size_t i = 0; r->warn && i < r->strict.count && i < WARNINGS_MAX; i++) {
         buf_append_str(&h->warnings[i], "299 - ");
         json_print_string(slice_str(r->strict.texts[i]), &h->warnings[i]);
@@ -210,6 +212,7 @@ void request_answer_bytes(struct api_request *r, int status, struct bytes *json)
 void request_fail(struct api_request *r)
 {
     struct buf body = {0};
+    limit_hit(&r->api->count.limits, r->failure.limit);
     status_failure(&r->failure, &body);
     request_answer(r, err_http(r->failure.code), "application/json", buf_slice(&body));
     buf_release(&body);
@@ -242,6 +245,7 @@ void request_fail_store(struct api_request *r, int status, const struct err *why
 
 void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
 {
+    failure_limit(&r->failure, LIMIT_FRESH_WAIT);
     r->failure.cause_reason = "ResourceVersionTooLarge";
     r->failure.cause_message = "Too large resource version";
     r->failure.retry_after_seconds = 1;
@@ -474,6 +478,12 @@ void request_key(const struct api_request *r, struct slice name, struct buf *out
     store_key(r->route.kind, r->route.namespace, name, out);
 }
 
+static int selector_too_long(struct api_request *r, const char *name, struct err *reterr)
+{
+    failure_limit(&r->failure, LIMIT_SELECTOR_BYTES);
+    return err_set(reterr, ERR_BAD_REQUEST, "%s is longer than %d bytes", name, SELECTOR_BYTES_MAX);
+}
+
 int request_selection(struct api_request *r, struct selection *ret)
 {
     struct selection s = {0};
@@ -483,12 +493,12 @@ int request_selection(struct api_request *r, struct selection *ret)
     if (r->route.kind->namespaced)
         s.namespace = r->route.namespace;
     if (request_query(r, "labelSelector", &text) && text.size > SELECTOR_BYTES_MAX)
-        code = err_set(&why, ERR_BAD_REQUEST, "labelSelector is longer than %d bytes", SELECTOR_BYTES_MAX);
+        code = selector_too_long(r, "labelSelector", &why);
     else
         code = selector_parse_labels(buf_slice(&text), &s.labels, &why);
     if (code == 0 && request_query(r, "fieldSelector", &text)) {
         code = text.size > SELECTOR_BYTES_MAX
-                   ? err_set(&why, ERR_BAD_REQUEST, "fieldSelector is longer than %d bytes", SELECTOR_BYTES_MAX)
+                   ? selector_too_long(r, "fieldSelector", &why)
                    : selector_parse_fields(buf_slice(&text), &s.fields, &why);
     }
     if (code == 0)
@@ -614,6 +624,8 @@ void api_handle(struct apiserver *a, struct http_exchange *x)
     x->data = r;
     x->gone = on_gone;
     route_parse(&x->request, &r->route);
+    if (!a->closing && a->request_count > REQUESTS_MAX)
+        failure_limit(&r->failure, LIMIT_REQUESTS);
     if (a->closing || a->request_count > REQUESTS_MAX)
         request_fail_with(r, a->closing ? ERR_UNAVAILABLE : ERR_BUSY,
                           a->closing ? "the apiserver is shutting down" : "too many requests, please try again later");

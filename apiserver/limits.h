@@ -1,4 +1,5 @@
-/* Every bound of the apiserver. */
+/* Every bound of the apiserver, and the table of those that clients can meet: where one bites, limit_hit() counts it in
+ * apiserver_limit_hits_total{limit="…"}; a refused request names its own by failure_limit(). */
 #ifndef APISERVER_LIMITS_H
 #define APISERVER_LIMITS_H
 
@@ -12,7 +13,7 @@
 #define RING_BYTES_MAX (64 * 1024 * 1024)
 #define RING_BYTES_KEPT (8 * 1024 * 1024) /* beyond that only events of the last RING_FRESH_MS are kept */
 #define RING_FRESH_MS 75000               /* a watcher that reconnects within it is never told to list again */
-#define CACHE_PAGE_OBJECTS 500 /* of the initial list */
+#define CACHE_PAGE_OBJECTS 500            /* of the initial list */
 #define CACHE_RETRY_MS 500
 #define FRESH_WAIT_MS 10000  /* a consistent read waits so long for its cache */
 #define FUTURE_WAIT_MS 3000  /* a resourceVersion from the future is waited for so long */
@@ -34,5 +35,44 @@
 #define PROXY_HEADERS_MAX 160            /* of a request that is passed on, with those we add */
 #define PROXY_TARGET_BYTES_MAX (32 * 1024)
 #define HTML_TAG_BYTES_MAX (64 * 1024)   /* a page with a longer tag is passed on as it is from there */
+
+/* X(limit, name in /metrics). What it answers stands behind it. */
+#define API_LIMITS(X)                                                                                                  \
+    X(LIMIT_BODY_BYTES, "body_bytes")               /* BODY_BYTES_MAX: 413 */                                          \
+    X(LIMIT_HEADER_BYTES, "header_bytes")           /* HTTP_SERVER_CONNECTION_MEMORY: 431, 414 for the path */         \
+    X(LIMIT_HEADERS, "headers")                     /* HTTP_SERVER_HEADERS_MAX: 431 */                                 \
+    X(LIMIT_CONNECTIONS, "connections")             /* connections_max: they wait */                                   \
+    X(LIMIT_TUNNELS, "tunnels")                     /* tunnels_max: 429 */                                             \
+    X(LIMIT_SLOW_HEAD, "slow_head")                 /* HTTP_SERVER_HEAD_S: cut */                                      \
+    X(LIMIT_SLOW_BODY, "slow_body")                 /* HTTP_SERVER_BODY_S: cut */                                      \
+    X(LIMIT_SLOW_READER, "slow_reader")             /* HTTP_SERVER_STALL_S: cut */                                     \
+    X(LIMIT_REQUESTS, "requests")                   /* REQUESTS_MAX: 429 */                                            \
+    X(LIMIT_OBJECT_BYTES, "object_bytes")           /* OBJECT_BYTES_MAX: 413 */                                        \
+    X(LIMIT_PATCH, "patch")                         /* PATCH_OPERATIONS_MAX, what they carry: 413 */                   \
+    X(LIMIT_SELECTOR_BYTES, "selector_bytes")       /* SELECTOR_BYTES_MAX: 400 */                                      \
+    X(LIMIT_DELETE_COLLECTION, "delete_collection") /* DELETE_COLLECTION_MAX: 413 */                                   \
+    X(LIMIT_WATCH_RING, "watch_ring")               /* RING_*: 410 Expired in the watch, which ends */                 \
+    X(LIMIT_UPDATE_ATTEMPTS, "update_attempts")     /* UPDATE_ATTEMPTS_MAX, PATCH_ATTEMPTS_MAX: 409 */                 \
+    X(LIMIT_GENERATE_ATTEMPTS, "generate_attempts") /* GENERATE_ATTEMPTS_MAX: 409 */                                   \
+    X(LIMIT_FRESH_WAIT, "fresh_wait")               /* FRESH_WAIT_MS, FUTURE_WAIT_MS: 504 */                           \
+    X(LIMIT_WARNINGS, "warnings")                   /* WARNINGS_MAX: further ones are left out */                      \
+    X(LIMIT_LOG_READER, "log_reader")               /* eight STREAM_WINDOW_BYTES: the log is cut */
+
+enum limit {
+    LIMIT_NONE,
+#define X(limit, name) limit,
+    API_LIMITS(X)
+#undef X
+        LIMIT_COUNT
+};
+
+struct metrics;
+struct metric;
+struct limit_metrics {
+    struct metric *hits[LIMIT_COUNT];
+};
+
+void limits_register(struct limit_metrics *l, struct metrics *m); /* all of them, at zero */
+void limit_hit(const struct limit_metrics *l, enum limit which);  /* LIMIT_NONE: nothing */
 
 #endif

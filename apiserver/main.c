@@ -35,6 +35,17 @@ static void on_signal(void *arg)
 
 static void on_request(void *core, struct http_exchange *x) { api_handle(((struct process *)core)->api, x); }
 
+static void on_limit(void *core, enum http_server_limit which)
+{
+    static const enum limit limits[] = {
+        [HTTP_LIMIT_BODY_BYTES] = LIMIT_BODY_BYTES, [HTTP_LIMIT_HEADER_BYTES] = LIMIT_HEADER_BYTES,
+        [HTTP_LIMIT_HEADERS] = LIMIT_HEADERS,       [HTTP_LIMIT_CONNECTIONS] = LIMIT_CONNECTIONS,
+        [HTTP_LIMIT_TUNNELS] = LIMIT_TUNNELS,       [HTTP_LIMIT_SLOW_HEAD] = LIMIT_SLOW_HEAD,
+        [HTTP_LIMIT_SLOW_BODY] = LIMIT_SLOW_BODY,   [HTTP_LIMIT_SLOW_READER] = LIMIT_SLOW_READER,
+    };
+    api_count_limit(((struct process *)core)->api, limits[which]);
+}
+
 static int credentials(struct tls **ret, const char *cert, const char *key, const char *ca, enum tls_verify verify,
                        struct err *why)
 {
@@ -61,15 +72,21 @@ static int start(struct process *p, const struct command_line *o, struct err *wh
     struct tls *const all[] = {p->store_tls, p->server_tls, p->kubelet_tls};
     tls_watch_start(&p->credentials, env);
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        tls_watch_add(&p->credentials, all[i]); /* of the front only whom it trusts: what it shows is its library's, until a restart */
+        tls_watch_add(&p->credentials,
+                      all[i]); /* of the front only whom it trusts: what it shows is its library's, until a restart */
     struct store_client_options store = {
         .endpoints = o->endpoints, .endpoint_count = o->endpoint_count, .tls = p->store_tls};
     p->store = store_client_new(env, &store);
-    struct apiserver_options api = {.store = p->store, .store_tls = p->store_tls, .kubelet_tls = p->kubelet_tls, .advertise = o->advertise,
-                                    .token_key = p->token_key, .issuer = o->service_account_issuer};
+    struct apiserver_options api = {.store = p->store,
+                                    .store_tls = p->store_tls,
+                                    .kubelet_tls = p->kubelet_tls,
+                                    .advertise = o->advertise,
+                                    .token_key = p->token_key,
+                                    .issuer = o->service_account_issuer};
     if ((code = apiserver_new(env, &api, &p->api, why)) != 0)
         return code;
-    struct http_server_options http = {.address = o->listen, .tls = p->server_tls, .on_request = on_request, .core = p};
+    struct http_server_options http = {
+        .address = o->listen, .tls = p->server_tls, .on_request = on_request, .core = p, .on_limit = on_limit};
     return http_server_new(p->uv, &http, &p->http, why);
 }
 

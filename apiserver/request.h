@@ -19,6 +19,7 @@
 
 struct api_metrics {
     struct metric *requests, *seconds, *watches, *watch_events, *watch_cuts, *store_seconds, *conflicts;
+    struct limit_metrics limits;
 };
 
 struct apiserver {

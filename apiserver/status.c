@@ -64,6 +64,12 @@ void failure_cause(struct failure *f, const char *reason, struct slice message, 
 
 int failure_from(struct failure *f, const struct err *why) { return failure_set(f, why->code, "%s", why->message); }
 
+int failure_limit(struct failure *f, enum limit which)
+{
+    f->limit = which;
+    return f->code;
+}
+
 void failure_about(struct failure *f, const struct kind *k, struct slice name)
 {
     f->kind = k;

@@ -4,6 +4,7 @@
 
 #include "apiserver/check.h"
 #include "apiserver/kind.h"
+#include "apiserver/limits.h"
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/err.h"
@@ -28,6 +29,7 @@ struct failure {
     bool names_resource;       /* a 422 of the storage names the resource instead of the kind */
     struct buf continue_token; /* of an expired list; empty: none */
     int retry_after_seconds;
+    enum limit limit; /* the bound that was met; counted when this is answered */
 };
 
 void failure_release(struct failure *f);
@@ -37,6 +39,7 @@ int failure_set_text(struct failure *f, int code, struct slice text); /* however
 /* One more cause; those beyond FAILURE_CAUSES_MAX are dropped. */
 void failure_cause(struct failure *f, const char *reason, struct slice message, struct slice field);
 int failure_from(struct failure *f, const struct err *why);
+int failure_limit(struct failure *f, enum limit which); /* the failure that was set is about this bound */
 void failure_about(struct failure *f, const struct kind *k, struct slice name);
 int failure_not_found(struct failure *f, const struct kind *k, struct slice name); /* `pods "x" not found` */
 int failure_exists(struct failure *f, const struct kind *k, struct slice name);

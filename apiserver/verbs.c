@@ -58,9 +58,11 @@ static void set_type_meta(const struct verb_facts *v, struct json_doc *d, struct
 static int print_stored(const struct verb_facts *v, const struct json *canonical, struct buf *out, struct failure *f)
 {
     json_print(canonical, out);
-    if (out->size > OBJECT_BYTES_MAX)
-        return failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name,
-                           out->size, OBJECT_BYTES_MAX);
+    if (out->size > OBJECT_BYTES_MAX) {
+        failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name, out->size,
+                    OBJECT_BYTES_MAX);
+        return failure_limit(f, LIMIT_OBJECT_BYTES);
+    }
     if (json_depth(canonical) > JSON_DEPTH_MAX)
         return failure_set(f, ERR_BAD_REQUEST, "%s is nested deeper than %d levels", v->kind->name, JSON_DEPTH_MAX);
     return 0;
@@ -499,6 +501,8 @@ int patch_tree(struct json_doc *d, enum patch_type type, const struct type *t, c
         code = patch_wrong_type(patch, "map[string]interface {}", &why);
     if (code == ERR_INVALID)
         return failure_generic(f, ERR_INVALID);
+    if (code == ERR_TOO_LARGE)
+        failure_limit(f, LIMIT_PATCH);
     return code == 0 ? 0 : failure_set(f, code, "%s", why.message);
 }
 

@@ -173,6 +173,7 @@ static bool caught_up(struct watch_stream *w)
 static void cut(struct watch_stream *w, const char *text)
 {
     metric_add(w->request->api->count.watch_cuts, 1);
+    limit_hit(&w->request->api->count.limits, LIMIT_WATCH_RING);
     send_error(w, ERR_EXPIRED, text);
     finish(w);
 }

@@ -376,6 +376,7 @@ static void create_again(struct api_request *r)
             kind_resource_text(r->route.kind, &resource);
             failure_about(&r->failure, r->route.kind, buf_slice(&w->name));
             r->failure.retry_after_seconds = 1;
+            failure_limit(&r->failure, LIMIT_GENERATE_ATTEMPTS);
             failure_set(&r->failure, ERR_EXISTS,
                         "%s \"%.*s\" already exists, the server was not able to generate a unique name for the object",
                         resource.data, SLICE_ARGS(buf_slice(&w->name)));
@@ -457,6 +458,7 @@ static void change_done(struct api_request *r, struct store_call *call, int stat
     } else if (lost != NULL && now->kvs[0].mod_revision == w->revision) {
         fail_claim(r, lost);
     } else if (++w->attempts == (w->kind == WRITE_PATCH ? PATCH_ATTEMPTS_MAX : UPDATE_ATTEMPTS_MAX)) {
+        failure_limit(&r->failure, LIMIT_UPDATE_ATTEMPTS);
         failure_conflict(&r->failure, r->route.kind, buf_slice(&w->name));
         request_fail(r);
     } else if (w->budget.key.size > 0 && now->kvs[0].mod_revision == w->revision) {
@@ -688,6 +690,8 @@ static void collection_begin(struct api_request *r, int status)
     w->target_count = watch_cache_list(c, &w->selection, &w->targets);
     while (w->limit > 0 && w->target_count > (size_t)w->limit)
         cached_unref(w->targets[--w->target_count]);
+    if (w->target_count > DELETE_COLLECTION_MAX)
+        failure_limit(&r->failure, LIMIT_DELETE_COLLECTION);
     if (w->target_count > DELETE_COLLECTION_MAX)
         request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %d objects at once; select fewer",
                           DELETE_COLLECTION_MAX);

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,37 +21,64 @@
 
 #define HTTP_SERVER_BODY_MAX (3 * 1024 * 1024)
 #define HTTP_SERVER_CONNECTIONS_MAX 16384
-#define HTTP_SERVER_IDLE_S 120
 #define HTTP_SERVER_BACKLOG 1024
 #define HTTP_SERVER_STREAM_BLOCK (4 * 1024) /* of answers to HTTP/1.0 only: chunks are made in the connection's memory */
-#define HTTP_SERVER_CONNECTION_MEMORY (32 * 1024) /* request line and headers */
 #define HTTP_SERVER_TUNNELS_MAX 1024
+#define HTTP_SERVER_LOOK_MS 1000 /* for deadlines that have passed */
 
-/* What a connection's certificate said, checked once. */
-struct identity {
-    bool checked, present;
-    int status;
-    struct net_peer peer;
-};
+void http_server_hit(const struct http_server *s, enum http_server_limit which)
+{
+    if (s->options.on_limit != NULL)
+        s->options.on_limit(s->options.core, which);
+}
+
+static struct connection *connection_of(struct MHD_Connection *daemons)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(daemons, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+/* `ms` 0: nothing is expected of the client. */
+static void expect_within(struct http_server *s, struct connection *c, unsigned ms, enum http_server_limit why)
+{
+    if (c == NULL)
+        return;
+    c->deadline_ms = ms == 0 ? 0 : uv_now(s->uv) + ms;
+    c->why = why;
+}
+
+/* The daemon has no way to end a connection; it sees the end of its socket and does so itself. */
+static void look_for_deadlines(uv_timer_t *timer)
+{
+    struct http_server *s = timer->data;
+    uint64_t now = uv_now(s->uv);
+    LIST_FOR_EACH(node, &s->connections) {
+        struct connection *c = container_of(node, struct connection, link);
+        if (c->deadline_ms == 0 || c->deadline_ms > now)
+            continue;
+        c->deadline_ms = 0;
+        http_server_hit(s, c->why);
+        (void)shutdown(c->fd, SHUT_RDWR); /* it may have ended already */
+    }
+}
 
 static void front_hung_up(uv_poll_t *poll, int status, int events);
 
 static void hangup_closed(uv_handle_t *handle) { mem_free(handle); }
 
-/* A descriptor of our own for the connection's socket, so that its end is seen while the daemon is not looking. */
+/* The loop looks at the connection's socket, too, so that its end is seen while the daemon is not looking. It stops before the
+ * daemon closes it: a request is completed first. No descriptor of our own: idle watches would need twice as many. */
 void http_front_watch(struct front *f)
 {
     if (f->hangup != NULL)
         return;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(f->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    int fd = info == NULL ? -1 : fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return; /* out of descriptors: the write will notice */
-    uv_poll_t *poll = mem_zalloc(sizeof *poll);
-    if (uv_poll_init(f->server->uv, poll, fd) != 0) {
-        close(fd);
-        mem_free(poll);
+    if (info == NULL)
         return;
+    uv_poll_t *poll = mem_zalloc(sizeof *poll);
+    if (uv_poll_init(f->server->uv, poll, info->connect_fd) != 0) {
+        mem_free(poll);
+        return; /* the write will notice */
     }
     f->hangup = poll;
     poll->data = f;
@@ -61,12 +89,8 @@ static void unwatch_hangup(struct front *f)
 {
     if (f->hangup == NULL)
         return;
-    uv_os_fd_t fd;
-    int rv = uv_fileno((uv_handle_t *)f->hangup, &fd);
     uv_poll_stop(f->hangup);
     uv_close((uv_handle_t *)f->hangup, hangup_closed);
-    if (rv == 0)
-        close(fd);
     f->hangup = NULL;
 }
 
@@ -151,6 +175,14 @@ static void add_headers(struct MHD_Response *response, const struct http_header 
 
 static void unref_body(void *body) { bytes_unref(body); }
 
+/* Bytes wait for the client: it has to take some of them soon. */
+static void expect_taken(struct front *f)
+{
+    expect_within(f->server, connection_of(f->connection), f->server->options.stall_ms, HTTP_LIMIT_SLOW_READER);
+}
+
+static void expect_nothing(struct front *f) { expect_within(f->server, connection_of(f->connection), 0, HTTP_LIMIT_SLOW_READER); }
+
 void http_front_answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n)
 {
     ASSERT(f->state == FRONT_HANDED);
@@ -160,6 +192,8 @@ void http_front_answer(struct front *f, int status, struct MHD_Response *respons
     f->response = response;
     f->status = (unsigned)status;
     f->state = FRONT_ANSWERED;
+    if (!f->stream && status != MHD_HTTP_SWITCHING_PROTOCOLS)
+        expect_taken(f);
     http_front_resume(f);
 }
 
@@ -177,8 +211,21 @@ static void exchange_respond(struct http_exchange *x, int status, const struct h
 static void consume(struct front *f, size_t size)
 {
     f->x.pending_bytes -= size;
+    if (f->x.pending_bytes == 0 && !f->ended)
+        expect_nothing(f); /* what the daemon and the kernel hold is little, and bounded by HTTP_SERVER_IDLE_S */
+    else
+        expect_taken(f);
     if (f->x.pending_bytes == 0 && f->x.drained != NULL && f->state == FRONT_ANSWERED && !f->ended)
         f->x.drained(&f->x);
+}
+
+/* An answer that ends before it is whole: the socket is shut, so that the last chunk, which the daemon is let write, goes nowhere.
+ * Told of an error by its reader, the daemon (0.9.75) closes the connection, but lets its descriptor go only once every
+ * connection that has been silent for longer is gone, too. */
+static ssize_t cut_stream(struct front *f)
+{
+    (void)shutdown(connection_of(f->connection)->fd, SHUT_RDWR); /* the client may have done so */
+    return MHD_CONTENT_READER_END_OF_STREAM;
 }
 
 static ssize_t read_stream(void *arg, uint64_t position, char *out, size_t max)
@@ -187,7 +234,7 @@ static ssize_t read_stream(void *arg, uint64_t position, char *out, size_t max)
     struct front *f = arg;
     size_t size = 0;
     if (f->state == FRONT_GONE)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return cut_stream(f);
     while (size < max && !list_empty(&f->chunks)) {
         struct chunk *c = container_of(f->chunks.next, struct chunk, link);
         size_t n = MIN(max - size, c->bytes->size - f->chunk_offset);
@@ -206,7 +253,7 @@ static ssize_t read_stream(void *arg, uint64_t position, char *out, size_t max)
         return (ssize_t)size;
     }
     if (f->ended)
-        return f->clean ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+        return f->clean ? MHD_CONTENT_READER_END_OF_STREAM : cut_stream(f);
     front_suspend(f);
     return 0;
 }
@@ -240,6 +287,8 @@ static void exchange_write(struct http_exchange *x, struct bytes *bytes)
     struct chunk *c = NEW(struct chunk);
     c->bytes = bytes_ref(bytes);
     list_push_back(&f->chunks, &c->link);
+    if (x->pending_bytes == 0)
+        expect_taken(f);
     x->pending_bytes += bytes->size;
     http_front_resume(f);
 }
@@ -250,6 +299,7 @@ static void exchange_end(struct http_exchange *x, bool clean)
     ASSERT(f->state == FRONT_ANSWERED && f->stream && !f->ended);
     f->ended = true;
     f->clean = clean;
+    expect_taken(f);
     if (!clean)
         drop_chunks(f);
     http_front_resume(f);
@@ -268,6 +318,7 @@ static void *begin_request(void *arg, const char *uri, struct MHD_Connection *co
     list_init(&f->chunks);
     list_push_back(&f->server->fronts, &f->link);
     buf_append_str(&f->uri, uri);
+    expect_within(f->server, connection_of(connection), f->server->options.head_ms, HTTP_LIMIT_SLOW_HEAD);
     return f;
 }
 
@@ -275,7 +326,8 @@ static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const 
 {
     (void)kind;
     struct front *f = arg;
-    if (f->header_count == HTTP_SERVER_HEADERS_MAX)
+    f->too_many = f->header_count == HTTP_SERVER_HEADERS_MAX;
+    if (f->too_many)
         return MHD_NO;
     if (f->header_count % HTTP_SERVER_HEADERS_STEP == 0)
         f->headers = mem_realloc(f->headers, (f->header_count + HTTP_SERVER_HEADERS_STEP) * sizeof f->headers[0]);
@@ -283,10 +335,10 @@ static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
-static void check_identity(struct http_server *s, struct MHD_Connection *connection, struct identity *who)
+static void check_certificate(struct http_server *s, struct connection *who)
 {
     who->checked = true;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(who->daemons, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info == NULL)
         return;
     unsigned n = 0;
@@ -300,14 +352,13 @@ static void check_identity(struct http_server *s, struct MHD_Connection *connect
     who->status = tls_verify_client(s->tls, der, MIN((size_t)n, ARRAY_LEN(der)), &who->peer, NULL);
 }
 
-static struct identity *identity_of(struct http_server *s, struct MHD_Connection *connection)
+static struct connection *identity_of(struct http_server *s, struct MHD_Connection *daemons)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct identity *who = info == NULL ? NULL : info->socket_context;
+    struct connection *who = connection_of(daemons);
     if (s->tls == NULL || who == NULL)
         return NULL;
     if (!who->checked)
-        check_identity(s, connection, who);
+        check_certificate(s, who);
     return who->present ? who : NULL;
 }
 
@@ -344,9 +395,19 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 static enum MHD_Result refuse_too_large(struct front *f)
 {
     char text[256];
+    http_server_hit(f->server, HTTP_LIMIT_BODY_BYTES);
     (void)snprintf(text, sizeof text, STATUS_TEXT("413", "RequestEntityTooLarge", "Request entity too large: limit is %zu"),
                    f->server->options.body_bytes_max); /* fits */
     return refuse(f->connection, 413, text);
+}
+
+/* Left out, one of them might have been the one that says who asks. */
+static enum MHD_Result refuse_too_many(struct front *f)
+{
+    char text[256];
+    http_server_hit(f->server, HTTP_LIMIT_HEADERS);
+    (void)snprintf(text, sizeof text, STATUS_TEXT("431", "BadRequest", "too many headers: limit is %d"), HTTP_SERVER_HEADERS_MAX); /* fits */
+    return refuse(f->connection, 431, text);
 }
 
 /* The whole request is here: hands it to the core. */
@@ -354,7 +415,8 @@ static enum MHD_Result hand_over(struct front *f, const char *method)
 {
     struct http_request *r = &f->x.request;
     struct slice query = buf_slice(&f->uri), raw_path = slice_cut(&query, '?');
-    struct identity *who = identity_of(f->server, f->connection);
+    struct connection *who = identity_of(f->server, f->connection);
+    expect_taken(f);
     if (f->too_large)
         return refuse_too_large(f);
     if (who != NULL && who->status != 0)
@@ -362,6 +424,8 @@ static enum MHD_Result hand_over(struct front *f, const char *method)
     if (raw_path.size == 0 || raw_path.data[0] != '/' || http_percent_decode(raw_path, false, &f->path) != 0)
         return refuse(f->connection, 400, STATUS_TEXT("400", "BadRequest", "malformed request path"));
     MHD_get_connection_values(f->connection, MHD_HEADER_KIND, collect_header, f);
+    if (f->too_many)
+        return refuse_too_many(f);
     remote_address(f->connection, f->remote);
     *r = (struct http_request){
         .method = slice_str(method),
@@ -375,11 +439,47 @@ static enum MHD_Result hand_over(struct front *f, const char *method)
         .secure = f->server->tls != NULL,
     };
     f->state = FRONT_HANDED;
+    expect_nothing(f);
     f->server->options.on_request(f->server->options.core, &f->x);
     if (f->state == FRONT_ANSWERED)
         return MHD_queue_response(f->connection, f->status, f->response);
     front_suspend(f);
     return MHD_YES;
+}
+
+struct framing {
+    unsigned lengths, codings;
+    bool other_coding;
+};
+
+static enum MHD_Result look_at_framing(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct framing *x = arg;
+    x->lengths += strcasecmp(name, "Content-Length") == 0;
+    if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        x->codings++;
+        x->other_coding |= strcasecmp(value, "chunked") != 0;
+    }
+    return MHD_YES;
+}
+
+/* Two ways to tell where a body ends: whoever stands before us may have taken the other one, and what follows for a request
+ * of somebody else (RFC 9112, section 6.3). */
+static bool ambiguous(struct front *f)
+{
+    struct framing x = {0};
+    MHD_get_connection_values(f->connection, MHD_HEADER_KIND, look_at_framing, &x);
+    return x.lengths + x.codings > 1 || x.other_coding;
+}
+
+/* Who asks before it sends a body that is too large is told at once (RFC 9110, section 10.1.1). Others have begun to send
+ * it, and would not see an answer that comes before they are done. */
+static bool refused_ahead(struct front *f)
+{
+    const char *length = MHD_lookup_connection_value(f->connection, MHD_HEADER_KIND, "Content-Length");
+    return MHD_lookup_connection_value(f->connection, MHD_HEADER_KIND, "Expect") != NULL && length != NULL &&
+           strtoull(length, NULL, 10) > f->server->options.body_bytes_max;
 }
 
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
@@ -399,7 +499,12 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
     }
     if (!f->in_handler) { /* first call: headers only, the body follows */
         f->in_handler = true;
-        return MHD_YES;
+        expect_within(f->server, connection_of(f->connection), f->server->options.body_ms, HTTP_LIMIT_SLOW_BODY);
+        if (f->http_1_1 && MHD_lookup_connection_value(f->connection, MHD_HEADER_KIND, "Host") == NULL)
+            return refuse(f->connection, 400, STATUS_TEXT("400", "BadRequest", "missing required Host header"));
+        if (ambiguous(f))
+            return refuse(f->connection, 400, STATUS_TEXT("400", "BadRequest", "ambiguous or unknown framing of the request's body"));
+        return refused_ahead(f) ? refuse_too_large(f) : MHD_YES;
     }
     if (*upload_size == 0)
         return hand_over(f, method);
@@ -407,17 +512,19 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
         f->too_large = true;
     else
         buf_append(&f->body, upload, *upload_size);
+    if (f->too_large)
+        buf_release(&f->body);
+    f->discarded += f->too_large ? *upload_size : 0;
     *upload_size = 0;
-    return MHD_YES;
+    return f->discarded > HTTP_SERVER_DISCARD_BYTES ? MHD_NO : MHD_YES;
 }
 
 static void completed(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode why)
 {
-    (void)arg;
-    (void)connection;
     (void)why;
     struct front *f = *context;
     *context = NULL;
+    expect_within(arg, connection_of(connection), 0, HTTP_LIMIT_SLOW_HEAD);
     if (f != NULL)
         front_free(f);
 }
@@ -425,12 +532,21 @@ static void completed(void *arg, struct MHD_Connection *connection, void **conte
 static void connection_changed(void *arg, struct MHD_Connection *connection, void **context,
                                enum MHD_ConnectionNotificationCode what)
 {
-    (void)arg;
-    (void)connection;
+    struct http_server *s = arg;
+    struct connection *c = *context;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = NEW(struct identity);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = c = NEW(struct connection);
+        c->daemons = connection;
+        c->fd = info->connect_fd;
+        list_push_back(&s->connections, &c->link);
+        if (++s->connection_count == s->options.connections_max)
+            http_server_hit(s, HTTP_LIMIT_CONNECTIONS); /* the daemon accepts no further one until one has ended */
+        expect_within(s, c, s->options.head_ms, HTTP_LIMIT_SLOW_HEAD);
     } else {
-        mem_free(*context);
+        list_remove(&c->link);
+        s->connection_count--;
+        mem_free(c);
         *context = NULL;
     }
 }
@@ -522,6 +638,18 @@ static int load_credentials(struct http_server *s, struct err *reterr)
     return rv;
 }
 
+/* The daemon answers by itself what it cannot read, and tells of it in its log only. */
+static void daemon_says(void *arg, const char *format, va_list args)
+{
+    struct http_server *s = arg;
+    char text[512];
+    (void)vsnprintf(text, sizeof text, format, args); /* cut when longer */
+    const char *code = strstr(text, "response code is ");
+    unsigned long number = code == NULL ? 0 : strtoul(code + strlen("response code is "), NULL, 10);
+    if (number == 413 || number == 414 || number == 431)
+        http_server_hit(s, HTTP_LIMIT_HEADER_BYTES);
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
     struct MHD_OptionItem tls[] = {
@@ -532,8 +660,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | (s->tls != NULL ? MHD_USE_TLS : 0);
-    return MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | (s->tls != NULL ? MHD_USE_TLS : 0);
+    return MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, daemon_says, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
                             MHD_OPTION_ARRAY, s->tls != NULL ? tls : none, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
                             MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_URI_LOG_CALLBACK,
                             begin_request, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->options.connections_max,
@@ -557,8 +685,13 @@ static void attach_to_loop(struct http_server *s)
     uv_prepare_init(s->uv, &s->prepare);
     uv_idle_init(s->uv, &s->idle);
     uv_timer_init(s->uv, &s->timer);
+    uv_timer_init(s->uv, &s->deadlines);
+    s->deadlines.data = s;
+    const unsigned shortest = MIN(s->options.head_ms, MIN(s->options.body_ms, s->options.stall_ms));
+    const unsigned look_ms = MIN(shortest, (unsigned)HTTP_SERVER_LOOK_MS);
+    uv_timer_start(&s->deadlines, look_for_deadlines, look_ms, look_ms);
     s->readable.data = s->prepare.data = s->idle.data = s->timer.data = s;
-    s->handles_open = 4;
+    s->handles_open = 5;
     uv_poll_start(&s->readable, UV_READABLE, woken);
     uv_prepare_start(&s->prepare, run_daemon);
 }
@@ -575,7 +708,11 @@ int http_server_new(struct uv_env *uv, const struct http_server_options *o, stru
         s->options.connections_max = HTTP_SERVER_CONNECTIONS_MAX;
     if (s->options.tunnels_max == 0)
         s->options.tunnels_max = HTTP_SERVER_TUNNELS_MAX;
+    s->options.head_ms = o->head_ms == 0 ? HTTP_SERVER_HEAD_S * 1000 : o->head_ms;
+    s->options.body_ms = o->body_ms == 0 ? HTTP_SERVER_BODY_S * 1000 : o->body_ms;
+    s->options.stall_ms = o->stall_ms == 0 ? HTTP_SERVER_STALL_S * 1000 : o->stall_ms;
     list_init(&s->fronts);
+    list_init(&s->connections);
     int rv = load_credentials(s, reterr);
     if (rv == 0)
         rv = open_listener(o->address, &s->listen_fd, &s->port, reterr);
@@ -624,4 +761,5 @@ void http_server_close(struct http_server *s, void (*closed)(void *arg), void *a
     uv_close((uv_handle_t *)&s->prepare, handle_closed);
     uv_close((uv_handle_t *)&s->idle, handle_closed);
     uv_close((uv_handle_t *)&s->timer, handle_closed);
+    uv_close((uv_handle_t *)&s->deadlines, handle_closed);
 }

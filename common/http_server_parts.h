@@ -11,7 +11,6 @@
 #include <microhttpd.h>
 #include <uv.h>
 
-#define HTTP_SERVER_HEADERS_MAX 128
 #define HTTP_SERVER_HEADERS_STEP 16
 #define HTTP_SERVER_LINGER_MS 5000 /* of a closed tunnel: for its last bytes */
 #define HTTP_SERVER_KEEPALIVE_S 30
@@ -31,11 +30,28 @@ struct http_server {
     struct tls *tls;
     char *certificate, *key, *ca; /* PEM; the daemon reads them while it lives */
     struct list fronts;
+    size_t connection_count;
+    struct list connections; /* struct connection: looked through each second for deadlines that have passed */
+    uv_timer_t deadlines;
     size_t tunnel_count;
     struct deferred_close {
         void (*closed)(void *arg);
         void *arg;
     } close;
+};
+
+/* One connection. Its deadline is about the client only, never about the core's work:
+ *
+ *   head (accepted, or a request has begun) ─▶ body ─▶ none (the core works) ─▶ answer (bytes wait) ─▶ none, idle */
+struct connection {
+    struct MHD_Connection *daemons;
+    int fd;
+    bool checked, present; /* its certificate, once */
+    int status;
+    uint64_t deadline_ms; /* of the loop's clock; 0: none */
+    enum http_server_limit why;
+    struct list link;
+    struct net_peer peer; /* large, last: its pages are untouched while nobody shows a certificate */
 };
 
 /*  reading ──▶ handed ──▶ answered (a whole response, a stream that has begun, or 101: see struct tunnel)
@@ -79,15 +95,16 @@ struct front {
     struct http_server *server;
     struct MHD_Connection *connection;
     enum front_state state;
-    bool suspended, in_handler, too_large, stream, ended, clean;
+    bool suspended, in_handler, too_large, too_many, stream, ended, clean;
     struct buf uri, path, body;
     struct http_header *headers; /* grows by HTTP_SERVER_HEADERS_STEP: idle watches are many, and hold theirs */
     size_t header_count;
     struct MHD_Response *response;
     unsigned status;
     struct list chunks;
+    size_t discarded;    /* of a body that is too large */
     size_t chunk_offset; /* already sent of the first chunk */
-    uv_poll_t *hangup;   /* on a duplicate of the socket, while suspended: the daemon does not look then */
+    uv_poll_t *hangup;   /* while suspended: the daemon does not look then */
     struct tunnel tunnel;
     bool http_1_1;
     struct list link;
@@ -95,6 +112,7 @@ struct front {
 };
 
 /* http_server.c */
+void http_server_hit(const struct http_server *s, enum http_server_limit which);
 void http_front_watch(struct front *f); /* the client's departure is seen from now on, whether the daemon looks or not */
 void http_front_resume(struct front *f);
 void http_front_answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n);

@@ -267,8 +267,10 @@ int http_front_upgrade(struct http_exchange *x, const struct http_header *header
     ASSERT(f->state == FRONT_HANDED);
     if (!f->http_1_1)
         return ERR_BAD_REQUEST;
-    if (f->server->tunnel_count >= f->server->options.tunnels_max)
+    if (f->server->tunnel_count >= f->server->options.tunnels_max) {
+        http_server_hit(f->server, HTTP_LIMIT_TUNNELS);
         return ERR_BUSY;
+    }
     f->server->tunnel_count++;
     t->state = TUNNEL_PROMISED;
     t->core = core;
