@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the build, the tests and `make up` need, from Debian only.
-# Idempotent; with everything present it needs neither network nor root. `deps.sh bench` adds the peer that
-# `make bench-store` compares with.
+# Installs what the build, the tests and `make up` need, from Debian; only the JavaScript client of tests/clients comes from npm.
+# Those clients' libraries lie beside the system (deps_clients.sh). Idempotent; with everything present it needs neither network
+# nor root. `deps.sh bench` adds the peer that `make bench-store` compares with.
 #
 # On Debian 12 two libraries and (where there is none) kubectl come from newer suites. They are
 # pinned by name, so nothing else is ever taken from there. The mirror is the machine's own:
@@ -9,6 +9,7 @@
 set -euo pipefail
 
 die() { echo "deps: $*" >&2; exit 1; }
+here=$(cd "$(dirname "$0")" && pwd)
 
 . /etc/os-release
 [ "${ID:-}" = debian ] || die "this script knows Debian 12 and 13, not '${PRETTY_NAME:-this system}'"
@@ -28,6 +29,8 @@ peer="etcd-server etcd-client golang-etcd-server-dev golang-go"
 want="$build $run"
 [ "${1:-}" != bench ] || want="$want $peer"
 command -v kubectl >/dev/null || want="$want kubernetes-client"
+command -v node >/dev/null || want="$want nodejs"
+command -v npm >/dev/null || want="$want npm"
 
 installed() { dpkg-query -W -f='${db:Status-Abbrev}${Version}' "$1" 2>/dev/null | grep '^ii' | cut -c4-; }
 
@@ -42,7 +45,8 @@ report() {
     echo "deps: libraft $(installed libraft-dev), libyyjson $(installed libyyjson-dev), kubectl $(command -v kubectl)"
 }
 
-if [ -z "$missing" ]; then
+# The libraries of tests/clients lie beside the system; apt must know Debian 13's packages to load them.
+if [ -z "$missing" ] && "$here/deps_clients.sh" 2>/dev/null; then
     report
     exit 0
 fi
@@ -86,11 +90,12 @@ PINS
 [ "$VERSION_ID" = 13 ] || add_suites
 as_root apt-get -q update
 # shellcheck disable=SC2086
-as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+[ -z "$missing" ] || as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
 hash -r
 case "$(installed libraft-dev)" in
 0.22.1*) ;;
 *) die "libraft-dev 0.22.1 is needed, apt gave '$(installed libraft-dev)'" ;;
 esac
 command -v kubectl >/dev/null || die "kubectl is still missing after installing kubernetes-client"
+"$here/deps_clients.sh"
 report
