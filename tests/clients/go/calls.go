@@ -64,15 +64,23 @@ func scale(client kubernetes.Interface) {
 func evictions(client kubernetes.Interface) {
 	pods := client.CoreV1().Pods(callsSpace)
 	created := must(pods.Create(ctx, pod("guarded"), metav1.CreateOptions{}))
-	must(client.PolicyV1().PodDisruptionBudgets(callsSpace).Create(ctx, disruptionBudget("guarded", 1), metav1.CreateOptions{}))
+	budgets := client.PolicyV1().PodDisruptionBudgets(callsSpace)
+	must(budgets.Create(ctx, disruptionBudget("guarded", 1), metav1.CreateOptions{}))
 	now := metav1.Now()
 	created.Status = corev1.PodStatus{Phase: corev1.PodRunning, StartTime: &now, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
 	created.ResourceVersion = ""
 	must(pods.UpdateStatus(ctx, created, metav1.UpdateOptions{}))
+	// A budget that nobody has counted yet is answered with Retry-After, upon which this client waits: it is counted here.
+	try(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		budget := must(budgets.Get(ctx, "guarded", metav1.GetOptions{}))
+		budget.Status = policyv1.PodDisruptionBudgetStatus{ObservedGeneration: budget.Generation, CurrentHealthy: 1, DesiredHealthy: 1, ExpectedPods: 1}
+		_, err := budgets.UpdateStatus(ctx, budget, metav1.UpdateOptions{})
+		return err
+	}), "count the budget")
 	eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: "guarded", Namespace: callsSpace}}
 	err := pods.EvictV1(ctx, eviction)
 	hold(apierrors.IsTooManyRequests(err) && apierrors.HasStatusCause(err, policyv1.DisruptionBudgetCause), "eviction", "a budget without room: %v", err)
-	try(client.PolicyV1().PodDisruptionBudgets(callsSpace).Delete(ctx, "guarded", metav1.DeleteOptions{}), "delete budget")
+	try(budgets.Delete(ctx, "guarded", metav1.DeleteOptions{}), "delete budget")
 	dry := eviction.DeepCopy()
 	dry.DeleteOptions = &metav1.DeleteOptions{DryRun: []string{"All"}}
 	try(pods.EvictV1(ctx, dry), "dry eviction")
@@ -220,6 +228,7 @@ func errorsTold(client kubernetes.Interface) {
 	hold(apierrors.IsBadRequest(err), "errors", "a field that cannot select: %v", err)
 	_, err = client.CoreV1().ConfigMaps("nowhere").Create(ctx, configMap("a", nil), metav1.CreateOptions{})
 	hold(apierrors.IsNotFound(err), "errors", "a namespace that is not: %v", err)
+	do("COMPACT")
 	_, err = maps.List(ctx, metav1.ListOptions{ResourceVersion: "1", ResourceVersionMatch: metav1.ResourceVersionMatchExact})
 	hold(apierrors.IsResourceExpired(err), "errors", "a version that is no more: %v", err)
 	_, err = maps.List(ctx, metav1.ListOptions{ResourceVersion: "99999999", ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan})

@@ -77,7 +77,7 @@ func change[T runtime.Object, L runtime.Object](what string, client verbs[T, L],
 		read, err := client.Get(ctx, name, metav1.GetOptions{})
 		try(err, "get "+what)
 		wanted := read.DeepCopyObject().(T)
-		objectMeta(wanted).SetAnnotations(map[string]string{"updated": "yes"})
+		objectMeta(wanted).SetAnnotations(map[string]string{"updated": "yes", "attempt": fmt.Sprint(attempt)})
 		updated, err := client.Update(ctx, wanted, metav1.UpdateOptions{})
 		if apierrors.IsConflict(err) && attempt < 10 {
 			continue
@@ -88,6 +88,9 @@ func change[T runtime.Object, L runtime.Object](what string, client verbs[T, L],
 		objectMeta(wanted).SetManagedFields(objectMeta(updated).GetManagedFields())
 		hold(equality.Semantic.DeepEqual(wanted, updated), what, "an update changed more than was asked:\n%+v\n%+v", wanted, updated)
 		again, err := client.Update(ctx, updated, metav1.UpdateOptions{})
+		if apierrors.IsConflict(err) && attempt < 10 {
+			continue // a controller told its status just now
+		}
 		try(err, "update "+what+" to the same")
 		hold(sameAs(objectMeta(again), objectMeta(updated)), what, "an update to the same is another version")
 		return updated
