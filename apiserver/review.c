@@ -115,20 +115,21 @@ static int self_review(struct api_request *r, struct json *o)
 static int token_review(struct api_request *r, struct json *o)
 {
     struct user u;
-    struct json *status = json_new_object(r->doc);
-    json_set(r->doc, o, "status", status);
     if (json_string_at(o, "spec.token").size == 0)
         return failure_set(&r->failure, ERR_BAD_REQUEST, "token is required for TokenReview in authentication");
     struct err why;
+    struct json *status = json_new_object(r->doc);
     int code = authn_token(r, json_string_at(o, "spec.token"), json_at(o, "spec.audiences"), &u, &why);
     if (code != 0) {
         json_set_str(r->doc, status, "error", why.message);
+        json_set(r->doc, o, "status", status);
         return 0;
     }
     json_set_bool(r->doc, status, "authenticated", true);
     user_json(r->doc, &u, json_ensure_object(r->doc, status, "user"));
     if (json_size(json_at(o, "spec.audiences")) > 0)
         json_set(r->doc, status, "audiences", json_copy(r->doc, json_at(o, "spec.audiences")));
+    json_set(r->doc, o, "status", status); /* last: what is set is taken as it is then */
     return 0;
 }
 

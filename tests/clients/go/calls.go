@@ -231,7 +231,8 @@ func errorsTold(client kubernetes.Interface) {
 	do("COMPACT")
 	_, err = maps.List(ctx, metav1.ListOptions{ResourceVersion: "1", ResourceVersionMatch: metav1.ResourceVersionMatchExact})
 	hold(apierrors.IsResourceExpired(err), "errors", "a version that is no more: %v", err)
-	_, err = maps.List(ctx, metav1.ListOptions{ResourceVersion: "99999999", ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan})
+	err = client.CoreV1().RESTClient().Get().MaxRetries(0).Namespace(callsSpace).Resource("configmaps").VersionedParams(
+		&metav1.ListOptions{ResourceVersion: "99999999", ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}, scheme.ParameterCodec).Do(ctx).Error()
 	hold(apierrors.IsTimeout(err) && apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge), "errors", "a version to come: %v", err)
 	say("errors: Invalid with its cause, BadRequest, NotFound, Expired, Timeout with its cause")
 }

@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection"
@@ -76,7 +75,8 @@ func hear(talk <-chan said, not string, limit time.Duration) said {
 }
 
 // renewed waits until the holder has just written again.
-func renewed(client kubernetes.Interface, held *coordinationv1.Lease) {
+func renewed(client kubernetes.Interface) {
+	held := must(client.CoordinationV1().Leases(electionSpace).Get(ctx, "leader", metav1.GetOptions{}))
 	await(5*time.Second, "the lease is renewed", func() (bool, string) {
 		now := must(client.CoordinationV1().Leases(electionSpace).Get(ctx, "leader", metav1.GetOptions{}))
 		return now.Spec.RenewTime.After(held.Spec.RenewTime.Time) && now.Spec.AcquireTime.Equal(held.Spec.AcquireTime), fmt.Sprintf("%+v", now.Spec)
@@ -95,7 +95,7 @@ func election() {
 	first := hear(talk, "", 10*time.Second)
 	held := must(leases.Get(ctx, "leader", metav1.GetOptions{}))
 	hold(*held.Spec.HolderIdentity == first.id && *held.Spec.LeaseTransitions == 0 && *held.Spec.LeaseDurationSeconds == 3, "lease", "%+v", held.Spec)
-	renewed(client, held)
+	renewed(client)
 	say("three candidates, one leader, who renews")
 
 	killed := time.Now()
@@ -109,13 +109,14 @@ func election() {
 	say("the leader killed: the next one leads after %.1f s", gap.Seconds())
 
 	// A renewal that is cancelled under way may still be carried out, and the release would then conflict.
-	renewed(client, held)
+	renewed(client)
 	asked := time.Now()
 	try(processes[second.id].Process.Signal(syscall.SIGTERM), "terminate")
 	third := hear(talk, second.id, 15*time.Second)
 	hold(third.at.Sub(asked) < leaseDuration, "handed over", "after %v", third.at.Sub(asked))
 	processes[second.id].Wait()
 	say("one steps down: the last one leads after %.1f s", third.at.Sub(asked).Seconds())
+	renewed(client)
 	try(processes[third.id].Process.Signal(syscall.SIGTERM), "terminate")
 	processes[third.id].Wait()
 	held = must(leases.Get(ctx, "leader", metav1.GetOptions{}))
