@@ -17,7 +17,12 @@ cat >"$work/disturb" <<'SCRIPT'
 set -euo pipefail
 . "$CLUSTER_DIR/rsctl.env"
 again() { timeout 20 "$bin/keelson" start "$1" --dir "$CLUSTER_DIR" >/dev/null; }
-slay() { kill -9 "$(awk 'NR==1{print $1}' "$CLUSTER_DIR/pids/$1.apiserver")"; }
+slay() { # and wait until it is gone: what still ends would not be started again
+    local pid
+    pid=$(awk 'NR==1{print $1}' "$CLUSTER_DIR/pids/$1.apiserver")
+    kill -9 "$pid"
+    timeout 10 tail --pid="$pid" -s 0.05 -f /dev/null
+}
 case $1 in
 compact) "$bin/rsctl" compact "$("$bin/rsctl" get --prefix --count-only -w json /registry/ | jq .header.revision)" ;;
 kill)
@@ -30,7 +35,7 @@ esac
 SCRIPT
 export COMPACT="bash $work/disturb compact" KILL="bash $work/disturb kill" RESTART="bash $work/disturb restart"
 export SECONDS_LONG=${SECONDS_LONG:-12}
-for subject in typed calls untyped apply election; do
+for subject in ${SUBJECTS-typed calls untyped apply election}; do
     step "$subject"
     timeout 100 "$clients" "$subject" 2>"$work/said" || { tail -n 20 "$work/said"; fail "$subject"; }
 done
