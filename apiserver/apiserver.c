@@ -3,6 +3,7 @@
 
 #include "apiserver/request.h"
 #include "common/mem.h"
+#include "common/tls.h"
 
 #define PROBE_MS 2000
 #define STORE_SILENCE_MS 10000
@@ -72,6 +73,7 @@ static void finish_close(struct deferred *d)
     rbac_free(a->rbac);
     openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
+    tls_unref(a->any_tls);
     void (*closed)(void *) = a->closed;
     void *arg = a->closed_arg;
     mem_free(a);
@@ -105,8 +107,13 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     int code = kinds_check(reterr);
     if (code != 0)
         return code;
+    struct tls *any_tls;
+    code = tls_new(&(struct tls_options){.verify = TLS_VERIFY_NONE}, &any_tls, reterr);
+    if (code != 0)
+        return code;
     struct apiserver *a = NEW(struct apiserver);
     a->env = env;
+    a->any_tls = any_tls;
     a->store = o->store;
     a->store_tls = o->store_tls;
     a->kubelet_tls = o->kubelet_tls;

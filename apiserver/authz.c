@@ -171,7 +171,7 @@ int authorize(struct rbac *rbac, const struct user *u, const struct route *r, st
      * for SPDY clients name `create` alone. */
     struct attributes posted = a;
     posted.verb = SLICE("create");
-    if (r->sub != NULL && r->sub->connects && slice_is(a.verb, "get") && rbac_allows(rbac, u, &posted, NULL))
+    if (r->sub != NULL && r->sub->connects == CONNECTS_NODE && slice_is(a.verb, "get") && rbac_allows(rbac, u, &posted, NULL))
         return 0;
     struct buf resource = {0}, why = {0};
     attributes_resource(&a, &resource);

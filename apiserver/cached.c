@@ -130,6 +130,22 @@ static size_t selectable_count(const struct kind *k)
     return n;
 }
 
+#define SELECTABLE_MAX 32
+
+static const char *path_of(const struct selectable *s) { return s->path == NULL ? s->label : s->path; }
+
+/* Of an object only what it can be selected by is looked at. */
+static int parse_index(const struct kind *k, struct json_doc *d, struct slice value, struct json **ret,
+                       struct err *reterr)
+{
+    const char *paths[2 + SELECTABLE_MAX] = {"metadata.labels", "metadata.deletionTimestamp"};
+    size_t n = selectable_count(k);
+    ASSERT(n <= SELECTABLE_MAX);
+    for (size_t i = 0; i < n; i++)
+        paths[2 + i] = path_of(&k->selectable[i]);
+    return json_parse_paths(d, value, paths, 2 + n, ret, reterr);
+}
+
 static void index_object(struct cached *o, const struct kind *k, const struct json *tree)
 {
     struct buf text = {0};
@@ -146,7 +162,7 @@ static void index_object(struct cached *o, const struct kind *k, const struct js
     }
     for (size_t f = 0; f < n; f++) {
         const struct selectable *s = &k->selectable[f];
-        o->fields[f] = keep(&text, scalar_text(json_at(tree, s->path == NULL ? s->label : s->path), s->absent));
+        o->fields[f] = keep(&text, scalar_text(json_at(tree, path_of(s)), s->absent));
     }
     for (size_t l = 0; l < o->label_count; l++) {
         settle(&o->labels[l].key, text.data);
@@ -179,7 +195,7 @@ int cached_new_converted(const struct kind *k, struct slice key, struct slice va
     struct json_doc *d = json_doc_new();
     struct json *tree;
     struct buf spliced = {0};
-    int code = json_parse(d, value, &tree, reterr);
+    int code = parse_index(k, d, value, &tree, reterr);
     if (code == 0)
         code = splice_revision(value, revision, &spliced, reterr);
     if (code == 0) {

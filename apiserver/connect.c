@@ -1,4 +1,4 @@
-/* pods/exec and pods/attach: the request goes on to the node agent as it came, and when that agrees to change the protocol,
+/* pods/exec, pods/attach and pods/portforward: the request goes on to the node agent as it came, and when that agrees to change the protocol,
  * the two connections are spliced: bytes both ways, not looked at. So there is one implementation of each protocol, the
  * node's.
  *
@@ -8,23 +8,15 @@
 
 #include "apiserver/pod_target.h"
 #include "apiserver/request.h"
+#include "apiserver/splice.h"
 #include "common/http_dial.h"
 #include "common/mem.h"
 
 #include <stdio.h>
 #include <strings.h>
 
-#define SPLICE_WINDOW_BYTES (256 * 1024) /* written to one side and not taken, before the other is not read any more */
 #define HEADERS_MAX 8
 #define QUERY_BYTES_MAX (8 * 1024)
-
-/* One side of a splice. */
-struct side {
-    struct connection *connection;
-    struct http_tunnel tunnel;
-    bool open, closing;
-    struct side *other;
-};
 
 struct connection {
     struct apiserver *api;
@@ -36,7 +28,7 @@ struct connection {
     size_t header_count;
     struct http_dial dial;
     bool dialing;
-    struct side client, node;
+    struct splice splice;
     struct deferred over;
 };
 
@@ -55,7 +47,7 @@ static void connection_over(struct deferred *d)
 
 static void connection_check(struct connection *c)
 {
-    if (!c->dialing && !c->client.open && !c->node.open)
+    if (!c->dialing && !splice_is_open(&c->splice))
         loop_defer(&c->api->env->loop, &c->over);
 }
 
@@ -70,43 +62,7 @@ void connection_free(struct connection *c)
     connection_check(c);
 }
 
-/* --- the splice --- */
-
-static void on_read(struct http_tunnel *t, struct slice bytes)
-{
-    struct side *from = t->data, *to = from->other;
-    if (!to->open || to->closing)
-        return;
-    http_tunnel_write(&to->tunnel, bytes);
-    if (to->tunnel.pending_bytes > SPLICE_WINDOW_BYTES)
-        http_tunnel_pause(t, true);
-}
-
-static void on_drain(struct http_tunnel *t)
-{
-    struct side *to = t->data, *from = to->other;
-    if (from->open && !from->closing)
-        http_tunnel_pause(&from->tunnel, false);
-}
-
-static void on_close(struct http_tunnel *t)
-{
-    struct side *s = t->data, *other = s->other;
-    s->open = false;
-    if (other->open && !other->closing) {
-        other->closing = true;
-        http_tunnel_close(&other->tunnel, true);
-    }
-    connection_check(s->connection);
-}
-
-static void side_init(struct connection *c, struct side *s, struct side *other)
-{
-    static const struct http_tunnel_callbacks callbacks = {on_read, on_drain, on_close};
-    s->connection = c;
-    s->other = other;
-    s->tunnel = (struct http_tunnel){.callbacks = &callbacks, .data = s};
-}
+static void spliced_closed(struct splice *s) { connection_check(container_of(s, struct connection, splice)); }
 
 /* --- the node's answer --- */
 
@@ -123,16 +79,15 @@ static size_t answer_headers(const struct http_dial *d, struct http_header heade
     return n;
 }
 
-static void splice(struct connection *c)
+static void agreed(struct connection *c)
 {
     struct api_request *r = c->request;
     struct http_header headers[HEADERS_MAX];
     size_t n = answer_headers(&c->dial, headers);
-    int rv = r == NULL || r->x == NULL ? ERR_CANCELED : request_upgrade(r, headers, n, &c->client.tunnel);
-    c->node.open = true;
+    int rv = r == NULL || r->x == NULL ? ERR_CANCELED : request_upgrade(r, headers, n, &c->splice.near.tunnel);
+    splice_open(&c->splice.far);
     if (rv < 0) {
-        c->node.closing = true;
-        http_tunnel_close(&c->node.tunnel, false);
+        splice_shut(&c->splice.far);
         if (r != NULL && r->x != NULL)
             request_fail_with(r, rv, "the connection cannot be upgraded: %s",
                               rv == ERR_BUSY ? "too many of its kind are open; try again later" : "HTTP/1.1 and an Upgrade are needed");
@@ -140,7 +95,7 @@ static void splice(struct connection *c)
     }
     r->connection = NULL;
     c->request = NULL;
-    c->client.open = true;
+    splice_open(&c->splice.near);
 }
 
 static void on_answered(struct http_dial *d, int status, const struct err *why)
@@ -149,7 +104,7 @@ static void on_answered(struct http_dial *d, int status, const struct err *why)
     struct api_request *r = c->request;
     c->dialing = false;
     if (status == 0 && d->http_status == 101) {
-        splice(c);
+        agreed(c);
         return;
     }
     if (r == NULL || r->x == NULL) {
@@ -175,7 +130,7 @@ static void on_answered(struct http_dial *d, int status, const struct err *why)
 
 static void copy_query(struct connection *c, struct slice query)
 {
-    static const char *const passed[] = {"command", "stdin", "stdout", "stderr", "tty"};
+    static const char *const passed[] = {"command", "stdin", "stdout", "stderr", "tty", "ports"};
     const char *separator = "?";
     while (query.size > 0) {
         struct slice pair = slice_cut(&query, '&'), rest = pair, key = slice_cut(&rest, '=');
@@ -202,23 +157,26 @@ static void copy_headers(struct connection *c, const struct http_request *q)
     }
 }
 
+/* Ports are the whole pod's: it has no container. */
+static bool is_forward(const struct api_request *r) { return slice_is(r->route.subresource, "portforward"); }
+
 static void ask_node(struct connection *c)
 {
     struct api_request *r = c->request;
     const struct http_request *q = &r->x->request;
-    struct slice parts[] = {r->route.subresource, r->route.namespace, r->route.name, slice_str(c->container)};
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+    struct slice subresource = is_forward(r) ? SLICE("portForward") : r->route.subresource;
+    struct slice parts[] = {subresource, r->route.namespace, r->route.name, slice_str(c->container)};
+    for (size_t i = 0; i < ARRAY_LEN(parts) && parts[i].size > 0; i++) {
         buf_append_char(&c->target, '/');
         http_percent_encode(parts[i], &c->target);
     }
     copy_query(c, q->query);
     copy_headers(c, q);
-    side_init(c, &c->client, &c->node);
-    side_init(c, &c->node, &c->client);
+    splice_init(&c->splice, spliced_closed);
     c->dial = (struct http_dial){.env = c->api->env, .address = c->address, .tls = c->api->kubelet_tls,
                                  .method = slice_is(q->method, "POST") ? "POST" : "GET", .target = buf_slice(&c->target),
                                  .headers = c->headers, .header_count = c->header_count, .answered = on_answered, .data = c,
-                                 .tunnel = &c->node.tunnel};
+                                 .tunnel = &c->splice.far.tunnel};
     c->dialing = true;
     http_dial_start(&c->dial);
 }
@@ -236,7 +194,7 @@ static void pod_done(struct api_request *r, struct store_call *call, int status,
     } else if (json_parse(r->doc, call->range.kvs[0].value, &pod, &bad) != 0) {
         failure_from(&r->failure, &bad);
         request_fail(r);
-    } else if (pod_target_container(r, pod, c->container) != 0 || pod_target_assigned(r, pod) != 0 ||
+    } else if ((!is_forward(r) && pod_target_container(r, pod, c->container) != 0) || pod_target_assigned(r, pod) != 0 ||
                pod_target_node(r, pod, c->address) != 0) {
         request_fail(r);
     } else {

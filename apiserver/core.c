@@ -39,6 +39,7 @@ static void request_release(struct deferred *d)
     watch_free(r->watch);
     log_free(r->log);
     connection_free(r->connection);
+    proxy_free(r->proxy);
     components_leave(r->components);
     gzip_free(r->gzip);
     failure_release(&r->failure);
@@ -283,6 +284,13 @@ void request_begin_stream(struct api_request *r, const char *content_type)
     headers_release(&h);
 }
 
+void request_begin_relay(struct api_request *r, int status, const struct http_header *headers, size_t n)
+{
+    observe(r, status);
+    r->streaming = true;
+    http_begin(r->x, status, headers, n);
+}
+
 void request_begin_long(struct api_request *r, const char *content_type)
 {
     if (takes_gzip(r))
@@ -514,6 +522,8 @@ static void not_found_path(struct api_request *r)
 
 static bool verb_allowed(const struct route *r)
 {
+    if (r->sub != NULL && r->sub->connects == CONNECTS_PROXY && strcmp(r->verb, "options") == 0)
+        return true;
     if (r->subresource.size > 0)
         return r->sub != NULL && kinds_has_verb(r->sub->verbs, r->verb);
     return kinds_has_verb(r->kind->verbs, r->verb);
@@ -557,7 +567,9 @@ static void resource_request(struct api_request *r)
         strcmp(route->verb, "get") == 0 || strcmp(route->verb, "list") == 0 || strcmp(route->verb, "watch") == 0;
     if (route->sub != NULL && strcmp(route->sub->name, "log") == 0)
         log_begin(r);
-    else if (route->sub != NULL && route->sub->connects)
+    else if (route->sub != NULL && route->sub->connects == CONNECTS_PROXY)
+        proxy_begin(r);
+    else if (route->sub != NULL && route->sub->connects == CONNECTS_NODE)
         connect_begin(r);
     else if (route->sub != NULL && strcmp(route->sub->name, "token") == 0)
         token_begin(r);

@@ -4,6 +4,7 @@
 
 #include "apiserver/request.h"
 #include "apiserver/version.h"
+#include "common/jwt.h"
 #include "common/map.h"
 #include "common/mem.h"
 
@@ -319,11 +320,49 @@ static void answer_metrics(struct api_request *r)
     buf_release(&out);
 }
 
+/* Where others find the key that proves tokens of service accounts (OpenID Connect Discovery 1.0, section 4.2). */
+static void answer_issuer(struct api_request *r)
+{
+    struct slice issuer = slice_str(r->api->issuer);
+    struct json_doc *d = r->doc;
+    struct json *o = json_new_object(d), *list;
+    struct buf out = {0}, keys = {0};
+    buf_printf(&keys, "%.*s/openid/v1/jwks", (int)(issuer.size - slice_has_suffix(issuer, SLICE("/"))), issuer.data);
+    json_set_string(d, o, "issuer", issuer);
+    json_set_string(d, o, "jwks_uri", buf_slice(&keys));
+    json_set(d, o, "response_types_supported", list = json_new_array(d));
+    json_append(list, json_new_str(d, "id_token"));
+    json_set(d, o, "subject_types_supported", list = json_new_array(d));
+    json_append(list, json_new_str(d, "public"));
+    json_set(d, o, "id_token_signing_alg_values_supported", list = json_new_array(d));
+    json_append(list, json_new_str(d, jwt_key_algorithm(r->api->token_key)));
+    json_print(o, &out);
+    r->cache.control = "public, max-age=3600";
+    request_answer(r, 200, "application/json", buf_slice(&out));
+    buf_release(&keys);
+    buf_release(&out);
+}
+
+static void answer_keys(struct api_request *r)
+{
+    struct buf out = {0};
+    struct err why;
+    buf_append_str(&out, "{\"keys\":[");
+    int code = jwt_key_public(r->api->token_key, &out, &why);
+    buf_append_str(&out, "]}");
+    r->cache.control = "public, max-age=3600";
+    if (code != 0)
+        request_fail_with(r, code, "%s", why.message);
+    else
+        request_answer(r, 200, "application/jwk-set+json", buf_slice(&out));
+    buf_release(&out);
+}
+
 static void list_paths(struct api_request *r)
 {
     request_answer(r, 200, "application/json",
-                   SLICE("{\"paths\":[\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/"
-                         "v2\",\"/openapi/v3\","
+                   SLICE("{\"paths\":[\"/.well-known/openid-configuration\",\"/api\",\"/api/v1\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\","
+                         "\"/openapi/v2\",\"/openapi/v3\",\"/openid/v1/jwks\","
                          "\"/readyz\",\"/version\"]}\n"));
 }
 
@@ -371,6 +410,10 @@ bool discovery_answer(struct api_request *r)
         answer_metrics(r);
     else if (slice_is(path, "/"))
         list_paths(r);
+    else if (r->api->token_key != NULL && slice_is(path, "/.well-known/openid-configuration"))
+        answer_issuer(r);
+    else if (r->api->token_key != NULL && slice_is(path, "/openid/v1/jwks"))
+        answer_keys(r);
     else if (slice_has_prefix(path, SLICE("/openapi/")))
         return openapi_answer(r, path);
     else

@@ -83,8 +83,12 @@ struct subresource {
     const char *name;                   /* "status", "scale", "binding", "log" */
     const char *group, *version, *kind; /* of its body: autoscaling/v1 Scale */
     const char *verbs;                  /* "get,patch,update" */
-    bool connects;                      /* its requests are connected to the pod's node; it has no body (connect.c) */
+    /* Its requests are connected to somebody else and have no body of ours: to the pod's node, with an upgrade (connect.c);
+     * or to what the object stands for, whatever the path behind (proxy.c). */
+    enum connects { CONNECTS_NOT, CONNECTS_NODE, CONNECTS_PROXY } connects;
 };
+
+#define PROXY_VERBS "create,delete,get,patch,update" /* and `options`, which discovery has no word for */
 
 /* Where the Scale of an object stands in it, as paths of fields. The selector is a label selector, a map of labels or a text. */
 struct scale_paths {

@@ -49,12 +49,15 @@ static const struct operation operations[] = {
     {"update", "put", "put", "replace", UPDATES, true, false},
     {"patch", "patch", "patch", "patch", PATCHES, true, false},
     {"delete", "delete", "delete", "delete", DELETES, true, false},
+    {"head", "head", "connect", "connect", 0, false, false},       /* of proxies only */
+    {"options", "options", "connect", "connect", 0, false, false}, /* likewise */
 };
 
 struct place {
     const struct kind *kind;
     const struct subresource *sub; /* NULL: the object or the collection */
     bool namespaced, named;        /* in this path */
+    bool behind;                   /* a proxy's, with the path behind it */
     const struct published *body;
 };
 
@@ -104,7 +107,7 @@ static void set_body(struct openapi *o, const struct operation *op, const struct
     bool patch = strcmp(op->verb, "patch") == 0, deletes = op->reads & DELETES;
     const struct published *body = patch ? NULL : deletes ? published_find(o->types, &type_delete_options) : p->body;
     const char *const *types = patch ? patches : bodies;
-    if (!op->has_body)
+    if (!op->has_body || (p->sub != NULL && p->sub->connects != CONNECTS_NOT))
         return;
     if (o->v3) {
         struct json *request = json_new_object(o->d);
@@ -172,6 +175,8 @@ static void set_id(struct openapi *o, const struct operation *op, const struct p
     buf_append_str(&id, k->name);
     if (p->sub != NULL)
         camel(&id, slice_str(p->sub->name));
+    if (p->behind)
+        buf_append_str(&id, "WithPath");
     if (k->namespaced && !p->namespaced)
         buf_append_str(&id, "ForAllNamespaces");
     json_set_string(o->d, operation, "operationId", buf_slice(&id));
@@ -211,7 +216,7 @@ static void path_text(const struct place *p, struct buf *out)
     if (p->named)
         buf_append_str(out, "/{name}");
     if (p->sub != NULL)
-        buf_printf(out, "/%s", p->sub->name);
+        buf_printf(out, "/%s%s", p->sub->name, p->behind ? "/{path}" : "");
 }
 
 static void add_path(struct openapi *o, const struct place *p, struct json *paths)
@@ -224,13 +229,16 @@ static void add_path(struct openapi *o, const struct place *p, struct json *path
         bool here = p->sub != NULL || op->on_collection == !p->named;
         bool over_all =
             p->kind->namespaced && !p->namespaced && strcmp(op->verb, "list") != 0 && !p->kind->never_stored;
-        if (here && !over_all && kinds_has_verb(verbs, op->verb))
+        bool proxied = p->sub != NULL && p->sub->connects == CONNECTS_PROXY && strcmp(op->action, "connect") == 0;
+        if (here && !over_all && (proxied || kinds_has_verb(verbs, op->verb)))
             json_set(o->d, item, op->method, operation_new(o, op, p));
     }
     if (json_size(item) == 0)
         return;
     if (p->named)
         json_append(list, parameter(o, "path", "name", "string", "Name of the object."));
+    if (p->behind)
+        json_append(list, parameter(o, "path", "path", "string", "Path at the other end."));
     if (p->namespaced)
         json_append(list, parameter(o, "path", "namespace", "string", "Namespace of the object."));
     if (json_size(list) > 0)
@@ -246,15 +254,24 @@ static const struct published *sub_body(const struct openapi *o, const struct su
     return k == NULL || s->connects ? NULL : published_find(o->types, k->type);
 }
 
+static void add_sub(struct openapi *o, const struct kind *k, const struct subresource *s, struct json *paths)
+{
+    struct place p = {.kind = k, .sub = s, .namespaced = k->namespaced, .named = true, .body = sub_body(o, s)};
+    add_path(o, &p, paths);
+    p.behind = true;
+    if (s->connects == CONNECTS_PROXY)
+        add_path(o, &p, paths);
+}
+
 void openapi_paths(struct openapi *o, const struct kind *k, struct json *paths)
 {
     const struct published *own = published_find(o->types, k->type);
     if (*k->plural == '\0')
         return;
     if (k->namespaced)
-        add_path(o, &(struct place){k, NULL, false, false, own}, paths);
-    add_path(o, &(struct place){k, NULL, k->namespaced, false, own}, paths);
-    add_path(o, &(struct place){k, NULL, k->namespaced, true, own}, paths);
+        add_path(o, &(struct place){.kind = k, .body = own}, paths);
+    add_path(o, &(struct place){.kind = k, .namespaced = k->namespaced, .body = own}, paths);
+    add_path(o, &(struct place){.kind = k, .namespaced = k->namespaced, .named = true, .body = own}, paths);
     for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++)
-        add_path(o, &(struct place){k, s, k->namespaced, true, sub_body(o, s)}, paths);
+        add_sub(o, k, s, paths);
 }

@@ -63,24 +63,39 @@ int pod_target_assigned(struct api_request *r, const struct json *pod)
     return failure_set(&r->failure, ERR_BAD_REQUEST, "pod %.*s does not have a host assigned", SLICE_ARGS(r->route.name));
 }
 
+void pod_target_join(struct slice ip, struct slice port, char ret_address[POD_TARGET_ADDRESS_MAX])
+{
+    bool ipv6 = slice_find(ip, ':') < ip.size;
+    (void)snprintf(ret_address, POD_TARGET_ADDRESS_MAX, "%s%.*s%s:%.*s", ipv6 ? "[" : "", SLICE_ARGS(ip), ipv6 ? "]" : "",
+                   SLICE_ARGS(port));
+}
+
+int pod_target_node_ip(struct api_request *r, const struct json *node, struct slice *ret_ip, int *ret_agent_port)
+{
+    struct json_iterator i = json_iterate(json_at(node, "status.addresses"));
+    *ret_agent_port = (int)json_int_at(node, "status.daemonEndpoints.kubeletEndpoint.Port", KUBELET_PORT);
+    while (json_next(&i)) {
+        *ret_ip = json_string_at(i.value, "address");
+        if (slice_is(json_string_at(i.value, "type"), "InternalIP") && ret_ip->size <= 45)
+            return 0;
+    }
+    return failure_set(&r->failure, ERR_INTERNAL, "node \"%.*s\" has no InternalIP address",
+                       SLICE_ARGS(json_string_at(node, "metadata.name")));
+}
+
 int pod_target_node(struct api_request *r, const struct json *pod, char ret_address[POD_TARGET_ADDRESS_MAX])
 {
-    struct slice name = json_string_at(pod, "spec.nodeName");
+    struct slice name = json_string_at(pod, "spec.nodeName"), ip;
     struct cached *node = watch_cache_get(r->api->caches[kinds_index(&kind_node)], name);
     struct json *tree = NULL;
+    char port[16];
+    int agent_port;
     if (node == NULL || json_parse(r->doc, bytes_slice(node->json), &tree, NULL) != 0)
         return failure_set(&r->failure, ERR_INTERNAL, "node \"%.*s\" of pod \"%.*s\" is not known", SLICE_ARGS(name),
                            SLICE_ARGS(r->route.name));
-    struct json_iterator i = json_iterate(json_at(tree, "status.addresses"));
-    int64_t port = json_int_at(tree, "status.daemonEndpoints.kubeletEndpoint.Port", KUBELET_PORT);
-    while (json_next(&i)) {
-        struct slice ip = json_string_at(i.value, "address");
-        if (!slice_is(json_string_at(i.value, "type"), "InternalIP") || ip.size > 45)
-            continue;
-        bool ipv6 = slice_find(ip, ':') < ip.size;
-        (void)snprintf(ret_address, POD_TARGET_ADDRESS_MAX, "%s%.*s%s:%d", ipv6 ? "[" : "", SLICE_ARGS(ip), ipv6 ? "]" : "",
-                       (int)port);
-        return 0;
-    }
-    return failure_set(&r->failure, ERR_INTERNAL, "node \"%.*s\" has no InternalIP address", SLICE_ARGS(name));
+    if (pod_target_node_ip(r, tree, &ip, &agent_port) != 0)
+        return r->failure.code;
+    (void)snprintf(port, sizeof port, "%d", agent_port); /* fits */
+    pod_target_join(ip, slice_str(port), ret_address);
+    return 0;
 }

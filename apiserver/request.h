@@ -25,6 +25,7 @@ struct apiserver {
     struct env *env;
     struct store_client *store;
     struct tls *kubelet_tls, *store_tls;
+    struct tls *any_tls; /* to whom a proxy is asked for by https: nobody's certificate is known there */
     const char *advertise, *issuer;
     const struct jwt_key *token_key; /* NULL: no tokens */
     unsigned bookmark_ms;
@@ -65,6 +66,7 @@ struct list_stream;
 struct watch_stream;
 struct log_stream;
 struct connection;
+struct proxying;
 struct components;
 
 struct api_request {
@@ -95,6 +97,7 @@ struct api_request {
     struct watch_stream *watch;
     struct log_stream *log;
     struct connection *connection;
+    struct proxying *proxy;
     struct components *components;
 };
 
@@ -114,6 +117,8 @@ void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
                            int64_t revision);
 void request_begin_stream(struct api_request *r, const char *content_type);
+/* Another server's answer begins: its status and headers as they are given. Ended with request_end_stream. */
+void request_begin_relay(struct api_request *r, int status, const struct http_header *headers, size_t n);
 /* As above, for a long answer: compressed when the client takes it so. It is then written with request_write. */
 void request_begin_long(struct api_request *r, const char *content_type);
 void request_write(struct api_request *r, struct slice piece, bool last);
@@ -147,7 +152,8 @@ void watch_begin(struct api_request *r);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);
 void components_begin(struct api_request *r); /* components.c: how the parts of the control plane are */
-void connect_begin(struct api_request *r);    /* connect.c: exec, attach */
+void connect_begin(struct api_request *r);    /* connect.c: exec, attach, portforward */
+void proxy_begin(struct api_request *r);      /* proxy.c */
 void review_begin(struct api_request *r);     /* bodies that are answered and never stored */
 bool discovery_answer(struct api_request *r); /* false: not its path */
 /* openapi_serve.c: documents made once, the first time they are asked for or a moment after the start. */
@@ -159,6 +165,7 @@ void watch_free(struct watch_stream *w);
 void write_free(struct write *w);
 void log_free(struct log_stream *l);
 void connection_free(struct connection *c);
+void proxy_free(struct proxying *p);
 void components_leave(struct components *c); /* the request goes; what is under way ends by itself */
 
 struct slice request_content_type(const struct api_request *r); /* without parameters; empty when there is none */

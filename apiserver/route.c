@@ -70,6 +70,19 @@ static void resource_parts(struct slice rest, struct route *r)
         r->verb = "watch";
 }
 
+/* Behind a proxy stands a path of somebody else's. */
+static void subresource_of(struct route *r)
+{
+    struct slice rest = r->subresource, first = slice_cut(&rest, '/');
+    const struct subresource *sub = kinds_subresource(r->kind, first);
+    bool proxy = sub != NULL && sub->connects == CONNECTS_PROXY;
+    r->sub = proxy ? sub : kinds_subresource(r->kind, r->subresource);
+    if (proxy) {
+        r->behind = slice_from(r->subresource, first.size);
+        r->subresource = first;
+    }
+}
+
 void route_parse(const struct http_request *request, struct route *ret)
 {
     struct slice rest = request->path;
@@ -86,7 +99,7 @@ void route_parse(const struct http_request *request, struct route *ret)
             resource_parts(rest, &r);
             r.kind = kinds_find(r.group, r.version, r.resource);
             if (r.kind != NULL && r.subresource.size > 0)
-                r.sub = kinds_subresource(r.kind, r.subresource);
+                subresource_of(&r);
         }
     }
     if (r.verb == NULL)

@@ -11,6 +11,7 @@
 struct route {
     bool is_resource;
     struct slice group, version, resource, namespace, name, subresource; /* borrowed from the path */
+    struct slice behind; /* of a proxy: the path behind it with its '/', empty when there is none; borrowed too */
     const struct kind *kind;                                             /* of a resource that exists; NULL otherwise */
     const struct subresource *sub;                                       /* NULL: the object itself */
     const char *verb; /* "get", "list", "watch", …; non-resource: the method in lower case */

@@ -13,8 +13,13 @@
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 #define IMPLIES(a, b) (!(a) || (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
+/* Each argument is evaluated once, so that calls may stand in them. */
+#define MAX_OF_(a, b, x, y) ({ __auto_type x = (a); __auto_type y = (b); x > y ? x : y; })
+#define MIN_OF_(a, b, x, y) ({ __auto_type x = (a); __auto_type y = (b); x < y ? x : y; })
+#define UNIQUE__(name, n) name##n
+#define UNIQUE_(name, n) UNIQUE__(name, n)
+#define MAX(a, b) MAX_OF_(a, b, UNIQUE_(left_, __COUNTER__), UNIQUE_(right_, __COUNTER__))
+#define MIN(a, b) MIN_OF_(a, b, UNIQUE_(left_, __COUNTER__), UNIQUE_(right_, __COUNTER__))
 #define PRINTF_ARGS(text, first) __attribute__((format(printf, text, first)))
 #define MUST_USE __attribute__((warn_unused_result))
 #define UNUSED __attribute__((unused))

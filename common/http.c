@@ -5,11 +5,16 @@
 
 #include <strings.h>
 
-struct slice http_header_get(const struct http_header *headers, size_t count, const char *name)
+bool http_header_is(const struct http_header *h, const char *name)
 {
     size_t size = strlen(name);
+    return h->name.size == size && strncasecmp(h->name.data, name, size) == 0;
+}
+
+struct slice http_header_get(const struct http_header *headers, size_t count, const char *name)
+{
     for (size_t i = 0; i < count; i++)
-        if (headers[i].name.size == size && strncasecmp(headers[i].name.data, name, size) == 0)
+        if (http_header_is(&headers[i], name))
             return headers[i].value;
     return (struct slice){0};
 }
@@ -86,8 +91,7 @@ bool http_token_listed(struct slice list, const char *token)
 struct slice http_upgrade_wanted(const struct http_request *r)
 {
     for (size_t i = 0; i < r->header_count; i++)
-        if (r->headers[i].name.size == strlen("Connection") &&
-            strncasecmp(r->headers[i].name.data, "Connection", strlen("Connection")) == 0 &&
+        if (http_header_is(&r->headers[i], "Connection") &&
             http_token_listed(r->headers[i].value, "upgrade"))
             return slice_trim(http_header_get(r->headers, r->header_count, "Upgrade"));
     return (struct slice){0};

@@ -20,7 +20,10 @@ struct http_request {
     struct slice body;
     const struct net_peer *peer; /* who asks; NULL on plain connections */
     const char *remote_address;
+    bool secure; /* came over TLS */
 };
+
+bool http_header_is(const struct http_header *h, const char *name); /* in any case */
 
 /* Value of the first header of that name (case-insensitive); empty slice with NULL data when absent. */
 struct slice http_header_get(const struct http_header *headers, size_t count, const char *name);
@@ -72,7 +75,9 @@ struct http_exchange_ops {
     /* A whole response. Headers and body are borrowed for the call; `shared`, when not NULL, is sent without copying. */
     void (*respond)(struct http_exchange *x, int status, const struct http_header *headers, size_t n, struct slice body,
                     struct bytes *shared);
-    void (*begin)(struct http_exchange *x, int status, const struct http_header *headers, size_t n); /* sent at once */
+    /* Sent at once. A Content-Length among the headers, decimal and at most 18 digits, is kept: so much has to be written, but to
+     * a HEAD, which may end without. */
+    void (*begin)(struct http_exchange *x, int status, const struct http_header *headers, size_t n);
     void (*write)(struct http_exchange *x, struct bytes *chunk); /* takes a reference of its own; flushed at once */
     void (*end)(struct http_exchange *x, bool clean); /* clean=false cuts the connection instead of a final chunk */
     /* Answers 101 with these headers (Upgrade among them; the front adds Connection) and makes the connection a tunnel,

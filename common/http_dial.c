@@ -35,6 +35,26 @@ static int status_parse(struct slice line, int *ret)
     return status >= 100 ? 0 : ERR_FORMAT;
 }
 
+/* A header's name (RFC 9110 section 5.6.2). */
+static bool is_token(struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c <= ' ' || c >= 127 || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
+            return false;
+    }
+    return s.size > 0;
+}
+
+/* A header's value: none of what could end it when it is passed on (RFC 9110 section 5.5). */
+static bool is_text(struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (((unsigned char)s.data[i] < ' ' && s.data[i] != '\t') || s.data[i] == 127)
+            return false;
+    return true;
+}
+
 int http_head_parse(struct slice bytes, int *ret_status, struct http_header *ret_headers, size_t headers_max, size_t *ret_count)
 {
     struct slice rest = bytes;
@@ -51,7 +71,7 @@ int http_head_parse(struct slice bytes, int *ret_status, struct http_header *ret
         if (line.size == 0)
             break;
         struct slice value = line, name = slice_cut(&value, ':');
-        if (value.data == NULL || name.size == 0 || name.data[0] == ' ' || name.data[0] == '\t' || count == headers_max)
+        if (value.data == NULL || !is_token(name) || !is_text(value) || count == headers_max)
             return ERR_FORMAT; /* a folded line, no header, or too many */
         while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t'))
             value = slice_from(value, 1);
@@ -136,18 +156,33 @@ static void finish(struct http_dial *d, int code, const char *text)
     net_close(net_of(d), &d->conn, false);
 }
 
-static void body_check(struct http_dial *d)
+static void body_take(struct http_dial *d, struct slice bytes)
 {
-    size_t have = d->in.size - d->head_size;
-    if (have < d->body_size && have < HTTP_DIAL_BODY_MAX)
+    struct slice piece;
+    int rv = 0;
+    while (!d->closing && (rv = http_body_take(&d->framing, &bytes, &piece)) == 0 && piece.size > 0) {
+        if (d->on_body != NULL)
+            d->on_body(d, piece);
+        else
+            buf_append_slice(&d->collected, slice_of(piece.data, MIN(piece.size, HTTP_DIAL_BODY_MAX - d->collected.size)));
+    }
+    if (d->closing)
         return;
-    d->complete = true;
-    finish(d, 0, NULL);
+    if (rv != 0)
+        finish(d, ERR_FORMAT, "the answer's content is not HTTP/1.1");
+    else if (d->framing.done || d->collected.size == HTTP_DIAL_BODY_MAX)
+        finish(d, 0, NULL);
 }
 
 static void head_check(struct http_dial *d)
 {
-    int size = http_head_parse(buf_slice(&d->in), &d->http_status, d->answer, HTTP_DIAL_HEADERS_MAX, &d->answer_count);
+    int size;
+    /* What comes before the answer itself is of no interest to anybody (RFC 9110 section 15.2). */
+    while ((size = http_head_parse(buf_slice(&d->in), &d->http_status, d->answer, HTTP_DIAL_HEADERS_MAX, &d->answer_count)) > 0 &&
+           d->http_status < 200 && d->http_status != 101)
+        buf_consume(&d->in, (size_t)size);
+    if (size > 0 && d->http_status != 101)
+        size = http_body_init(&d->framing, d->method, d->http_status, d->answer, d->answer_count) == 0 ? size : ERR_FORMAT;
     if (size < 0) {
         finish(d, ERR_FORMAT, "the answer is not HTTP/1.1");
         return;
@@ -155,16 +190,18 @@ static void head_check(struct http_dial *d)
     if (size == 0)
         return;
     d->head_size = (size_t)size;
+    for (size_t i = 0; i < d->head_size; i++) /* allowed as a space (RFC 9110 section 5.6.3), and not every front sends it on */
+        d->in.data[i] = d->in.data[i] == '\t' ? ' ' : d->in.data[i];
     if (d->http_status == 101) {
         tunnel_begin(d);
         return;
     }
-    struct slice length = http_header_get(d->answer, d->answer_count, "Content-Length");
-    d->body_size = SIZE_MAX; /* up to the end of the connection */
-    if (length.size > 0 && length.size < 10)
-        d->body_size = (size_t)strtoul(length.data, NULL, 10); /* ends at the line's end */
     d->state = HTTP_DIAL_BODY;
-    body_check(d);
+    if (d->on_head != NULL) {
+        loop_timer_stop(&d->env->loop, &d->timer); /* the content may take as long as it likes */
+        d->on_head(d);
+    }
+    body_take(d, slice_from(buf_slice(&d->in), d->head_size));
 }
 
 static void on_read(struct net_conn *c, struct slice bytes)
@@ -176,23 +213,27 @@ static void on_read(struct net_conn *c, struct slice bytes)
     }
     if (d->closing)
         return;
+    if (d->state == HTTP_DIAL_BODY) { /* `in` stays as it is: the headers lie in it */
+        body_take(d, bytes);
+        return;
+    }
     buf_append_slice(&d->in, bytes);
-    if (d->state == HTTP_DIAL_HEAD)
-        head_check(d);
-    else
-        body_check(d);
+    head_check(d);
 }
 
 static void on_open(struct net_conn *c)
 {
     struct http_dial *d = c->data;
     struct buf head = {0};
-    buf_printf(&head, "%s %.*s HTTP/1.1\r\nHost: %s\r\n", d->method, SLICE_ARGS(d->target), d->address);
+    struct slice host = d->host.size > 0 ? d->host : slice_str(d->address);
+    if (d->patient)
+        loop_timer_stop(&d->env->loop, &d->timer);
+    buf_printf(&head, "%s %.*s HTTP/1.1\r\nHost: %.*s\r\n", d->method, SLICE_ARGS(d->target), SLICE_ARGS(host));
     for (size_t i = 0; i < d->header_count; i++)
         buf_printf(&head, "%.*s: %.*s\r\n", SLICE_ARGS(d->headers[i].name), SLICE_ARGS(d->headers[i].value));
     buf_append_str(&head, "\r\n");
-    struct slice bytes = buf_slice(&head);
-    net_write(net_of(d), c, &bytes, 1);
+    struct slice parts[] = {buf_slice(&head), d->content};
+    net_write(net_of(d), c, parts, d->content.size > 0 ? 2 : 1);
     buf_release(&head);
 }
 
@@ -208,20 +249,16 @@ static void on_drain(struct net_conn *c)
 
 static void answer(struct http_dial *d, const struct err *why)
 {
-    struct buf in = d->in;
-    size_t size = in.size - MIN(in.size, d->head_size);
-    bool whole = d->state == HTTP_DIAL_BODY && (d->complete || (d->body_size == SIZE_MAX && why->code == ERR_EOF));
-    d->in = (struct buf){0};
-    d->body = slice_of(in.data == NULL ? NULL : in.data + d->head_size, MIN(size, (size_t)HTTP_DIAL_BODY_MAX));
+    struct buf in = d->in, collected = d->collected;
+    bool to_end = d->framing.framing == HTTP_BODY_TO_END && why->code == ERR_EOF;
+    bool cut = collected.size == HTTP_DIAL_BODY_MAX;
+    bool whole = d->state == HTTP_DIAL_BODY && (d->framing.done || to_end || cut);
+    d->in = d->collected = (struct buf){0};
+    d->body = buf_slice(&collected);
     d->state = HTTP_DIAL_IDLE;
-    if (whole) {
-        int status; /* once more: the bytes have moved since */
-        (void)http_head_parse(buf_slice(&in), &status, d->answer, HTTP_DIAL_HEADERS_MAX, &d->answer_count);
-        d->answered(d, 0, NULL);
-    } else {
-        d->answered(d, why->code, why);
-    }
+    d->answered(d, whole ? 0 : why->code, whole ? NULL : why); /* may free `d` */
     buf_release(&in);
+    buf_release(&collected);
 }
 
 static void on_close(struct net_conn *c, const struct err *why)
@@ -231,7 +268,7 @@ static void on_close(struct net_conn *c, const struct err *why)
     loop_undefer(&d->env->loop, &d->resumed);
     if (d->state != HTTP_DIAL_TUNNEL) {
         if (d->why.code == 0)
-            err_set(&d->why, why->code, "%s: %s", d->address, why->message);
+            err_set(&d->why, why->code, "%s: %s", d->address, why->message); /* of no interest when it is whole */
         answer(d, &d->why);
         return;
     }
@@ -263,4 +300,11 @@ void http_dial_cancel(struct http_dial *d)
 {
     ASSERT(d->state == HTTP_DIAL_HEAD || d->state == HTTP_DIAL_BODY);
     finish(d, ERR_CANCELED, "canceled");
+}
+
+void http_dial_pause(struct http_dial *d, bool paused)
+{
+    ASSERT(d->state == HTTP_DIAL_BODY && d->on_body != NULL);
+    if (!d->closing)
+        net_read_pause(net_of(d), &d->conn, paused);
 }

@@ -22,7 +22,7 @@
 #define HTTP_SERVER_CONNECTIONS_MAX 16384
 #define HTTP_SERVER_IDLE_S 120
 #define HTTP_SERVER_BACKLOG 1024
-#define HTTP_SERVER_STREAM_BLOCK (64 * 1024)
+#define HTTP_SERVER_STREAM_BLOCK (4 * 1024) /* of answers to HTTP/1.0 only: chunks are made in the connection's memory */
 #define HTTP_SERVER_CONNECTION_MEMORY (32 * 1024) /* request line and headers */
 #define HTTP_SERVER_TUNNELS_MAX 1024
 
@@ -128,6 +128,7 @@ static void front_free(struct front *f)
     drop_chunks(f);
     if (f->response != NULL)
         MHD_destroy_response(f->response);
+    mem_free(f->headers);
     buf_release(&f->uri);
     buf_release(&f->path);
     buf_release(&f->body);
@@ -138,6 +139,8 @@ static void front_free(struct front *f)
 static void add_headers(struct MHD_Response *response, const struct http_header *headers, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (http_header_is(&headers[i], "Content-Length"))
+            continue; /* the daemon knows, from begin_size */
         char *name = mem_slice_dup(headers[i].name), *value = mem_slice_dup(headers[i].value);
         if (MHD_add_response_header(response, name, value) != MHD_YES)
             PANIC("header '%s: %s' cannot be sent", name, value);
@@ -208,11 +211,23 @@ static ssize_t read_stream(void *arg, uint64_t position, char *out, size_t max)
     return 0;
 }
 
+/* The length of a stream whose core knows it. */
+static uint64_t begin_size(const struct http_header *headers, size_t n)
+{
+    struct slice text = http_header_get(headers, n, "Content-Length");
+    uint64_t size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        ASSERT(text.data[i] >= '0' && text.data[i] <= '9' && text.size < 19);
+        size = size * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    return text.size > 0 ? size : MHD_SIZE_UNKNOWN;
+}
+
 static void exchange_begin(struct http_exchange *x, int status, const struct http_header *headers, size_t n)
 {
     struct front *f = container_of(x, struct front, x);
     f->stream = true;
-    http_front_answer(f, status, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
+    http_front_answer(f, status, MHD_create_response_from_callback(begin_size(headers, n), HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
            headers, n);
 }
 
@@ -262,6 +277,8 @@ static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const 
     struct front *f = arg;
     if (f->header_count == HTTP_SERVER_HEADERS_MAX)
         return MHD_NO;
+    if (f->header_count % HTTP_SERVER_HEADERS_STEP == 0)
+        f->headers = mem_realloc(f->headers, (f->header_count + HTTP_SERVER_HEADERS_STEP) * sizeof f->headers[0]);
     f->headers[f->header_count++] = (struct http_header){slice_str(name), slice_str(value)};
     return MHD_YES;
 }
@@ -355,6 +372,7 @@ static enum MHD_Result hand_over(struct front *f, const char *method)
         .body = buf_slice(&f->body),
         .peer = who == NULL ? NULL : &who->peer,
         .remote_address = f->remote,
+        .secure = f->server->tls != NULL,
     };
     f->state = FRONT_HANDED;
     f->server->options.on_request(f->server->options.core, &f->x);

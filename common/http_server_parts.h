@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #define HTTP_SERVER_HEADERS_MAX 128
+#define HTTP_SERVER_HEADERS_STEP 16
 #define HTTP_SERVER_LINGER_MS 5000 /* of a closed tunnel: for its last bytes */
 #define HTTP_SERVER_KEEPALIVE_S 30
 
@@ -80,7 +81,7 @@ struct front {
     enum front_state state;
     bool suspended, in_handler, too_large, stream, ended, clean;
     struct buf uri, path, body;
-    struct http_header headers[HTTP_SERVER_HEADERS_MAX];
+    struct http_header *headers; /* grows by HTTP_SERVER_HEADERS_STEP: idle watches are many, and hold theirs */
     size_t header_count;
     struct MHD_Response *response;
     unsigned status;

@@ -52,7 +52,7 @@ static bool too_deep(yyjson_doc *parsed)
     return false;
 }
 
-int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr)
+static int read_text(struct slice text, yyjson_doc **ret, struct err *reterr)
 {
     yyjson_read_err why;
     yyjson_doc *parsed =
@@ -63,9 +63,53 @@ int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct 
         yyjson_doc_free(parsed);
         return err_set(reterr, ERR_BAD_REQUEST, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
     }
+    *ret = parsed;
+    return 0;
+}
+
+int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr)
+{
+    yyjson_doc *parsed = NULL;
+    int code = read_text(text, &parsed, reterr);
+    if (code != 0)
+        return code;
     yyjson_mut_val *v = yyjson_val_mut_copy(doc(d), yyjson_doc_get_root(parsed));
     yyjson_doc_free(parsed);
     *ret = made(v);
+    return 0;
+}
+
+static void copy_path(struct json_doc *d, yyjson_val *from, struct slice path, struct json *to)
+{
+    struct slice key = slice_cut(&path, '.');
+    yyjson_val *v = yyjson_obj_getn(from, key.data, key.size);
+    struct json *inner;
+    if (v == NULL)
+        return;
+    if (path.data == NULL) {
+        json_set_slice(d, to, key, made(yyjson_val_mut_copy(doc(d), v)));
+        return;
+    }
+    inner = json_get_slice(to, key);
+    if (inner == NULL) {
+        inner = json_new_object(d);
+        json_set_slice(d, to, key, inner);
+    }
+    copy_path(d, v, path, inner);
+}
+
+int json_parse_paths(struct json_doc *d, struct slice text, const char *const *paths, size_t n, struct json **ret,
+                     struct err *reterr)
+{
+    yyjson_doc *parsed = NULL;
+    int code = read_text(text, &parsed, reterr);
+    if (code != 0)
+        return code;
+    struct json *tree = json_new_object(d);
+    for (size_t i = 0; i < n; i++)
+        copy_path(d, yyjson_doc_get_root(parsed), slice_str(paths[i]), tree);
+    yyjson_doc_free(parsed);
+    *ret = tree;
     return 0;
 }
 

@@ -21,6 +21,11 @@ void json_doc_free(struct json_doc *d); /* NULL is fine */
  * than JSON_DEPTH_MAX. Duplicate keys are kept: see json_duplicate. `*ret` lives in `d`. */
 int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr);
 
+/* The same, but of an object only what stands at these paths ("metadata.labels"; of keys without dots) is made into a tree: for
+ * those who keep the text and need to know little of what is in it. All of the text is parsed and judged nevertheless. */
+int json_parse_paths(struct json_doc *d, struct slice text, const char *const *paths, size_t n, struct json **ret,
+                     struct err *reterr);
+
 /* All readers accept NULL and the wrong type, and then answer JSON_NONE, NULL, 0, the empty slice or the fallback. */
 enum json_type json_type(const struct json *v);
 bool json_bool(const struct json *v, bool fallback);

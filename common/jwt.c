@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -66,6 +67,45 @@ void jwt_key_free(struct jwt_key *k)
     mem_free(k);
 }
 
+const char *jwt_key_algorithm(const struct jwt_key *k) { return k->is_rsa ? "RS256" : "ES256"; }
+
+/* One number of the key, big-endian in base64url; `size` 0: as long as it is (RFC 7518 sections 6.2.1 and 6.3.1). */
+static int append_number(const struct jwt_key *k, const char *parameter, const char *name, size_t size, struct buf *out)
+{
+    BIGNUM *n = NULL;
+    unsigned char bytes[SIGNATURE_MAX];
+    int rv = ERR_TLS;
+    if (EVP_PKEY_get_bn_param(k->key, parameter, &n) == 1) {
+        size = size == 0 ? (size_t)BN_num_bytes(n) : size;
+        if (size <= sizeof bytes && BN_bn2binpad(n, bytes, (int)size) == (int)size) {
+            buf_printf(out, ",\"%s\":\"", name);
+            base64url_append(out, slice_of((const char *)bytes, size));
+            buf_append_char(out, '"');
+            rv = 0;
+        }
+    }
+    BN_free(n);
+    return rv;
+}
+
+int jwt_key_public(const struct jwt_key *k, struct buf *out, struct err *reterr)
+{
+    buf_printf(out, "{\"use\":\"sig\",\"kty\":\"%s\",\"kid\":\"%s\"", k->is_rsa ? "RSA" : "EC", k->id.data);
+    int rv = 0;
+    if (!k->is_rsa)
+        buf_append_str(out, ",\"crv\":\"P-256\"");
+    buf_printf(out, ",\"alg\":\"%s\"", jwt_key_algorithm(k));
+    if (k->is_rsa) {
+        rv = append_number(k, OSSL_PKEY_PARAM_RSA_N, "n", 0, out);
+        rv = rv != 0 ? rv : append_number(k, OSSL_PKEY_PARAM_RSA_E, "e", 0, out);
+    } else {
+        rv = append_number(k, OSSL_PKEY_PARAM_EC_PUB_X, "x", ES256_HALF, out);
+        rv = rv != 0 ? rv : append_number(k, OSSL_PKEY_PARAM_EC_PUB_Y, "y", ES256_HALF, out);
+    }
+    buf_append_char(out, '}');
+    return rv == 0 ? 0 : err_set(reterr, rv, "the public key for tokens cannot be shown");
+}
+
 /* ES256 signatures are r and s as 32 bytes each (RFC 7518 section 3.4), OpenSSL's are DER. */
 static bool der_to_raw(const unsigned char *der, size_t size, unsigned char raw[2 * ES256_HALF])
 {
@@ -99,7 +139,7 @@ int jwt_sign(const struct jwt_key *k, struct slice claims, struct buf *out, stru
     struct buf head = {0};
     size_t begin = out->size, size = SIGNATURE_MAX;
     unsigned char signature[SIGNATURE_MAX], raw[2 * ES256_HALF];
-    buf_printf(&head, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", k->is_rsa ? "RS256" : "ES256", k->id.data);
+    buf_printf(&head, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", jwt_key_algorithm(k), k->id.data);
     base64url_append(out, buf_slice(&head));
     buf_append_char(out, '.');
     base64url_append(out, claims);
@@ -142,7 +182,7 @@ static bool head_fits(const struct jwt_key *k, struct slice head)
     struct json_doc *d = json_doc_new();
     struct json *tree = NULL;
     bool good = base64_decode(head, &text) == 0 && json_parse(d, buf_slice(&text), &tree, NULL) == 0 &&
-                slice_is(json_string_at(tree, "alg"), k->is_rsa ? "RS256" : "ES256");
+                slice_is(json_string_at(tree, "alg"), jwt_key_algorithm(k));
     json_doc_free(d);
     buf_release(&text);
     return good;

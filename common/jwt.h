@@ -21,4 +21,8 @@ int jwt_sign(const struct jwt_key *k, struct slice claims, struct buf *out, stru
 /* Appends the claims' JSON text of a token that this key signed. ERR_UNAUTHORIZED with the reason. */
 int jwt_verify(const struct jwt_key *k, struct slice token, struct buf *ret_claims, struct err *reterr);
 
+/* The public half as a JSON Web Key (RFC 7517), printed to `out`, under the kid that tokens name; and the algorithm of its tokens. */
+int jwt_key_public(const struct jwt_key *k, struct buf *out, struct err *reterr);
+const char *jwt_key_algorithm(const struct jwt_key *k); /* "ES256" or "RS256" */
+
 #endif

@@ -203,7 +203,9 @@ struct tls_session *tls_session_new(struct tls *t, bool server, const char *serv
             mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     } else {
         SSL_set_connect_state(s->ssl);
-        if (server_name != NULL)
+        if (t->files.verify == TLS_VERIFY_NONE)
+            mode = SSL_VERIFY_NONE;
+        else if (server_name != NULL)
             expect_name(s->ssl, server_name);
     }
     SSL_set_verify(s->ssl, mode, NULL);

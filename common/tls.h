@@ -13,7 +13,11 @@ struct tls;
 struct tls_options {
     const char *certificate_file, *key_file; /* PEM; both NULL: no own certificate (a client without one) */
     const char *ca_file;                     /* PEM; what peers must chain to */
-    enum tls_verify { TLS_VERIFY_PEER, TLS_VERIFY_IF_GIVEN } verify; /* servers: must a client show a certificate? */
+    enum tls_verify {
+        TLS_VERIFY_PEER,
+        TLS_VERIFY_IF_GIVEN, /* servers: a client need not show a certificate */
+        TLS_VERIFY_NONE,     /* clients: whoever answers is taken, as a proxy to strangers' pods must */
+    } verify;
 };
 
 /* Reads and checks the files: ERR_NOT_FOUND, ERR_PERMISSION, ERR_TLS (no PEM, key does not match, expired); the message

@@ -94,7 +94,7 @@ size_t claim_owned(const struct view *v, struct plan *p, const char *resource, c
 }
 
 struct wanting {
-    struct object *orphan;
+    struct slice namespace;
     const struct json *labels;
     bool map;
     void (*add)(void *arg, struct slice key);
@@ -104,7 +104,7 @@ struct wanting {
 static void wants(void *arg, struct object *owner)
 {
     struct wanting *w = arg;
-    if (owner->deleting || !slice_equal(owner->namespace, w->orphan->namespace))
+    if (owner->deleting || !slice_equal(owner->namespace, w->namespace))
         return;
     struct json_doc *d = json_doc_new();
     struct selector s = {0};
@@ -116,12 +116,17 @@ static void wants(void *arg, struct object *owner)
     json_doc_free(d);
 }
 
+void claim_keys_of_labels(const struct view *v, const char *resource, bool map, struct slice namespace, const struct json *labels,
+                          void (*add)(void *arg, struct slice key), void *arg)
+{
+    struct wanting w = {.namespace = namespace, .labels = labels, .map = map, .add = add, .arg = arg};
+    v->list(v, resource, wants, &w);
+}
+
 void claim_keys(const struct view *v, const char *resource, bool map, struct object *orphan,
                 void (*add)(void *arg, struct slice key), void *arg)
 {
     struct json_doc *d = json_doc_new();
-    struct wanting w = {.orphan = orphan, .map = map, .add = add, .arg = arg};
-    w.labels = json_at(object_tree(orphan, d), "metadata.labels");
-    v->list(v, resource, wants, &w);
+    claim_keys_of_labels(v, resource, map, orphan->namespace, json_at(object_tree(orphan, d), "metadata.labels"), add, arg);
     json_doc_free(d);
 }

@@ -18,6 +18,10 @@ size_t claim_owned(const struct view *v, struct plan *p, const char *resource, c
 void claim_keys(const struct view *v, const char *resource, bool map, struct object *orphan,
                 void (*add)(void *arg, struct slice key), void *arg);
 
+/* The same for the labels that something has, or will have. */
+void claim_keys_of_labels(const struct view *v, const char *resource, bool map, struct slice namespace, const struct json *labels,
+                          void (*add)(void *arg, struct slice key), void *arg);
+
 /* A selector out of a plain map of labels. An empty one matches nothing: ERR_INVALID. */
 int selector_from_map(const struct json *labels, struct selector *ret, struct err *reterr);
 

@@ -21,7 +21,7 @@ struct controllers *controllers_new(struct env *env, const struct controllers_op
 bool controllers_leads(const struct controllers *c);
 void controllers_close(struct controllers *c, void (*closed)(void *arg), void *arg);
 
-extern const struct controller controller_deployment, controller_endpoints, controller_endpointslice, controller_garbage,
+extern const struct controller controller_deployment, controller_disruption, controller_endpoints, controller_endpointslice, controller_garbage,
     controller_namespace, controller_node_lifecycle, controller_pod_gc, controller_replicaset,
     controller_replication_controller, controller_root_ca, controller_service_account, controller_taint_eviction;
 
@@ -33,6 +33,9 @@ struct json *controller_reference(struct json_doc *d, const struct json *owner);
 
 /* Sets a count that is absent when it is 0, as Kubernetes prints it. */
 void set_count(struct json_doc *d, struct json *status, const char *name, int64_t count);
+
+/* A count, or a percentage of `total` rounded up or down, as maxSurge, maxUnavailable and minAvailable are written. */
+int64_t count_or_percent(const struct json *v, int64_t total, bool up);
 
 /* Plans a status write of `object` unless it has that status already. */
 void plan_status(struct plan *p, const char *resource, const struct json *object, struct json *status);

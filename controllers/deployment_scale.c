@@ -3,8 +3,6 @@
 
 #include "controllers/deployment.h"
 
-#include <stdlib.h>
-
 int64_t set_wanted(const struct replica_set *s) { return s->wanted; }
 int64_t set_scale_to(const struct replica_set *s) { return s->scale_to; }
 int64_t set_replicas(const struct replica_set *s) { return s->replicas; }
@@ -19,16 +17,6 @@ int64_t rollout_sum(const struct rollout *r, int64_t (*of)(const struct replica_
     return total;
 }
 
-/* A count, or a percentage of `total`, as maxSurge (rounded up) and maxUnavailable (rounded down) are written. */
-static int64_t scaled(const struct json *v, int64_t total, bool up)
-{
-    struct slice text = json_string(v);
-    if (text.size < 2 || text.data[text.size - 1] != '%')
-        return json_int_or(v, 0);
-    int64_t percent = strtoll(text.data, NULL, 10);
-    return (total * percent + (up ? 99 : 0)) / 100;
-}
-
 void rollout_read_strategy(struct rollout *r)
 {
     r->wanted = json_int_at(r->deployment, "spec.replicas", 1);
@@ -37,8 +25,8 @@ void rollout_read_strategy(struct rollout *r)
     if (r->recreate)
         return;
     const struct json *rolling = json_at(r->deployment, "spec.strategy.rollingUpdate");
-    r->surge = scaled(json_get(rolling, "maxSurge"), r->wanted, true);
-    r->unavailable = MIN(scaled(json_get(rolling, "maxUnavailable"), r->wanted, false), r->wanted);
+    r->surge = count_or_percent(json_get(rolling, "maxSurge"), r->wanted, true);
+    r->unavailable = MIN(count_or_percent(json_get(rolling, "maxUnavailable"), r->wanted, false), r->wanted);
     if (r->surge == 0 && r->unavailable == 0)
         r->unavailable = 1; /* or nothing could ever move */
 }

@@ -18,6 +18,7 @@ static const struct resource resources[] = {
     {"leases.coordination.k8s.io", "/apis/coordination.k8s.io/v1", "leases", "coordination.k8s.io/v1", "Lease", true, true},
     {"namespaces", "/api/v1", "namespaces", "v1", "Namespace", false, true},
     {"nodes", "/api/v1", "nodes", "v1", "Node", false, true},
+    {"poddisruptionbudgets.policy", "/apis/policy/v1", "poddisruptionbudgets", "policy/v1", "PodDisruptionBudget", true, true},
     {"pods", "/api/v1", "pods", "v1", "Pod", true, true},
     {"podtemplates", "/api/v1", "podtemplates", "v1", "PodTemplate", true, true},
     {"replicasets.apps", "/apis/apps/v1", "replicasets", "apps/v1", "ReplicaSet", true, true},
@@ -29,6 +30,7 @@ static const struct resource resources[] = {
     {"secrets", "/api/v1", "secrets", "v1", "Secret", true, true},
     {"serviceaccounts", "/api/v1", "serviceaccounts", "v1", "ServiceAccount", true, true},
     {"services", "/api/v1", "services", "v1", "Service", true, true},
+    {"statefulsets.apps", "/apis/apps/v1", "statefulsets", "apps/v1", "StatefulSet", true, true},
 };
 
 size_t resource_count(void) { return ARRAY_LEN(resources); }

@@ -19,6 +19,7 @@
 /* The table: one row each. */
 static const struct controller *const controllers_table[] = {
     &controller_deployment,
+    &controller_disruption,
     &controller_endpoints,
     &controller_endpointslice,
     &controller_garbage,

@@ -3,6 +3,8 @@
 #include "common/clock.h"
 #include "controllers/controllers.h"
 
+#include <stdlib.h>
+
 void controller_owner_key(struct object *o, const char *kind, void (*add)(void *arg, struct slice key), void *arg)
 {
     if (o->controller_uid == NULL)
@@ -38,6 +40,15 @@ void set_count(struct json_doc *d, struct json *status, const char *name, int64_
         json_remove(status, name);
     else
         json_set_int(d, status, name, count);
+}
+
+int64_t count_or_percent(const struct json *v, int64_t total, bool up)
+{
+    struct slice text = json_string(v);
+    if (text.size < 2 || text.data[text.size - 1] != '%')
+        return json_int_or(v, 0);
+    int64_t percent = strtoll(text.data, NULL, 10);
+    return (total * percent + (up ? 99 : 0)) / 100;
 }
 
 void plan_status(struct plan *p, const char *resource, const struct json *object, struct json *status)

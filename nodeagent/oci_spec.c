@@ -171,7 +171,7 @@ static int64_t oom_score(const struct oci_spec_options *o)
         score = 1000;
     if (o->container != NULL && o->pod->qos == POD_QOS_BURSTABLE) {
         int64_t request = MAX(o->container->memory_request_bytes, 0);
-        int64_t share = o->memory_capacity_bytes == 0 ? 0 : request / (int64_t)MAX(o->memory_capacity_bytes / 1000, 1);
+        int64_t share = o->memory_capacity_bytes == 0 ? 0 : request / (int64_t)MAX(o->memory_capacity_bytes / 1000, (uint64_t)1);
         score = MIN(MAX(1000 - share, 2), 999);
     }
     return may_lower ? score : MAX(score, 0);

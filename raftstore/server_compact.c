@@ -10,7 +10,7 @@
 static void note_sample(struct server *s, uint64_t now_ms)
 {
     struct retention *r = &s->retention;
-    uint64_t interval_ms = MAX(s->options.compact_age_ms / COMPACT_SAMPLES * 2, COMPACT_INTERVAL_MS);
+    uint64_t interval_ms = MAX(s->options.compact_age_ms / COMPACT_SAMPLES * 2, (uint64_t)COMPACT_INTERVAL_MS);
     const struct retention_sample *last = &r->samples[(r->count + COMPACT_SAMPLES - 1) % COMPACT_SAMPLES];
     if (r->count > 0 && now_ms < last->time_ms + interval_ms)
         return;

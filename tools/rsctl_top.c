@@ -53,7 +53,7 @@ static void on_signal(void *arg)
 }
 
 static void run(struct top *t) { uv_env_run(t->r->uv, on_signal, t); }
-static unsigned round_ms(const struct top *t) { return MIN(MAX(t->r->flags.interval_ms, 500u), ROUND_MAX_MS); }
+static unsigned round_ms(const struct top *t) { return MIN(MAX(t->r->flags.interval_ms, 500u), (unsigned)ROUND_MAX_MS); }
 
 /* --- seats: a connection per member --- */
 

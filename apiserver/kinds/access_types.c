@@ -13,7 +13,7 @@ static const struct field fields_field_selector_requirement[] = {
     {.name = "values", .type = FIELD_STRING, .shape = FIELD_LIST, .proto = 3, .doc = "Values, with In and NotIn."},
     {.name = NULL},
 };
-static const struct type type_field_selector_requirement = {.name = "FieldSelectorRequirement",
+static const struct type type_field_selector_requirement = {.name = "FieldSelectorRequirement", .definition = META_V1 "FieldSelectorRequirement",
                                                             .doc = "One term of a field selector.",
                                                             .fields = fields_field_selector_requirement};
 
@@ -28,7 +28,7 @@ static const struct field fields_label_requirement[] = {
     {.name = NULL},
 };
 static const struct type type_label_requirement = {
-    .name = "LabelSelectorRequirement", .doc = "One term of a label selector.", .fields = fields_label_requirement};
+    .name = "LabelSelectorRequirement", .definition = META_V1 "LabelSelectorRequirement", .doc = "One term of a label selector.", .fields = fields_label_requirement};
 
 static const struct field fields_field_selector_attributes[] = {
     {.name = "rawSelector",

@@ -264,7 +264,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 }
 
 static const struct subresource subresources[] = {
-    {"status", "apiregistration.k8s.io", "v1", "APIService", "get,patch,update", false},
+    {"status", "apiregistration.k8s.io", "v1", "APIService", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -411,8 +411,8 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"csr", NULL};
 static const struct subresource subresources[] = {
-    {"approval", "certificates.k8s.io", "v1", "CertificateSigningRequest", "get,patch,update", false},
-    {"status", "certificates.k8s.io", "v1", "CertificateSigningRequest", "get,patch,update", false},
+    {"approval", "certificates.k8s.io", "v1", "CertificateSigningRequest", "get,patch,update", CONNECTS_NOT},
+    {"status", "certificates.k8s.io", "v1", "CertificateSigningRequest", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

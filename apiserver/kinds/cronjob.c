@@ -216,7 +216,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"cj", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"status", "batch", "v1", "CronJob", "get,patch,update", false},
+    {"status", "batch", "v1", "CronJob", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 
@@ -249,7 +249,7 @@ static const struct type type_cron_job_v1beta1 = {
 };
 
 static const struct subresource beta_subresources[] = {
-    {"status", "batch", "v1beta1", "CronJob", "get,patch,update", false},
+    {"status", "batch", "v1beta1", "CronJob", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -668,7 +668,7 @@ static void check_update(struct check *c, const struct json *object, const struc
 
 static const char *const short_names[] = {"crd", "crds", NULL};
 static const struct subresource subresources[] = {
-    {"status", "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "get,patch,update", false},
+    {"status", "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -279,7 +279,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"ds", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"status", "apps", "v1", "DaemonSet", "get,patch,update", false},
+    {"status", "apps", "v1", "DaemonSet", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -8,8 +8,10 @@ static const struct field fields_preconditions[] = {
     {.name = "resourceVersion", .type = FIELD_STRING, .proto = 2, .doc = "Version that the object must have."},
     {.name = NULL},
 };
-static const struct type type_preconditions = {
-    .name = "Preconditions", .doc = "What must hold for a deletion to happen.", .fields = fields_preconditions};
+static const struct type type_preconditions = {.name = "Preconditions",
+                                               .definition = META_V1 "Preconditions",
+                                               .doc = "What must hold for a deletion to happen.",
+                                               .fields = fields_preconditions};
 
 static const struct field fields_delete_options[] = {
     {.name = "kind", .type = FIELD_STRING, .doc = "Kind of the object."},
@@ -40,5 +42,7 @@ static const struct field fields_delete_options[] = {
      .doc = "Delete even what cannot be read any more."},
     {.name = NULL},
 };
-const struct type type_delete_options = {
-    .name = "DeleteOptions", .doc = "How an object is deleted.", .fields = fields_delete_options};
+const struct type type_delete_options = {.name = "DeleteOptions",
+                                         .definition = META_V1 "DeleteOptions",
+                                         .doc = "How an object is deleted.",
+                                         .fields = fields_delete_options};

@@ -212,8 +212,8 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"deploy", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"scale", "autoscaling", "v1", "Scale", "get,patch,update", false},
-    {"status", "apps", "v1", "Deployment", "get,patch,update", false},
+    {"scale", "autoscaling", "v1", "Scale", "get,patch,update", CONNECTS_NOT},
+    {"status", "apps", "v1", "Deployment", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

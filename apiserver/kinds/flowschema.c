@@ -421,7 +421,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 }
 
 static const struct subresource subresources[] = {
-    {"status", "flowcontrol.apiserver.k8s.io", "v1", "FlowSchema", "get,patch,update", false},
+    {"status", "flowcontrol.apiserver.k8s.io", "v1", "FlowSchema", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

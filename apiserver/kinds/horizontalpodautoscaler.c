@@ -775,7 +775,7 @@ void hpa_row(const struct json *o, const struct column_now *now, struct cells *o
 static const char *const short_names[] = {"hpa", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"status", "autoscaling", "v2", "HorizontalPodAutoscaler", "get,patch,update", false},
+    {"status", "autoscaling", "v2", "HorizontalPodAutoscaler", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

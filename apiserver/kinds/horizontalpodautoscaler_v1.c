@@ -375,7 +375,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"hpa", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"status", "autoscaling", "v1", "HorizontalPodAutoscaler", "get,patch,update", false},
+    {"status", "autoscaling", "v1", "HorizontalPodAutoscaler", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -440,7 +440,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"ing", NULL};
 static const struct subresource subresources[] = {
-    {"status", "networking.k8s.io", "v1", "Ingress", "get,patch,update", false},
+    {"status", "networking.k8s.io", "v1", "Ingress", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -362,7 +362,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"status", "batch", "v1", "Job", "get,patch,update", false},
+    {"status", "batch", "v1", "Job", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

@@ -7,6 +7,8 @@
 /* One more kind may be linked in: a test's own. Without it its row is NULL and ends the table. */
 extern const struct kind kind_added __attribute__((weak));
 
+/* Groups in the order of discovery, which is Kubernetes' (the ranks of bootstrap_groups.c); in a group the preferred
+ * version first. */
 static const struct kind *const kinds[] = {
     &kind_binding,
     &kind_componentstatus,
@@ -25,17 +27,13 @@ static const struct kind *const kinds[] = {
     &kind_secret,
     &kind_serviceaccount,
     &kind_service,
-    &kind_mutatingwebhookconfiguration,
-    &kind_validatingadmissionpolicybinding,
-    &kind_validatingadmissionpolicy,
-    &kind_validatingwebhookconfiguration,
-    &kind_customresourcedefinition,
     &kind_apiservice,
     &kind_controllerrevision,
     &kind_daemonset,
     &kind_deployment,
     &kind_replicaset,
     &kind_statefulset,
+    &kind_event_v1,
     &kind_selfsubjectreview,
     &kind_tokenrequest,
     &kind_tokenreview,
@@ -50,27 +48,31 @@ static const struct kind *const kinds[] = {
     &kind_job,
     &kind_cronjob_v1beta1,
     &kind_certificatesigningrequest,
-    &kind_lease,
-    &kind_endpoint_slice,
-    &kind_event_v1,
-    &kind_flowschema,
-    &kind_prioritylevelconfiguration,
     &kind_ingressclass,
     &kind_ingress,
     &kind_networkpolicy,
-    &kind_runtimeclass,
     &kind_eviction,
     &kind_poddisruptionbudget,
     &kind_clusterrolebinding,
     &kind_clusterrole,
     &kind_rolebinding,
     &kind_role,
-    &kind_priorityclass,
     &kind_csidriver,
     &kind_csinode,
     &kind_csistoragecapacity,
     &kind_storageclass,
     &kind_volumeattachment,
+    &kind_mutatingwebhookconfiguration,
+    &kind_validatingadmissionpolicybinding,
+    &kind_validatingadmissionpolicy,
+    &kind_validatingwebhookconfiguration,
+    &kind_customresourcedefinition,
+    &kind_priorityclass,
+    &kind_lease,
+    &kind_runtimeclass,
+    &kind_endpoint_slice,
+    &kind_flowschema,
+    &kind_prioritylevelconfiguration,
     &kind_added,
     NULL,
 };
@@ -150,8 +152,9 @@ static int check_subresources(const struct kind *k, struct err *reterr)
 {
     for (const struct subresource *s = k->subresources; s != NULL && s->name != NULL; s++)
         if (!s->connects && kinds_find_name(slice_str(s->group), slice_str(s->version), slice_str(s->kind)) == NULL)
-            return err_set(reterr, ERR_INTERNAL, "kind %s: the body of its subresource %s is of kind %s, which is not in the table",
-                           k->name, s->name, s->kind);
+            return err_set(reterr, ERR_INTERNAL,
+                           "kind %s: the body of its subresource %s is of kind %s, which is not in the table", k->name,
+                           s->name, s->kind);
     return 0;
 }
 
@@ -169,9 +172,11 @@ static int check_versions(const struct kind *k, struct err *reterr)
 {
     const struct kind *stored = kinds_stored(k);
     if ((k != stored) != (k->from_stored != NULL) || (k != stored) != (k->to_stored != NULL))
-        return err_set(reterr, ERR_INTERNAL, "kind %s: a version stored as another needs both conversions, others none", k->name);
+        return err_set(reterr, ERR_INTERNAL, "kind %s: a version stored as another needs both conversions, others none",
+                       k->name);
     if (stored->stored_as != NULL || stored->namespaced != k->namespaced)
-        return err_set(reterr, ERR_INTERNAL, "kind %s: what it is stored as is itself stored as another, or of another scope", k->name);
+        return err_set(reterr, ERR_INTERNAL,
+                       "kind %s: what it is stored as is itself stored as another, or of another scope", k->name);
     return 0;
 }
 

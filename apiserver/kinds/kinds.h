@@ -29,7 +29,7 @@ const char *pod_qos_class(const struct json *spec);
 
 #define KINDS_MAX 256
 
-const struct kind *const *kinds_all(void); /* NULL-terminated; core group first, then groups by name */
+const struct kind *const *kinds_all(void); /* NULL-terminated; core group first, then groups by rank */
 size_t kinds_index(const struct kind *k);  /* position in kinds_all */
 const struct kind *kinds_find(struct slice group, struct slice version, struct slice plural); /* NULL: none */
 const struct kind *kinds_find_name(struct slice group, struct slice version, struct slice name);

@@ -38,6 +38,7 @@ static const struct field fields_owner_reference[] = {
 };
 static const struct type type_owner_reference = {
     .name = "OwnerReference",
+    .definition = META_V1 "OwnerReference",
     .doc = "An object that this one belongs to.",
     .fields = fields_owner_reference,
     .atomic = true,
@@ -55,6 +56,7 @@ static const struct field fields_managed_fields_entry[] = {
 };
 static const struct type type_managed_fields_entry = {
     .name = "ManagedFieldsEntry",
+    .definition = META_V1 "ManagedFieldsEntry",
     .doc = "Fields that somebody wrote.",
     .fields = fields_managed_fields_entry,
 };
@@ -126,6 +128,7 @@ static const struct field fields_object_meta[] = {
     {.name = NULL},
 };
 const struct type type_object_meta = {.name = "ObjectMeta",
+                                      .definition = META_V1 "ObjectMeta",
                                       .doc = "What every object carries beside its own content.",
                                       .fields = fields_object_meta,
                                       .check = check_object_meta};
@@ -142,6 +145,7 @@ static const struct field fields_label_selector_requirement[] = {
 };
 static const struct type type_label_selector_requirement = {
     .name = "LabelSelectorRequirement",
+    .definition = META_V1 "LabelSelectorRequirement",
     .doc = "One term of a label selector.",
     .fields = fields_label_selector_requirement,
     .check = check_selector_requirement,
@@ -163,6 +167,7 @@ static const struct field fields_label_selector[] = {
     {.name = NULL},
 };
 const struct type type_label_selector = {.name = "LabelSelector",
+                                         .definition = META_V1 "LabelSelector",
                                          .doc = "Selects objects by labels; all that is said has to hold.",
                                          .fields = fields_label_selector,
                                          .atomic = true};
@@ -255,5 +260,7 @@ static const struct field fields_condition[] = {
      .doc = "What a person should know about it."},
     {.name = NULL},
 };
-const struct type type_condition = {
-    .name = "Condition", .doc = "One thing that holds, or does not, of an object.", .fields = fields_condition};
+const struct type type_condition = {.name = "Condition",
+                                    .definition = META_V1 "Condition",
+                                    .doc = "One thing that holds, or does not, of an object.",
+                                    .fields = fields_condition};

@@ -115,8 +115,8 @@ static void prepare_update(struct json_doc *d, struct json *o, const struct json
 
 static const char *const short_names[] = {"ns", NULL};
 static const struct subresource subresources[] = {
-    {"finalize", "", "v1", "Namespace", "update", false},
-    {"status", "", "v1", "Namespace", "get,patch,update", false},
+    {"finalize", "", "v1", "Namespace", "update", CONNECTS_NOT},
+    {"status", "", "v1", "Namespace", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

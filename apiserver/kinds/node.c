@@ -438,7 +438,8 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"no", NULL};
 static const struct subresource subresources[] = {
-    {"status", "", "v1", "Node", "get,patch,update", false},
+    {"proxy", "", "v1", "NodeProxyOptions", PROXY_VERBS, CONNECTS_PROXY},
+    {"status", "", "v1", "Node", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

@@ -688,7 +688,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"pv", NULL};
 static const struct subresource subresources[] = {
-    {"status", "", "v1", "PersistentVolume", "get,patch,update", false},
+    {"status", "", "v1", "PersistentVolume", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

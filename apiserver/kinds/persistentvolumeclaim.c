@@ -293,7 +293,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"pvc", NULL};
 static const struct subresource subresources[] = {
-    {"status", "", "v1", "PersistentVolumeClaim", "get,patch,update", false},
+    {"status", "", "v1", "PersistentVolumeClaim", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

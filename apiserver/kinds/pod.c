@@ -659,14 +659,16 @@ static void check_update(struct check *c, const struct json *object, const struc
 static const char *const short_names[] = {"po", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"attach", "", "v1", "PodAttachOptions", "create,get", true},
-    {"binding", "", "v1", "Binding", "create", false},
-    {"ephemeralcontainers", "", "v1", "Pod", "get,patch,update", false},
-    {"eviction", "policy", "v1", "Eviction", "create", false},
-    {"exec", "", "v1", "PodExecOptions", "create,get", true},
-    {"log", "", "v1", "Pod", "get", false},
-    {"resize", "", "v1", "Pod", "get,patch,update", false},
-    {"status", "", "v1", "Pod", "get,patch,update", false},
+    {"attach", "", "v1", "PodAttachOptions", "create,get", CONNECTS_NODE},
+    {"binding", "", "v1", "Binding", "create", CONNECTS_NOT},
+    {"ephemeralcontainers", "", "v1", "Pod", "get,patch,update", CONNECTS_NOT},
+    {"eviction", "policy", "v1", "Eviction", "create", CONNECTS_NOT},
+    {"exec", "", "v1", "PodExecOptions", "create,get", CONNECTS_NODE},
+    {"log", "", "v1", "Pod", "get", CONNECTS_NOT},
+    {"portforward", "", "v1", "PodPortForwardOptions", "create,get", CONNECTS_NODE},
+    {"proxy", "", "v1", "PodProxyOptions", PROXY_VERBS, CONNECTS_PROXY},
+    {"resize", "", "v1", "Pod", "get,patch,update", CONNECTS_NOT},
+    {"status", "", "v1", "Pod", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {

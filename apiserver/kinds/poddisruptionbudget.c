@@ -155,7 +155,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"pdb", NULL};
 static const struct subresource subresources[] = {
-    {"status", "policy", "v1", "PodDisruptionBudget", "get,patch,update", false},
+    {"status", "policy", "v1", "PodDisruptionBudget", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

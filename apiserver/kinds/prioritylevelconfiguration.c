@@ -311,7 +311,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 }
 
 static const struct subresource subresources[] = {
-    {"status", "flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfiguration", "get,patch,update", false},
+    {"status", "flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfiguration", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -187,8 +187,8 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"rc", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"scale", "autoscaling", "v1", "Scale", "get,patch,update", false},
-    {"status", "", "v1", "ReplicationController", "get,patch,update", false},
+    {"scale", "autoscaling", "v1", "Scale", "get,patch,update", CONNECTS_NOT},
+    {"status", "", "v1", "ReplicationController", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {{.label = "status.replicas", .absent = "0"}, {.label = NULL}};

@@ -292,7 +292,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"quota", NULL};
 static const struct subresource subresources[] = {
-    {"status", "", "v1", "ResourceQuota", "get,patch,update", false},
+    {"status", "", "v1", "ResourceQuota", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

@@ -354,7 +354,8 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 static const char *const short_names[] = {"svc", NULL};
 static const char *const categories[] = {"all", NULL};
 static const struct subresource subresources[] = {
-    {"status", "", "v1", "Service", "get,patch,update", false},
+    {"proxy", "", "v1", "ServiceProxyOptions", PROXY_VERBS, CONNECTS_PROXY},
+    {"status", "", "v1", "Service", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 static const struct selectable selectable[] = {{.label = "spec.clusterIP"}, {.label = "spec.type"}, {.label = NULL}};

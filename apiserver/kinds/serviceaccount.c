@@ -56,7 +56,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 
 static const char *const short_names[] = {"sa", NULL};
 static const struct subresource subresources[] = {
-    {"token", "authentication.k8s.io", "v1", "TokenRequest", "create", false},
+    {"token", "authentication.k8s.io", "v1", "TokenRequest", "create", CONNECTS_NOT},
     {.name = NULL},
 };
 const struct kind kind_serviceaccount = {

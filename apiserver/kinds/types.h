@@ -6,6 +6,8 @@
 
 struct buf;
 
+#define META_V1 "io.k8s.apimachinery.pkg.apis.meta.v1." /* where the types of every group are published */
+
 extern const struct type type_object_meta, type_label_selector, type_object_reference, type_local_object_reference,
     type_typed_local_object_reference, type_typed_object_reference;
 extern const struct type type_node_selector, type_node_selector_term, type_resource_requirements,

@@ -333,7 +333,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 }
 
 static const struct subresource subresources[] = {
-    {"status", "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "get,patch,update", false},
+    {"status", "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

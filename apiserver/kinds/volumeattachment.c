@@ -184,7 +184,7 @@ static void row(const struct json *o, const struct column_now *now, struct cells
 }
 
 static const struct subresource subresources[] = {
-    {"status", "storage.k8s.io", "v1", "VolumeAttachment", "get,patch,update", false},
+    {"status", "storage.k8s.io", "v1", "VolumeAttachment", "get,patch,update", CONNECTS_NOT},
     {.name = NULL},
 };
 

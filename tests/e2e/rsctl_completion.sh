@@ -67,7 +67,7 @@ offers "fields json simple table" rsctl get --write-out =
 offers "--write-out=json" rsctl get --write-out=j
 offers "ASCEND DESCEND" rsctl get a --order ""
 offers "CREATE" rsctl get a --sort-by C
-offers "pods podtemplates" rsctl get -k po
+offers "poddisruptionbudgets pods podtemplates" rsctl get -k po
 offers "serviceaccounts services" rsctl history --kind serv
 offers "l m s xl" rsctl check perf --load ""
 offers "" rsctl --cert sn

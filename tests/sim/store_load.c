@@ -268,7 +268,7 @@ static void start_read(struct op *o)
         o->span = (struct kv_span){SLICE("k"), SLICE("m")};
     if (o->kind == OP_READ_PAST) { /* often the oldest that can be read */
         int64_t oldest = MAX(truth_of(o->load)->compacted, 1);
-        o->revision = sim_chance(s, 400) ? oldest : certain - (int64_t)sim_below(s, MIN((uint64_t)certain, 60));
+        o->revision = sim_chance(s, 400) ? oldest : certain - (int64_t)sim_below(s, MIN((uint64_t)certain, (uint64_t)60));
     }
     store_range(o->load->client, &o->call,
                 &(struct kv_range){.span = o->span, .revision = o->revision, .serializable = o->kind == OP_READ_SERIALIZABLE},

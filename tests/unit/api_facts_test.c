@@ -8,6 +8,7 @@
 #include "apiserver/kinds/kinds.h"
 #include "apiserver/route.h"
 #include "apiserver/schema.h"
+#define FIXTURE_TOKENS true /* the issuer's documents */
 #include "tests/unit/api_fixture.h"
 
 #include <fnmatch.h>

@@ -9,6 +9,7 @@
 #include "common/jwt.h"
 #include "common/pki.h"
 #include "tests/unit/direct_store.h"
+#include "tests/unit/token_key.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -50,23 +51,11 @@ static void on_end(struct http_exchange *x, bool clean) { (void)x, (void)clean; 
 
 static const struct http_exchange_ops ops = {on_respond, on_begin, on_write, on_end, NULL};
 
-static struct jwt_key *key_make(void)
-{
-    char file[64];
-    struct jwt_key *key = NULL;
-    struct err why;
-    (void)snprintf(file, sizeof file, "/tmp/jwt-test-%d.key", (int)getpid());
-    assert_ok(pki_make_key(file, &why));
-    assert_ok(jwt_key_load(file, &key, &why));
-    assert_int_equal(unlink(file), 0);
-    return key;
-}
-
 static int setup(void **state)
 {
     struct fixture *f = NEW(struct fixture);
     direct_init(&f->d);
-    f->key = key_make();
+    f->key = token_key_make();
     f->patience_ms = 50;
     struct apiserver_options o = {.store = (struct store_client *)&f->d, .token_key = f->key};
     assert_ok(apiserver_new(&f->d.env, &o, &f->api, NULL));
@@ -129,7 +118,7 @@ static char *answer_text(struct fixture *f, const char *path)
 static void test_jwt(void **state)
 {
     (void)state;
-    struct jwt_key *key = key_make(), *other = key_make();
+    struct jwt_key *key = token_key_make(), *other = token_key_make();
     struct buf token = {0}, claims = {0};
     struct err why;
     assert_ok(jwt_sign(key, SLICE("{\"sub\":\"x\"}"), &token, &why));
@@ -226,6 +215,38 @@ static void test_account_token(void **state)
     mem_free(token);
 }
 
+/* Others prove our tokens with what the issuer publishes: the key that a token names is there. */
+static void test_issuer(void **state)
+{
+    struct fixture *f = *state;
+    struct buf head = {0};
+    struct json_doc *d = json_doc_new();
+    struct json *set, *named;
+    assert_int_equal(ask(f, "POST", DEFAULT "/serviceaccounts", "{\"metadata\":{\"name\":\"y\"}}", NULL), 201);
+    assert_int_equal(ask(f, "POST", DEFAULT "/serviceaccounts/y/token", "{\"spec\":{}}", NULL), 201);
+    char *token = answer_text(f, "status.token");
+    assert_ok(base64_decode(slice_of(token, strcspn(token, ".")), &head));
+    assert_ok(json_parse(d, buf_slice(&head), &named, NULL));
+    assert_int_equal(ask(f, "GET", "/.well-known/openid-configuration", "", token), 200); /* accounts may, by their role */
+    char *issuer = answer_text(f, "issuer"), *keys = answer_text(f, "jwks_uri");
+    assert_string_equal(issuer, "https://kubernetes.default.svc.cluster.local");
+    assert_string_equal(keys, "https://kubernetes.default.svc.cluster.local/openid/v1/jwks");
+    assert_int_equal(ask(f, "GET", "/openid/v1/jwks/", "", token), 200);
+    assert_ok(json_parse(d, buf_slice(&f->answer), &set, NULL));
+    const struct json *key = json_element(json_get(set, "keys"), 0);
+    assert_true(slice_equal(json_string_at(key, "kid"), json_string_at(named, "kid")));
+    assert_true(slice_equal(json_string_at(key, "alg"), json_string_at(named, "alg")));
+    assert_true(slice_is(json_string_at(key, "kty"), "EC") && slice_is(json_string_at(key, "crv"), "P-256"));
+    assert_int_equal(json_string_at(key, "x").size, 43); /* 32 bytes */
+    assert_int_equal(json_string_at(key, "y").size, 43);
+    assert_int_equal(ask(f, "POST", "/openid/v1/jwks", "", NULL), 404);
+    json_doc_free(d);
+    buf_release(&head);
+    mem_free(token);
+    mem_free(issuer);
+    mem_free(keys);
+}
+
 /* Whoever has `admin` in a namespace may hand out what he holds there, and no more. */
 static void test_escalation(void **state)
 {
@@ -283,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_base64),
         cmocka_unit_test_setup_teardown(test_account_token, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pod_waits_for_its_account, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_issuer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_escalation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims_of_services, setup, teardown),
     };

@@ -55,12 +55,12 @@ static void reads_integers(void **state)
         bool is_int;
         int64_t value;
     } cases[] = {
-        {"0", true, 0},       {"-1", true, -1},
-        {"1e3", true, 1000},  {"2.0", true, 2},
-        {"2.5", false, 0},    {"9223372036854775807", true, INT64_MAX},
-        {"1e400", false, 0},  {"-9223372036854775808", true, INT64_MIN},
-        {"1.5e1", true, 15},  {"9223372036854775808", false, 0},
-        {"100e-2", true, 1},  {"1e99999999999999999999999999", false, 0},
+        {"0", true, 0},           {"-1", true, -1},
+        {"1e3", true, 1000},      {"2.0", true, 2},
+        {"2.5", false, 0},        {"9223372036854775807", true, INT64_MAX},
+        {"1e400", false, 0},      {"-9223372036854775808", true, INT64_MIN},
+        {"1.5e1", true, 15},      {"9223372036854775808", false, 0},
+        {"100e-2", true, 1},      {"1e99999999999999999999999999", false, 0},
         {"0e999999999", true, 0}, {"1e-999999999", false, 0},
     };
     struct json_doc *d = json_doc_new();
@@ -136,6 +136,22 @@ static void compares_and_finds_duplicates(void **state)
     json_doc_free(d);
 }
 
+static void parses_paths(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    struct json *v;
+    static const char *const paths[] = {"a.b", "a.c.d", "list", "gone.x", "text.x"};
+    assert_ok(
+        json_parse_paths(d, SLICE("{\"a\":{\"b\":1,\"c\":{\"d\":[2],\"e\":3},\"f\":4},\"list\":[{}],\"text\":\"t\"}"),
+                         paths, ARRAY_LEN(paths), &v, NULL));
+    assert_prints(v, "{\"a\":{\"b\":1,\"c\":{\"d\":[2]}},\"list\":[{}],\"text\":{}}");
+    assert_int_equal(json_parse_paths(d, SLICE("{\"a\":{\"b\":1},}"), paths, 1, &v, NULL), ERR_BAD_REQUEST);
+    assert_ok(json_parse_paths(d, SLICE("[1]"), paths, 1, &v, NULL));
+    assert_prints(v, "{}");
+    json_doc_free(d);
+}
+
 static void repairs_broken_utf8(void **state)
 {
     (void)state;
@@ -158,6 +174,7 @@ int main(void)
         cmocka_unit_test(changes_in_place),
         cmocka_unit_test(iterates_and_removes),
         cmocka_unit_test(compares_and_finds_duplicates),
+        cmocka_unit_test(parses_paths),
         cmocka_unit_test(repairs_broken_utf8),
     };
     return RUN_TESTS(tests);

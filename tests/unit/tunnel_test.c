@@ -418,7 +418,8 @@ static void heads(void **state)
         assert_int_equal(http_head_parse(slice_of(whole.data, n), &status, headers, 2, &count), 0);
     static const char *const bad[] = {"HTTP/2 200\r\n\r\n", "HTTP/1.1 1x1 a\r\n\r\n", "HTTP/1.1 200 a\r\nno colon\r\n\r\n",
                                       "HTTP/1.1 200 a\r\nA: b\r\n folded\r\n\r\n", "HTTP/1.1 200 a\r\n: b\r\n\r\n",
-                                      "HTTP/1.1 200 a\r\nA: b\r\nB: c\r\nC: d\r\n\r\n", "\r\n\r\n", "HTTP/1.1 2000\r\n\r\n"};
+                                      "HTTP/1.1 200 a\r\nA: b\r\nB: c\r\nC: d\r\n\r\n", "\r\n\r\n", "HTTP/1.1 2000\r\n\r\n",
+                                      "HTTP/1.1 200 a\r\nA: b\rc\r\n\r\n", "HTTP/1.1 200 a\r\nA b: c\r\n\r\n"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(http_head_parse(slice_str(bad[i]), &status, headers, 2, &count), ERR_FORMAT);
 }
