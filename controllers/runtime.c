@@ -14,7 +14,7 @@
 #define CONTROLLER_SETTLE_MS 10000     /* how long a key waits for the caches to show what was done */
 #define CONTROLLER_LOOK_AGAIN_MS 500   /* at a namespace that still has content */
 #define CONTROLLER_RESYNC_MS 600000
-#define CONTROLLER_RESOURCES_MAX 32
+#define CONTROLLER_RESOURCES_MAX 128
 
 /* The table: one row each. */
 static const struct controller *const controllers_table[] = {

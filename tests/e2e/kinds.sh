@@ -103,6 +103,18 @@ expect "explained" 'maxReplicas' "$(kubectl explain hpa.spec 2>&1)"
 expect "explained by version" 'targetCPUUtilizationPercentage' "$(kubectl explain hpa.spec --api-version=autoscaling/v1 2>&1)"
 expect "explained as deprecated" 'timeZone' "$(kubectl explain cronjob.spec --api-version=batch/v1beta1 2>&1)"
 
+step "what goes with its namespace, and by itself"
+kubectl create namespace leaving >/dev/null || fail "namespace"
+kubectl create job j -n leaving --image=x:1 >/dev/null && kubectl create cronjob c -n leaving --image=x:1 --schedule='0 0 1 1 *' >/dev/null &&
+    kubectl create poddisruptionbudget b -n leaving --selector=a=b --min-available=1 >/dev/null &&
+    kubectl create quota q -n leaving --hard=pods=1000 >/dev/null && kubectl create ingress i -n leaving --rule=a.b/=s:80 >/dev/null || fail "content"
+kubectl delete --raw /apis/batch/v1/namespaces/leaving/jobs/j >/dev/null || fail "delete the job" # leaves its pods, by a finalizer
+until_true 20 "the job's finalizer is carried out" bash -c "! '$kubectl_program' get job j -n leaving"
+out=$(timeout 60 "$kubectl_program" delete namespace leaving 2>&1) || fail "delete the namespace: $out"
+kubectl create namespace leaving >/dev/null || fail "namespace again"
+out=$(kubectl get cronjobs,poddisruptionbudgets,resourcequotas,ingresses,jobs -n leaving -o name)
+[ -z "$out" ] || fail "left behind by a namespace: $out"
+
 step "the control plane"
 healthy() { [ "$(kubectl get cs --no-headers 2>/dev/null | grep -cE ' Healthy ')" = 3 ]; }
 until_true 20 "all parts are well" healthy

@@ -1,5 +1,7 @@
 #include "tests/test.h"
 
+#include "apiserver/kinds/kinds.h"
+#include "controllers/resource.h"
 #include "tests/support/fake_view.h"
 
 #define SET_META "\"metadata\":{\"name\":\"web-x\",\"namespace\":\"ns\",\"uid\":\"rs1\",\"resourceVersion\":\"5\",\"generation\":2}"
@@ -619,9 +621,26 @@ static void every_namespace_has_an_account_and_the_authority(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* What the table lacks, neither garbage collection nor the deletion of its namespace would ever remove. */
+static void every_stored_kind_is_known(void **state)
+{
+    (void)state;
+    for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
+        char version[128];
+        if ((*k)->never_stored || (*k)->stored_as != NULL || !kinds_has_verb((*k)->verbs, "delete"))
+            continue;
+        const struct resource *r = resource_of_kind(slice_str(kinds_api_version(*k, version)), slice_str((*k)->name));
+        if (r == NULL)
+            fail_msg("controllers/resource.c lacks %s %s", version, (*k)->name);
+        assert_string_equal(r->plural, (*k)->plural);
+        assert_int_equal(r->namespaced, (*k)->namespaced);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(every_stored_kind_is_known),
         CASE(replicaset_creates_what_is_missing),
         CASE(replicaset_removes_the_cheapest),
         CASE(replicaset_at_rest_does_nothing),
