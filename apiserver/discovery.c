@@ -1,4 +1,4 @@
-/* What every client asks before it can ask anything: groups, resources, version, health, metrics and a minimal OpenAPI.
+/* What every client asks before it can ask anything: groups, resources, version, health, metrics (openapi_serve.c: schemas).
  * All of it is read off the table of kinds. */
 #include "common/base.h"
 
