@@ -373,6 +373,19 @@ int field_set_parse(struct arena *a, const struct json *v, const struct field_se
     return parse_level(a, v, ret, &self, reterr);
 }
 
+bool field_set_touches(const struct json *fields, const struct field_set *s)
+{
+    for (size_t i = 0; s != NULL && i < s->count; i++) {
+        const struct field_node *n = &s->nodes[i];
+        const struct json *inner = json_get_slice(fields, n->element);
+        if (inner == NULL)
+            continue;
+        if ((n->member && (json_size(inner) == 0 || json_get(inner, ".") != NULL)) || field_set_touches(inner, n->children))
+            return true;
+    }
+    return false;
+}
+
 static void print_level(struct json_doc *d, struct json *out, const struct field_set *s)
 {
     for (size_t i = 0; s != NULL && i < s->count; i++) {

@@ -679,3 +679,10 @@ void schema_check(struct check *c, const struct type *t, const struct json *v)
     if (t->check != NULL)
         t->check(c, v);
 }
+
+void schema_check_member(struct check *c, const struct type *t, const char *name, const struct json *v)
+{
+    const struct field *f = schema_field(t, slice_str(name));
+    if (f != NULL)
+        check_field(c, f, json_get(v, name));
+}

@@ -58,10 +58,20 @@ static int validate_version(const struct verb_facts *v, const struct json *o, co
     return code == 0 ? 0 : decode_failure(f, v->kind, &why);
 }
 
+static bool writes_status_alone(const struct verb_facts *v)
+{
+    return v->subresource != NULL && strcmp(v->subresource, "status") == 0 && verb_stored_kind(v)->keep == NULL;
+}
+
 static int validate(const struct verb_facts *v, const struct json *o, const struct json *old, struct failure *f)
 {
     meta_check(v, &f->check, o);
-    schema_check(&f->check, verb_stored_kind(v)->type, o);
+    if (writes_status_alone(v)) { /* all else was judged when it was written */
+        schema_check_member(&f->check, verb_stored_kind(v)->type, "metadata", o);
+        schema_check_member(&f->check, verb_stored_kind(v)->type, "status", o);
+    } else {
+        schema_check(&f->check, verb_stored_kind(v)->type, o);
+    }
     if (old != NULL && verb_stored_kind(v)->check_update != NULL &&
         (v->subresource == NULL || verb_stored_kind(v)->keep != NULL))
         verb_stored_kind(v)->check_update(&f->check, o, old);
@@ -142,28 +152,6 @@ int verb_create(const struct verb_facts *v, struct json_doc *d, const struct jso
     return code == 0 ? create_object(v, d, o, false, ret, f) : code;
 }
 
-static bool same_but_status(struct json_doc *d, const struct json *a, const struct json *b)
-{
-    struct json *x = json_copy(d, a), *y = json_copy(d, b);
-    static const char *const others[] = {"status", "metadata"};
-    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-        (void)json_remove(x, others[i]); /* absent is as good */
-        (void)json_remove(y, others[i]);
-    }
-    return json_equal(x, y);
-}
-
-static void count_generation(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old)
-{
-    struct json *was = NULL, *is = NULL;
-    if (v->kind->no_generation || !subresource_counts(v))
-        return;
-    bool known = schema_decode(d, verb_stored_kind(v)->type, old, NULL, &was, NULL) == 0 &&
-                 schema_decode(d, verb_stored_kind(v)->type, o, NULL, &is, NULL) == 0;
-    if (known && !same_but_status(d, was, is))
-        json_set_int(d, json_get(o, "metadata"), "generation", json_int_at(old, "metadata.generation", 0) + 1);
-}
-
 int verb_replace(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                  struct json *o, bool applied, struct verb_result *ret, struct failure *f)
 {
@@ -190,7 +178,6 @@ int verb_replace(const struct verb_facts *v, struct json_doc *d, const struct js
         code = allocate(v, d, o, f);
     if (code != 0)
         return code;
-    count_generation(v, d, o, old);
     return verb_store(v, d, o, old, ret, f);
 }
 
@@ -256,7 +243,7 @@ int patch_tree(struct json_doc *d, enum patch_type type, const struct type *t, c
 int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json *old, int64_t old_revision,
                enum patch_type type, const struct json *patch, struct verb_result *ret, struct failure *f)
 {
-    struct json *target = json_copy(d, old), *patched = NULL, *o = NULL;
+    struct json *target = json_share(d, old), *patched = NULL, *o = NULL;
     struct err why;
     char revision[24];
     if (verb_stored_kind(v) != v->kind && convert_from_stored(v->kind, d, old, &target, &why) != 0)

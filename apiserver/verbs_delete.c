@@ -118,7 +118,7 @@ int verb_delete(const struct verb_facts *v, struct json_doc *d, const struct jso
     int code = delete_preconditions(v, old, old_revision, o, f);
     if (code != 0)
         return code;
-    struct json *gone = json_copy(d, old);
+    struct json *gone = json_share(d, old);
     struct json *meta = json_ensure_object(d, gone, "metadata");
     (void)snprintf(ret->uid, sizeof ret->uid, "%.*s",
                    SLICE_ARGS(json_string_at(meta, "uid"))); /* a longer one is cut */

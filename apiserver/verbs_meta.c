@@ -103,7 +103,7 @@ void meta_stamp_new(const struct verb_facts *v, struct json_doc *d, struct json 
 static void keep_field(struct json_doc *d, struct json *to, const struct json *from, const char *field)
 {
     if (json_get(from, field) != NULL)
-        json_set(d, to, field, json_copy(d, json_get(from, field)));
+        json_set(d, to, field, json_share(d, json_get(from, field)));
     else
         (void)json_remove(to, field); /* absent is as good */
 }

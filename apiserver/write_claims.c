@@ -47,9 +47,7 @@ void claims_update(struct api_request *r, const struct json *old)
 
 static struct slice claim_key(struct write_txn *t, const struct claim *claim)
 {
-    struct buf *key = &t->keys[t->key_count++];
-    buf_printf(key, "/registry/ranges/%s", claim->key);
-    return buf_slice(key);
+    return slice_str(arena_printf(&t->memory, "/registry/ranges/%s", claim->key));
 }
 
 static const struct kv_range all_claims = {.span = {SLICE("/registry/ranges/"), SLICE("/registry/ranges0")},
@@ -61,16 +59,19 @@ void claims_join(struct api_request *r, struct write_txn *t)
     struct slice object = write_cache_key(r);
     if (c == NULL || c->fresh.count + c->gone.count == 0)
         return;
-    buf_append_str(&t->owner, "{\"owner\":");
-    json_print_string(object, &t->owner);
-    buf_append_char(&t->owner, '}');
+    struct buf text = {0};
+    buf_append_str(&text, "{\"owner\":");
+    json_print_string(object, &text);
+    buf_append_char(&text, '}');
+    struct slice owner = arena_slice(&t->memory, buf_slice(&text));
+    buf_release(&text);
     for (size_t i = 0; i < c->fresh.count; i++) {
         struct slice key = claim_key(t, &c->fresh.list[i]);
         t->compares[t->txn.compare_count++] =
             (struct kv_compare){.span = {key, {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0};
         if (t->txn.success_count > 0)
             t->done[t->txn.success_count++] =
-                (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&t->owner)}};
+                (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = owner}};
     }
     for (size_t i = 0; i < c->gone.count && t->txn.success_count > 0; i++)
         t->done[t->txn.success_count++] =

@@ -12,10 +12,16 @@ static void txn_send(struct api_request *r, struct write_txn *t,
     t->txn.success = t->done;
     t->txn.failure = t->look;
     store_txn(r->api->store, &request_op(r, done)->call, &t->txn, STORE_TIMEOUT_MS);
-    for (size_t i = 0; i < t->key_count; i++)
-        buf_release(&t->keys[i]);
-    buf_release(&t->owner);
-    mem_free(t);
+    arena_clear(&t->memory);
+}
+
+/* The object's own operation, one beside it (its namespace, a budget), and those of the claims. */
+static void txn_begin(const struct api_request *r, struct write_txn *t)
+{
+    const struct write_claims *c = r->write->claims;
+    size_t claims = c == NULL ? 0 : c->fresh.count + c->gone.count;
+    t->compares = arena_alloc(&t->memory, (2 + claims) * sizeof *t->compares);
+    t->done = arena_alloc(&t->memory, (2 + claims) * sizeof *t->done);
 }
 
 static void create_again(struct api_request *r)
@@ -73,9 +79,10 @@ void commit_new(struct api_request *r)
 {
     struct write *w = r->write;
     struct buf namespace_key = {0};
-    struct write_txn *t = NEW(struct write_txn);
+    struct write_txn whole = {.done = NULL}, *t = &whole;
     struct slice key = buf_slice(&w->key);
     claims_update(r, NULL);
+    txn_begin(r, t);
     t->compares[0] =
         (struct kv_compare){.span = {key, {NULL, 0}}, .target = KV_COMPARE_CREATE, .result = KV_EQUAL, .number = 0};
     t->done[0] = (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
@@ -141,7 +148,8 @@ void commit_change(struct api_request *r)
 {
     struct write *w = r->write;
     struct slice key = buf_slice(&w->key);
-    struct write_txn *t = NEW(struct write_txn);
+    struct write_txn whole = {.done = NULL}, *t = &whole;
+    txn_begin(r, t);
     t->compares[0] = (struct kv_compare){
         .span = {key, {NULL, 0}}, .target = KV_COMPARE_MOD, .result = KV_EQUAL, .number = w->revision};
     t->done[0] = w->result.action == VERB_DELETE

@@ -74,11 +74,9 @@ void commit_change(struct api_request *r);
 /* write_claims.c: the keys that an object claims, in the transaction that writes it. For kinds that claim nothing all
  * of it does nothing. */
 struct write_txn {
-    struct kv_compare compares[2 + CLAIMS_MAX];
-    struct kv_op done[2 + 2 * CLAIMS_MAX], look[2];
-    struct buf keys[2 * CLAIMS_MAX]; /* of the claims, in order */
-    size_t key_count;
-    struct buf owner;
+    struct arena memory;         /* of all of it */
+    struct kv_compare *compares; /* with room for the claims that w->claims says */
+    struct kv_op *done, look[2];
     struct kv_txn txn;
 };
 /* Which claims w->result makes that `old` (NULL: none) did not have, and which it gives up. */

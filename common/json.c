@@ -678,18 +678,21 @@ static bool objects_equal(const struct json *a, const struct json *b)
     return equal;
 }
 
-size_t json_depth(const struct json *v)
+static size_t depth(const yyjson_mut_val *v)
 {
-    size_t deepest = 0;
-    struct json_iterator i = json_iterate(v);
-    if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT)
-        return 0;
-    while (json_next(&i)) {
-        size_t below = json_depth(i.value);
+    size_t deepest = 0, n = unsafe_yyjson_is_ctn((void *)(uintptr_t)v) ? unsafe_yyjson_get_len((void *)(uintptr_t)v) : 0;
+    bool members = unsafe_yyjson_is_obj((void *)(uintptr_t)v);
+    const yyjson_mut_val *at = n == 0 ? NULL : v->uni.ptr; /* the last key or element; the rings' order does not matter */
+    for (size_t i = 0; i < n; i++, at = at->next) {
+        if (members)
+            at = at->next;
+        size_t below = depth(at);
         deepest = MAX(deepest, below);
     }
-    return deepest + 1;
+    return unsafe_yyjson_is_ctn((void *)(uintptr_t)v) ? deepest + 1 : 0;
 }
+
+size_t json_depth(const struct json *v) { return v == NULL ? 0 : depth(val(v)); }
 
 bool json_equal(const struct json *a, const struct json *b)
 {
