@@ -31,6 +31,7 @@ struct apiserver {
     const struct jwt_key *token_key; /* NULL: no tokens */
     unsigned bookmark_ms;
     struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
+    struct mem_pool blocks; /* of requests' documents */
     struct list requests, ops, mends;
     size_t request_count;
     struct metrics *metrics;

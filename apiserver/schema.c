@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Where the decoder is, from the inside out (the root has no outer one); written as a path only when there is something to tell. */
+/* Where the decoder is, from the inside out (the root has no outer one); written as a path only when there is something
+ * to tell. */
 struct place {
     const struct place *outer;
     struct slice name; /* of a field or a key; data NULL: `index` counts */
@@ -175,13 +176,14 @@ static int wrong_type(struct decoder *x, const struct place *at, const struct fi
     const struct place *of_field = at;
     while (of_field->type_name == NULL && of_field->outer != NULL)
         of_field = of_field->outer;
-    if (json_type(v) == JSON_NUMBER && f->type != FIELD_STRING && *shape == '\0')
+    bool numeric = f->type == FIELD_INT32 || f->type == FIELD_INT64 || f->type == FIELD_DOUBLE;
+    if (json_type(v) == JSON_NUMBER && numeric && *shape == '\0')
         buf_printf(&number, " %.*s", SLICE_ARGS(json_number_text(v)));
     buf_append(&path, "", 0);
     plain_path(at, &path);
-    int code =
-        err_set(x->reterr, ERR_BAD_REQUEST, "json: cannot unmarshal %s%s into Go struct field %s.%s of type %s%s",
-                json_type_word(v), number.size == 0 ? "" : number.data, of_field->type_name, path.data, shape, go_type(f));
+    int code = err_set(x->reterr, ERR_BAD_REQUEST,
+                       "json: cannot unmarshal %s%s into Go struct field %s.%s of type %s%s", json_type_word(v),
+                       number.size == 0 ? "" : number.data, of_field->type_name, path.data, shape, go_type(f));
     buf_release(&number);
     buf_release(&path);
     return code;
@@ -612,23 +614,46 @@ static void check_members(struct check *c, const struct field *f, const struct j
     }
 }
 
+/* The names of a list's elements so far. Few are looked through, many are found by their hash. */
+struct names {
+    struct slice few[16];
+    size_t count;
+    struct map many;
+};
+
+static bool names_add(struct names *n, struct slice name) /* false: it is there */
+{
+    if (n->many.size > 0)
+        return map_put(&n->many, name, n) == NULL;
+    for (size_t i = 0; i < n->count; i++)
+        if (slice_equal(n->few[i], name))
+            return false;
+    if (n->count < ARRAY_LEN(n->few)) {
+        n->few[n->count++] = name;
+        return true;
+    }
+    for (size_t i = 0; i < n->count; i++)
+        (void)map_put(&n->many, n->few[i], n); /* all differ */
+    return map_put(&n->many, name, n) == NULL;
+}
+
 /* Two elements of a keyed list with one name: only where the name is the whole key, since Kubernetes tolerates the
  * others. */
 static void check_duplicates(struct check *c, const struct field *f, const struct json *v)
 {
     if (f->shape != FIELD_LIST || f->list != LIST_MAP || f->list_keys == NULL || strcmp(f->list_keys, "name") != 0)
         return;
-    struct map seen = {0};
+    struct names seen = {.count = 0};
     struct json_iterator i = json_iterate(v);
     while (json_next(&i)) {
         const struct json *name = json_get(i.value, "name");
-        if (json_string(name).size == 0 || map_put(&seen, json_string(name), c) == NULL)
+        if (json_string(name).size == 0 || names_add(&seen, json_string(name)))
             continue;
         size_t mark = check_enter_index(c, i.position - 1);
         check_fail_at(c, "name", CHECK_DUPLICATE, name, "%s", "");
         check_leave(c, mark);
     }
-    map_release(&seen);
+    map_release(&seen.many);
 }
 
 static void check_field(struct check *c, const struct field *f, const struct json *v)

@@ -266,7 +266,7 @@ const struct field_set *typed_fields(struct arena *a, const struct type *t, cons
 
 struct comparer {
     struct arena *arena;
-    const struct json *null;
+    struct json_doc *d;           /* of the nulls that stand for what is left out */
     const struct field_set *skip; /* members of the root that do not count; NULL: all do */
 };
 
@@ -297,7 +297,8 @@ static void compare_one(struct comparer *x, struct comparison *c, struct slice e
  * it out. */
 static const struct json *absent(const struct comparer *x, struct spot s, const struct json *side)
 {
-    return side != NULL && !s.element && (s.field->flags & (FIELD_REQUIRED | FIELD_ALWAYS)) ? x->null : NULL;
+    return side != NULL && !s.element && (s.field->flags & (FIELD_REQUIRED | FIELD_ALWAYS)) ? json_new_null(x->d)
+                                                                                            : NULL;
 }
 
 static bool skipped(const struct comparer *x, struct spot s, struct slice name)
@@ -343,7 +344,8 @@ static void index_items(struct arena *a, struct spot s, const struct json *v, st
 }
 
 /* The other side has no items: nothing has to be found in it. */
-static void compare_side(struct comparer *x, struct comparison *c, struct spot s, const struct json *side, bool is_before)
+static void compare_side(struct comparer *x, struct comparison *c, struct spot s, const struct json *side,
+                         bool is_before)
 {
     struct json_iterator i = json_iterate(side);
     bool of_map = spot_kind(s) == SPOT_MAP;
@@ -396,7 +398,7 @@ void typed_compare(struct arena *a, const struct type *t, const struct field_set
                    const struct json *after, struct typed_changes *ret)
 {
     struct json_doc *d = json_doc_new();
-    struct comparer x = {a, json_new_null(d), skip};
+    struct comparer x = {a, d, skip};
     changes_below(&x, spot_root(t), before, after, ret);
     json_doc_free(d);
 }

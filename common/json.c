@@ -25,18 +25,28 @@ struct json_doc {
     yyjson_mut_doc *values; /* NULL until the first is made */
     yyjson_alc memory;
     struct block *blocks;
-    size_t used; /* bytes of the first block */
+    size_t used;           /* bytes of the first block */
+    struct mem_pool *pool; /* of blocks of its size; NULL: blocks are the heap's, as large as it takes */
 };
+
+#define POOLED_BYTES (MEM_BLOCK_BYTES - offsetof(struct block, bytes))
+
+static struct block *block_new(struct json_doc *d, size_t need)
+{
+    size_t next = d->blocks == NULL ? BLOCK_FIRST : MIN(d->blocks->size * 2, (size_t)BLOCK_MOST);
+    bool pooled = d->pool != NULL && need <= POOLED_BYTES;
+    size_t size = pooled ? POOLED_BYTES : d->pool != NULL ? need : MAX(next, need);
+    struct block *b = pooled ? mem_pool_take(d->pool) : mem_alloc(sizeof *b + size);
+    *b = (struct block){.next = d->blocks, .size = size};
+    return b;
+}
 
 static void *take(void *context, size_t size)
 {
     struct json_doc *d = context;
     size_t need = (size + BLOCK_ALIGN - 1) & ~(size_t)(BLOCK_ALIGN - 1);
     if (d->blocks == NULL || d->blocks->size - d->used < need) {
-        size_t next = d->blocks == NULL ? BLOCK_FIRST : MIN(d->blocks->size * 2, (size_t)BLOCK_MOST);
-        struct block *b = mem_alloc(sizeof *b + MAX(next, need));
-        *b = (struct block){.next = d->blocks, .size = MAX(next, need)};
-        d->blocks = b;
+        d->blocks = block_new(d, need);
         d->used = 0;
     }
     void *memory = d->blocks->bytes + d->used;
@@ -87,10 +97,20 @@ void json_doc_free(struct json_doc *d)
 {
     while (d != NULL && d->blocks != NULL) {
         struct block *next = d->blocks->next;
-        mem_free(d->blocks);
+        if (d->pool != NULL && d->blocks->size == POOLED_BYTES)
+            mem_pool_give(d->pool, d->blocks);
+        else
+            mem_free(d->blocks);
         d->blocks = next;
     }
     mem_free(d);
+}
+
+struct json_doc *json_doc_new_in(struct mem_pool *pool)
+{
+    struct json_doc *d = json_doc_new();
+    d->pool = pool;
+    return d;
 }
 
 /* Nesting is bounded, so that everything recursive over a value is bounded too. The parser itself does not recurse; its
@@ -100,8 +120,9 @@ static bool too_deep(yyjson_doc *parsed)
     size_t left[JSON_DEPTH_MAX], depth = 0, containers = 0; /* left: to come in each container that is open */
     const yyjson_val *first = yyjson_doc_get_root(parsed), *end = first + yyjson_doc_get_val_count(parsed);
     for (const yyjson_val *v = first; v < end; v++)
-        containers += unsafe_yyjson_is_ctn((void *)(uintptr_t)v) ? 1 : 0;
-    if (containers <= JSON_DEPTH_MAX)
+        containers +=
+            unsafe_yyjson_is_ctn((void *)(uintptr_t)v) && unsafe_yyjson_get_len((void *)(uintptr_t)v) > 0 ? 1 : 0;
+    if (containers < JSON_DEPTH_MAX) /* an empty one may stand in the innermost */
         return false;
     for (const yyjson_val *v = first; v < end; v++) {
         size_t inside = unsafe_yyjson_get_len((void *)(uintptr_t)v);
@@ -119,11 +140,12 @@ static bool too_deep(yyjson_doc *parsed)
 }
 
 /* `text` may be written to and is followed by YYJSON_PADDING_SIZE zeros: the values' strings stay in it. */
-static int read_text(char *text, size_t size, yyjson_doc **ret, struct err *reterr)
+static int read_text(struct json_doc *d, char *text, size_t size, yyjson_doc **ret, struct err *reterr)
 {
     yyjson_read_err why;
-    yyjson_doc *parsed =
-        yyjson_read_opts(text, size, YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_INSITU, NULL, &why);
+    const yyjson_alc *memory =
+        d->pool == NULL ? NULL : &d->memory; /* what lives long shall not keep what it read with */
+    yyjson_doc *parsed = yyjson_read_opts(text, size, YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_INSITU, memory, &why);
     if (parsed == NULL)
         return err_set(reterr, ERR_BAD_REQUEST, "invalid JSON at byte %zu: %s", why.pos, why.msg);
     if (too_deep(parsed)) {
@@ -185,7 +207,7 @@ static struct json *adopt(struct json_doc *d, yyjson_doc *parsed)
 int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr)
 {
     yyjson_doc *parsed = NULL;
-    int code = read_text(text_of_doc(d, text), text.size, &parsed, reterr);
+    int code = read_text(d, text_of_doc(d, text), text.size, &parsed, reterr);
     if (code != 0)
         return code;
     *ret = adopt(d, parsed);
@@ -216,7 +238,7 @@ int json_parse_paths(struct json_doc *d, struct slice text, const char *const *p
                      struct err *reterr)
 {
     yyjson_doc *parsed = NULL;
-    int code = read_text(text_of_doc(d, text), text.size, &parsed, reterr);
+    int code = read_text(d, text_of_doc(d, text), text.size, &parsed, reterr);
     if (code != 0)
         return code;
     struct json *tree = json_new_object(d);
@@ -680,9 +702,11 @@ static bool objects_equal(const struct json *a, const struct json *b)
 
 static size_t depth(const yyjson_mut_val *v)
 {
-    size_t deepest = 0, n = unsafe_yyjson_is_ctn((void *)(uintptr_t)v) ? unsafe_yyjson_get_len((void *)(uintptr_t)v) : 0;
+    size_t deepest = 0,
+           n = unsafe_yyjson_is_ctn((void *)(uintptr_t)v) ? unsafe_yyjson_get_len((void *)(uintptr_t)v) : 0;
     bool members = unsafe_yyjson_is_obj((void *)(uintptr_t)v);
-    const yyjson_mut_val *at = n == 0 ? NULL : v->uni.ptr; /* the last key or element; the rings' order does not matter */
+    const yyjson_mut_val *at =
+        n == 0 ? NULL : v->uni.ptr; /* the last key or element; the rings' order does not matter */
     for (size_t i = 0; i < n; i++, at = at->next) {
         if (members)
             at = at->next;

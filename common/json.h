@@ -6,6 +6,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 struct json_doc;
 struct json;
@@ -15,6 +16,8 @@ enum json_type { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON
 #define JSON_DEPTH_MAX 128
 
 struct json_doc *json_doc_new(void);
+/* For a document that lives for a moment: its memory is of the pool, which outlives it. */
+struct json_doc *json_doc_new_in(struct mem_pool *pool);
 void json_doc_free(struct json_doc *d); /* NULL is fine */
 
 /* Parses exactly one value of UTF-8 JSON (RFC 8259). ERR_BAD_REQUEST with position and reason; also on nesting deeper
