@@ -320,7 +320,7 @@ static void list_cached(struct api_request *r, int status)
         return;
     }
     if (status != 0) {
-        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        request_fail_wait(r, status);
         return;
     }
     /* RV=0 answers with everything */

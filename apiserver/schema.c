@@ -21,7 +21,17 @@ void strict_release(struct strict *s)
 {
     for (size_t i = 0; i < s->count; i++)
         mem_free(s->texts[i]);
-    s->count = 0;
+    s->count = s->dropped = 0;
+}
+
+void strict_note(struct strict *s, char *text)
+{
+    if (s->count < STRICT_ERRORS_MAX) {
+        s->texts[s->count++] = text;
+        return;
+    }
+    s->dropped++;
+    mem_free(text);
 }
 
 void strict_message(const struct strict *s, struct buf *out)
@@ -388,8 +398,8 @@ static void note_unknown(struct unknown *u, const struct type *t, const struct j
         path_field(&u->path, i.key);
         if (f != NULL)
             note_unknown_inside(u, f, i.value);
-        else if (u->strict->count < STRICT_ERRORS_MAX)
-            u->strict->texts[u->strict->count++] = mem_printf("unknown field \"%s\"", u->path.data);
+        else
+            strict_note(u->strict, mem_printf("unknown field \"%s\"", u->path.data));
         path_cut(&u->path, mark);
     }
 }

@@ -14,8 +14,10 @@
 /* What strict decoding objects to: `unknown field "spec.foo"`, `duplicate field "spec.bar"`. */
 struct strict {
     char *texts[STRICT_ERRORS_MAX];
-    size_t count; /* more are dropped */
+    size_t count;
+    size_t dropped; /* further ones */
 };
+void strict_note(struct strict *s, char *text); /* whose owner it becomes */
 void strict_release(struct strict *s);
 void strict_message(const struct strict *s, struct buf *out); /* joined by ", " */
 

@@ -283,7 +283,7 @@ static void begin(struct api_request *r, int status)
         return;
     }
     if (status != 0) {
-        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        request_fail_wait(r, status);
         return;
     }
     if (w->from_now)

@@ -88,7 +88,7 @@ static void load_from_store(struct api_request *r)
 static void load_fresh(struct api_request *r, int status)
 {
     if (status != 0)
-        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        request_fail_wait(r, status);
     else
         load_from_store(r);
 }
@@ -683,20 +683,20 @@ static void collection_begin(struct api_request *r, int status)
     struct write *w = r->write;
     struct watch_cache *c = request_cache(r);
     if (status != 0) {
-        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        request_fail_wait(r, status);
         return;
     }
     w->list_revision = watch_cache_revision(c);
     w->target_count = watch_cache_list(c, &w->selection, &w->targets);
     while (w->limit > 0 && w->target_count > (size_t)w->limit)
         cached_unref(w->targets[--w->target_count]);
-    if (w->target_count > DELETE_COLLECTION_MAX)
-        failure_limit(&r->failure, LIMIT_DELETE_COLLECTION);
-    if (w->target_count > DELETE_COLLECTION_MAX)
-        request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %d objects at once; select fewer",
-                          DELETE_COLLECTION_MAX);
-    else
+    if (w->target_count <= r->api->delete_collection_max) {
         collection_next(r);
+        return;
+    }
+    failure_limit(&r->failure, LIMIT_DELETE_COLLECTION);
+    request_fail_with(r, ERR_TOO_LARGE, "a deletecollection deletes at most %zu objects at once; select fewer",
+                      r->api->delete_collection_max);
 }
 
 /* POST /bindings is the older spelling of POST /pods/NAME/binding. */

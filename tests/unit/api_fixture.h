@@ -17,6 +17,7 @@ struct client {
     struct http_header headers[8]; /* the test may have put some */
     size_t header_count;
     int status;
+    size_t warning_count;
     bool answered, ended, clean;
 };
 
@@ -32,6 +33,8 @@ static void note_headers(struct client *c, const struct http_header *h, size_t n
     buf_append_slice(&c->content_type, http_header_get(h, n, "Content-Type"));
     buf_append_slice(&c->encoding, http_header_get(h, n, "Content-Encoding"));
     buf_append_slice(&c->etag, http_header_get(h, n, "ETag"));
+    for (size_t i = 0; i < n; i++)
+        c->warning_count += http_header_is(&h[i], "Warning");
 }
 
 static void on_respond(struct http_exchange *x, int status, const struct http_header *h, size_t n, struct slice body,
