@@ -34,6 +34,21 @@ void strict_note(struct strict *s, char *text)
     mem_free(text);
 }
 
+static void note_duplicate(void *strict, const char *path)
+{
+    strict_note(strict, mem_printf("duplicate field \"%s\"", path));
+}
+
+const struct json *strict_once(struct strict *s, struct json_doc *d, const struct json *v, bool merges)
+{
+    struct buf first = {0};
+    bool twice = json_duplicate(v, &first);
+    buf_release(&first);
+    if (twice && s != NULL)
+        json_duplicates(v, note_duplicate, s);
+    return twice ? json_last_of_each(d, v, merges) : v;
+}
+
 void strict_message(const struct strict *s, struct buf *out)
 {
     for (size_t i = 0; i < s->count; i++)
@@ -420,16 +435,15 @@ int schema_decode(struct json_doc *d, const struct type *t, const struct json *i
 {
     struct decoder x = {.d = d, .type_name = t->name, .reterr = reterr};
     buf_append(&x.plain, "", 0);
-    struct buf duplicate = {0};
-    int code = decode_object(&x, t, in, ret);
+    const struct json *once = strict == NULL ? in : strict_once(NULL, d, in, true);
+    int code = decode_object(&x, t, once, ret);
     if (code == 0 && strict != NULL) {
         struct unknown u = {.strict = strict};
-        note_unknown(&u, t, in);
+        note_unknown(&u, t, once);
         buf_release(&u.path);
     }
-    if (code == 0 && strict != NULL && json_duplicate(in, &duplicate) && strict->count < STRICT_ERRORS_MAX)
-        strict->texts[strict->count++] = mem_printf("duplicate field \"%s\"", duplicate.data);
-    buf_release(&duplicate);
+    if (code == 0 && once != in)
+        json_duplicates(in, note_duplicate, strict);
     buf_release(&x.plain);
     return code;
 }

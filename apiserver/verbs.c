@@ -26,7 +26,8 @@ int decode_failure(struct failure *f, const struct kind *k, const struct err *wh
 
 static const struct kind *stored_kind(const struct verb_facts *v) { return v->stored == NULL ? v->kind : v->stored; }
 
-/* What came in another version is filled and judged as such before it becomes what is stored; all else happens to that. */
+/* What came in another version is filled and judged as such before it becomes what is stored; all else happens to that.
+ */
 static int as_stored(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
 {
     if (stored_kind(v) == v->kind)
@@ -516,6 +517,7 @@ int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json
         return failure_from(f, &why);
     (void)snprintf(revision, sizeof revision, "%" PRId64, old_revision); /* fits */
     json_set_str(d, json_ensure_object(d, target, "metadata"), "resourceVersion", revision);
+    patch = strict_once(v->strict, d, patch, false);
     int code = patch_tree(d, type, v->kind->type, target, patch, &patched, f);
     if (code == 0)
         code = decode_patched(v, d, patched, &o, f);
@@ -528,11 +530,7 @@ int verb_apply(const struct verb_facts *v, struct json_doc *d, const struct json
     struct apply_options options = {.writer = writer_of(v), .namespace = v->namespace, .name = v->name, .force = force};
     struct slice uid = json_string_at(config, "metadata.uid");
     struct json *o = NULL;
-    struct buf twice = {0};
-    if (json_duplicate(config, &twice) && v->strict->count < STRICT_ERRORS_MAX)
-        v->strict->texts[v->strict->count++] = mem_printf("duplicate field \"%s\"", twice.data);
-    buf_release(&twice);
-    int code = apply_config(&options, d, old, config, &o, f);
+    int code = apply_config(&options, d, old, strict_once(v->strict, d, config, false), &o, f);
     if (code != 0)
         return code;
     if (old == NULL && uid.size > 0)
