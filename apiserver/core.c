@@ -346,6 +346,22 @@ int request_upgrade(struct api_request *r, const struct http_header *headers, si
     return 0;
 }
 
+int request_upgrade_to(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t,
+                       struct http_exchange *next)
+{
+    struct http_exchange *x = r->x;
+    next->data = r;
+    next->gone = x->gone;
+    next->drained = x->drained;
+    int rv = http_upgrade(x, headers, n, t);
+    if (rv < 0)
+        return rv;
+    observe(r, 101);
+    r->streaming = true;
+    r->x = next;
+    return 0;
+}
+
 bool request_query(const struct api_request *r, const char *name, struct buf *out)
 {
     struct buf scratch = {0};

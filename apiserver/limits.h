@@ -32,8 +32,9 @@
 #define PATCH_OPERATIONS_MAX 10000
 #define SELECTOR_BYTES_MAX (32 * 1024) /* decoded; half of what a head may have, so that who meets it is told */
 #define WARNINGS_MAX 32
-#define CONTINUE_TOKEN_BYTES_MAX 4096 /* far above the longest key, twice */
-#define PROXY_HEADERS_MAX 160         /* of a request that is passed on, with those we add */
+#define WATCH_SOCKET_MESSAGE_MAX (64 * 1024) /* from a client, which has nothing to say there */
+#define CONTINUE_TOKEN_BYTES_MAX 4096        /* far above the longest key, twice */
+#define PROXY_HEADERS_MAX 160                /* of a request that is passed on, with those we add */
 #define PROXY_TARGET_BYTES_MAX (32 * 1024)
 #define HTML_TAG_BYTES_MAX (64 * 1024) /* a page with a longer tag is passed on as it is from there */
 

@@ -36,8 +36,9 @@ struct apiserver {
     size_t request_count;
     struct metrics *metrics;
     struct api_metrics count;
-    struct bootstrap *bootstrap; /* NULL once what every cluster has exists */
-    struct masters *masters;     /* NULL: no address to advertise */
+    struct bootstrap *bootstrap;     /* NULL once what every cluster has exists */
+    struct flow_status *flow_status; /* NULL: not yet bootstrapped */
+    struct masters *masters;         /* NULL: no address to advertise */
     struct rbac *rbac;
     struct openapi_cache *openapi;
     bool bootstrapped;
@@ -131,6 +132,10 @@ void request_end_stream(struct api_request *r, bool clean);
 /* As http_upgrade: with 0 the request is over, and the connection is the tunnel's. */
 int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t);
 
+/* The same, but the request goes on, over `next`, whose ops are set: its stream has begun. */
+int request_upgrade_to(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t,
+                       struct http_exchange *next);
+
 /* Value of a query parameter, copied into `out` (terminated); false when absent. */
 bool request_query(const struct api_request *r, const char *name, struct buf *out);
 /* A decimal parameter: absent gives `fallback`; ERR_BAD_REQUEST is set in the failure. */
@@ -186,8 +191,9 @@ struct self_call {
     struct http_exchange exchange;
     struct apiserver *api;
     struct net_peer peer;
-    struct http_header agent;
+    struct http_header headers[2];
     struct buf path, body;
+    const char *query, *content_type; /* NULL: none, and JSON */
     bool open;
     void (*done)(struct self_call *c, int http_status, struct slice body);
 };
@@ -201,6 +207,10 @@ void bootstrap_stop(struct apiserver *a);
 void bootstrap_free(struct bootstrap *b);
 /* masters.c: which apiservers are alive, and the endpoints of the Service `kubernetes`. */
 void masters_start(struct apiserver *a);
+/* flow_status.c: the condition Dangling of flow schemas, from when what every cluster has is there. */
+void flow_status_start(struct apiserver *a);
+void flow_status_stop(struct apiserver *a);
+void flow_status_free(struct flow_status *s);
 /* escalation.c: 0, or ERR_FORBIDDEN when a role or binding would grant what the user does not hold. */
 bool escalation_concerns(const struct kind *k); /* is there anything to check of this kind? */
 int escalation_check(struct api_request *r, const struct json *object, const struct json *old);

@@ -140,7 +140,7 @@ huge_path() { expect "a path of 300 KB" '^(HTTP/1.[01] (414|431) .*)?$' "$(raw "
 hit_by header_bytes "a huge path" huge_path
 still_serves "a huge path"
 hit_by selector_bytes "a long selector" answered "a selector of 32 KB and one byte" "400 BadRequest" 'labelSelector is longer than 32768 bytes' "$base$maps?labelSelector=$(a_lot 32769)"
-[ "$(get -o /dev/null -w '%{http_code}' "$base$maps?labelSelector=app+in+($(seq -s, 100000 104600))")" = 200 ] || fail "a selector of 32 KB is not taken"
+[ "$(get -o /dev/null -w '%{http_code}' "$base$maps?labelSelector=app+in+($(seq -s, -f 'v%030.0f' 1 1000))")" = 200 ] || fail "a selector of 32 KB is not taken"
 answered "a path of 8 KB" "404 NotFound" '' "$base$maps/$(head -c 8000 /dev/zero | tr '\0' a)"
 answered "a query of 8 KB that selects nothing it could" "400 BadRequest" '' "$base$maps?labelSelector=$(head -c 8000 /dev/zero | tr '\0' a)%3D%3D%3D"
 
@@ -271,6 +271,31 @@ awk "BEGIN{each = ($peak - $rss_idle) / $watches; printf \"  %.1f KB for each id
 first_peak=$peak
 idle_watches # malloc keeps what they held, in pieces: a second time needs little more
 [ "$peak" -lt $((first_peak * 3 / 2 + 20000)) ] || fail "memory has grown from $first_peak KB to $peak KB by opening the watches again"
+
+step "watches by WebSocket, and too many of them"
+by_socket() { # what of the query: a request for an upgrade
+    echo -n "GET $maps?watch=true$1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n$auth\r\n"
+}
+seen=$(raw "$(by_socket "&timeoutSeconds=1&fieldSelector=metadata.name%%3Dkube-root-ca.crt")" | tr -cd '\n[:print:]' | tr '\n' ' ')
+expect "a watch by WebSocket" '^HTTP/1.1 101 .*Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK.xOo=.*"type":"ADDED".*"name":"kube-root-ca.crt"' "$seen"
+(
+    for ((i = 0; i < 1024; i++)); do
+        exec {s}<>"/dev/tcp/127.0.0.1/$port" || exit 1
+        printf "$(by_socket "&resourceVersion=0&fieldSelector=metadata.name%%3Dnone")" >&"$s"
+    done
+    read -rt 300 <> <(:)
+) &
+crowd=$!
+helpers+=("$crowd")
+crowd_watches() { [ "$(open_watches)" -ge 1025 ]; } # with the one that is never read
+until_true 60 "1024 watches by WebSocket" crowd_watches
+one_more() { raw "$(by_socket "")" >"$work/one-more"; expect "one more" '^HTTP/1.1 429 ' "$(first_line <"$work/one-more")"; }
+hit_by tunnels "a tunnel too many" one_more
+expect "its Status" '"message":"the connection cannot be upgraded: too many of its kind are open; try again later","reason":"TooManyRequests"' "$(cat "$work/one-more")"
+still_serves "1024 tunnels"
+kill "$crowd"
+wait "$crowd" 2>/dev/null
+until_true 20 "none of them is left" none_watch
 
 step "slow ones are cut"
 for each in line:30:40 head:30:40 body:58:70 chunks:58:70; do

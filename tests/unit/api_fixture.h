@@ -12,6 +12,7 @@
 
 struct client {
     struct http_exchange x;
+    const struct http_exchange_ops *ops; /* NULL: the ones below */
     struct net_peer peer;
     struct buf path, query, body, answer, content_type, warnings, encoding, etag;
     struct http_header headers[8]; /* the test may have put some */
@@ -137,7 +138,7 @@ static void client_send(struct fixture *f, struct client *c, const char *line, c
         c->headers[n++] = (struct http_header){SLICE("Accept"), slice_str(accept)};
     if (type != NULL)
         c->headers[n++] = (struct http_header){SLICE("Content-Type"), slice_str(type)};
-    c->x.ops = &client_ops;
+    c->x.ops = c->ops == NULL ? &client_ops : c->ops;
     c->x.request = (struct http_request){.method = method,
                                          .path = buf_slice(&c->path),
                                          .query = buf_slice(&c->query),
