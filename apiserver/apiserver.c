@@ -70,6 +70,7 @@ static void finish_close(struct deferred *d)
         return;
     bootstrap_free(a->bootstrap);
     masters_free(a->masters);
+    flow_status_free(a->flow_status);
     rbac_free(a->rbac);
     openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
@@ -184,6 +185,7 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
         store_cancel(a->store, &a->probe_call->call);
     bootstrap_stop(a);
     masters_stop(a);
+    flow_status_stop(a);
     claims_stop(a);
     LIST_FOR_EACH(node, &a->requests)
     end_request(container_of(node, struct api_request, link));
