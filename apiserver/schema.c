@@ -22,6 +22,7 @@ struct place {
 struct decoder {
     struct json_doc *d;
     struct strict *strict; /* NULL: nobody wants to know */
+    bool repeats;          /* a field stood twice */
     struct err *reterr;
 };
 
@@ -29,7 +30,32 @@ void strict_release(struct strict *s)
 {
     for (size_t i = 0; i < s->count; i++)
         mem_free(s->texts[i]);
-    s->count = 0;
+    s->count = s->dropped = 0;
+}
+
+void strict_note(struct strict *s, char *text)
+{
+    if (s->count < STRICT_ERRORS_MAX) {
+        s->texts[s->count++] = text;
+        return;
+    }
+    s->dropped++;
+    mem_free(text);
+}
+
+static void note_duplicate(void *strict, const char *path)
+{
+    strict_note(strict, mem_printf("duplicate field \"%s\"", path));
+}
+
+const struct json *strict_once(struct strict *s, struct json_doc *d, const struct json *v)
+{
+    struct buf first = {0};
+    bool twice = json_duplicate(v, &first);
+    buf_release(&first);
+    if (twice && s != NULL)
+        json_duplicates(v, note_duplicate, s);
+    return twice ? json_last_of_each(d, v, false) : v;
 }
 
 void strict_message(const struct strict *s, struct buf *out)
@@ -73,10 +99,10 @@ static void whole_path(const struct place *p, struct buf *out)
 static void note(struct decoder *x, const char *what, const struct place *p)
 {
     struct buf path = {0};
-    if (x->strict == NULL || x->strict->count == STRICT_ERRORS_MAX)
+    if (x->strict == NULL)
         return;
     whole_path(p, &path);
-    x->strict->texts[x->strict->count++] = mem_printf("%s field \"%s\"", what, path.data);
+    strict_note(x->strict, mem_printf("%s field \"%s\"", what, path.data));
     buf_release(&path);
 }
 
@@ -451,6 +477,7 @@ static int decode_members(struct decoder *x, const struct place *at, const struc
             note(x, f == NULL ? "unknown" : "duplicate", &p);
         if (f == NULL)
             continue;
+        x->repeats |= seen[slot];
         seen[slot] = true;
         int code = decode_shape(x, &p, f, i.value, &made[slot]);
         if (code != 0)
@@ -509,6 +536,9 @@ int schema_decode(struct json_doc *d, const struct type *t, const struct json *i
     int code = decode_object(&x, &root, t, in, ret);
     while (code != 0 && strict != NULL && strict->count > noted) /* a wrong type is told alone */
         mem_free(strict->texts[--strict->count]);
+    x.strict = NULL;
+    if (code == 0 && x.repeats) /* Go decodes each into the same struct: what the last does not say stays */
+        code = decode_object(&x, &root, t, json_last_of_each(d, in, true), ret);
     return code;
 }
 

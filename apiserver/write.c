@@ -17,6 +17,8 @@ void write_free(struct write *w)
     buf_release(&w->old);
     buf_release(&w->name);
     buf_release(&w->manager);
+    buf_release(&w->start);
+    buf_release(&w->next_page);
     buf_release(&w->budget.key);
     buf_release(&w->budget.bytes);
     buf_release(&w->result.bytes);
@@ -76,7 +78,7 @@ void write_load_from_store(struct api_request *r)
 void write_load_fresh(struct api_request *r, int status)
 {
     if (status != 0)
-        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        request_fail_wait(r, status);
     else
         write_load_from_store(r);
 }

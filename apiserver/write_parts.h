@@ -44,7 +44,9 @@ struct write {
     size_t target_count, target_next;
     int64_t list_revision;
     struct selection selection;
-    int64_t limit; /* of a deletecollection; 0: none */
+    int64_t limit;               /* of a deletecollection: only this page of the list; 0: none */
+    struct buf start, next_page; /* key that the page begins at; token of the one behind it */
+    int64_t remaining;           /* objects behind the page; 0: not said */
     bool collection;
 };
 

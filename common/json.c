@@ -783,6 +783,104 @@ bool json_duplicate(const struct json *v, struct buf *ret_path)
     return found;
 }
 
+struct telling {
+    void (*tell)(void *arg, const char *path);
+    void *arg;
+    struct buf path;
+};
+
+static void tell_duplicates(struct telling *t, const struct json *v)
+{
+    bool array = json_type(v) == JSON_ARRAY;
+    struct map seen = {0};
+    struct slice key;
+    if (!array && json_type(v) != JSON_OBJECT)
+        return;
+    bool repeats = !array && repeated_key(v, &key);
+    struct json_iterator i = json_iterate(v);
+    while (json_next(&i)) {
+        size_t mark = t->path.size;
+        if (array)
+            buf_printf(&t->path, "[%zu]", i.position - 1);
+        else
+            buf_printf(&t->path, "%s%.*s", mark == 0 ? "" : ".", SLICE_ARGS(i.key));
+        if (repeats && map_put(&seen, i.key, map_get(&seen, i.key) == NULL ? (void *)&seen : t) == &seen)
+            t->tell(t->arg, t->path.data);
+        tell_duplicates(t, i.value);
+        t->path.size = mark;
+        t->path.data[mark] = '\0';
+    }
+    map_release(&seen);
+}
+
+void json_duplicates(const struct json *v, void (*tell)(void *arg, const char *path), void *arg)
+{
+    struct telling t = {tell, arg, {0}};
+    buf_append(&t.path, "", 0);
+    tell_duplicates(&t, v);
+    buf_release(&t.path);
+}
+
+/* A value, and the ones before it under the same key whose members it adds to. */
+struct joined {
+    const struct json *value;
+    struct joined *before;
+};
+
+static struct json *join_one(struct json_doc *d, const struct joined *j, bool merges);
+
+/* Every member of the objects in turn, the oldest first, grouped by key: each is looked at once. */
+static struct json *join_objects(struct json_doc *d, const struct joined *j, bool merges)
+{
+    size_t objects = 0, members = 0, at = 0;
+    for (const struct joined *x = j; x != NULL; x = x->before) {
+        objects++;
+        members += json_size(x->value);
+    }
+    const struct json **order = mem_alloc(objects * sizeof *order);
+    struct joined *list = mem_alloc(MAX(members, (size_t)1) * sizeof *list);
+    struct map by_key = {0};
+    for (const struct joined *x = j; x != NULL; x = x->before)
+        order[--objects] = x->value;
+    for (; at < members; objects++) {
+        struct json_iterator i = json_iterate(order[objects]);
+        while (json_next(&i)) {
+            if (merges && json_type(i.value) == JSON_NULL && map_get(&by_key, i.key) != NULL)
+                continue; /* to a struct null says nothing */
+            struct joined *m = &list[at++], *before = map_put(&by_key, i.key, m);
+            bool adds = merges && before != NULL && json_type(before->value) == JSON_OBJECT &&
+                        json_type(i.value) == JSON_OBJECT;
+            *m = (struct joined){i.value, adds ? before : NULL};
+        }
+    }
+    struct json *out = json_new_object(d);
+    struct map_entry *e;
+    for (size_t i = 0; (e = map_next(&by_key, &i)) != NULL;)
+        json_add_slice(d, out, map_key(e), join_one(d, e->value, merges));
+    map_release(&by_key);
+    mem_free(list);
+    mem_free(order);
+    return out;
+}
+
+static struct json *join_one(struct json_doc *d, const struct joined *j, bool merges)
+{
+    if (json_type(j->value) == JSON_OBJECT)
+        return join_objects(d, j, merges);
+    if (json_type(j->value) != JSON_ARRAY)
+        return json_copy(d, j->value);
+    struct json *out = json_new_array(d);
+    struct json_iterator i = json_iterate(j->value);
+    while (json_next(&i))
+        json_append(out, join_one(d, &(struct joined){i.value, NULL}, merges));
+    return out;
+}
+
+struct json *json_last_of_each(struct json_doc *d, const struct json *v, bool merges)
+{
+    return join_one(d, &(struct joined){v, NULL}, merges);
+}
+
 /* The writer's memory is the room behind what the buffer holds, so that what it writes is in its place. */
 static void *room(void *out, size_t size)
 {

@@ -193,6 +193,44 @@ static void iterates_and_removes(void **state)
     json_doc_free(d);
 }
 
+static void note_path(void *out, const char *path) { buf_printf(out, "%s ", path); }
+
+static void the_last_of_each_counts(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    const struct json *v =
+        parse(d, "{\"a\":1,\"o\":{\"x\":1,\"p\":{\"q\":1}},\"a\":[{\"b\":1,\"b\":2}],\"o\":{\"x\":2,\"y\":3,"
+                 "\"p\":{\"r\":2}},\"n\":{\"x\":1},\"n\":null,\"n\":{\"y\":1}}");
+    assert_prints(json_last_of_each(d, v, false),
+                  "{\"a\":[{\"b\":2}],\"o\":{\"x\":2,\"y\":3,\"p\":{\"r\":2}},\"n\":{\"y\":1}}");
+    assert_prints(json_last_of_each(d, v, true),
+                  "{\"a\":[{\"b\":2}],\"o\":{\"x\":2,\"p\":{\"q\":1,\"r\":2},\"y\":3},\"n\":{\"y\":1}}");
+    assert_prints(json_last_of_each(d, parse(d, "{}"), true), "{}");
+    json_doc_free(d);
+}
+
+/* Every member is looked at once, however many stand under one key. */
+static void many_under_one_key(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    struct buf text = {0};
+    const char *separator = "{\"a\":{";
+    for (int i = 0; i < 100000; i++, separator = ",")
+        buf_printf(&text, "%s\"k%d\":1", separator, i);
+    buf_append_char(&text, '}');
+    for (int i = 0; i < 100000; i++)
+        buf_append_str(&text, ",\"a\":{\"k1\":2}");
+    buf_append_char(&text, '}');
+    const struct json *v = json_last_of_each(d, parse(d, text.data), true);
+    assert_int_equal(json_size(v), 1);
+    assert_int_equal(json_size(json_get(v, "a")), 100000);
+    assert_int_equal(json_int_at(v, "a.k1", 0), 2);
+    buf_release(&text);
+    json_doc_free(d);
+}
+
 static void compares_and_finds_duplicates(void **state)
 {
     (void)state;
@@ -203,6 +241,10 @@ static void compares_and_finds_duplicates(void **state)
     assert_false(json_duplicate(parse(d, "{\"a\":{\"b\":1},\"c\":{\"b\":1}}"), &path));
     assert_true(json_duplicate(parse(d, "{\"a\":[{\"x\":1},{\"b\":1,\"b\":2}]}"), &path));
     assert_string_equal(path.data, "a[1].b");
+    buf_reset(&path);
+    json_duplicates(parse(d, "{\"a\":[{\"x\":1},{\"b\":1,\"b\":{\"y\":0},\"b\":{\"y\":1,\"y\":2}}],\"c\":1,\"a\":0}"),
+                    note_path, &path);
+    assert_string_equal(path.data, "a[1].b a[1].b.y a ");
     buf_release(&path);
     json_doc_free(d);
 }
@@ -245,6 +287,8 @@ int main(void)
         cmocka_unit_test(changes_in_place),
         cmocka_unit_test(iterates_and_removes),
         cmocka_unit_test(compares_and_finds_duplicates),
+        cmocka_unit_test(the_last_of_each_counts),
+        cmocka_unit_test(many_under_one_key),
         cmocka_unit_test(parses_paths),
         cmocka_unit_test(shares_strings),
         cmocka_unit_test(documents_of_every_size),
