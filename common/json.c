@@ -845,8 +845,6 @@ static struct json *join_objects(struct json_doc *d, const struct joined *j, boo
     for (; at < members; objects++) {
         struct json_iterator i = json_iterate(order[objects]);
         while (json_next(&i)) {
-            if (merges && json_type(i.value) == JSON_NULL && map_get(&by_key, i.key) != NULL)
-                continue; /* to a struct null says nothing */
             struct joined *m = &list[at++], *before = map_put(&by_key, i.key, m);
             bool adds = merges && before != NULL && json_type(before->value) == JSON_OBJECT &&
                         json_type(i.value) == JSON_OBJECT;

@@ -205,7 +205,8 @@ static void test_unknown_and_wrong_fields(void **state)
     json_doc_free(d);
 }
 
-/* In the order of the document; of two of one name the last that is not null counts, as in Go; a wrong type is told
+/* In the order of the document; of two of one name the last counts, and of objects what
+ * each says, as in Go; a wrong type is told
  * alone. */
 static void test_repeated_fields(void **state)
 {
@@ -220,7 +221,7 @@ static void test_repeated_fields(void **state)
     assert_ok(schema_decode(
         d, kind_deployment.type,
         parse(d, "{\"metadata\":{\"labels\":{\"a\":\"1\",\"b\":\"2\",\"a\":\"3\"},\"x\":{\"x\":1,\"x\":2}},"
-                 "\"spec\":{\"replicas\":1,\"replicas\":2,\"replicas\":null,\"template\":{\"spec\":{\"volumes\":["
+                 "\"spec\":{\"replicas\":1,\"replicas\":null,\"replicas\":2,\"template\":{\"spec\":{\"volumes\":["
                  "{\"secret\":{\"secretName\":\"s\"},\"y\":1,\"name\":\"v\"}]}}}}"),
         &strict, &out, NULL));
     assert_int_equal(strict.count, ARRAY_LEN(told));
