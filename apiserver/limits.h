@@ -30,7 +30,7 @@
 #define GENERATE_ATTEMPTS_MAX 8
 #define DELETE_COLLECTION_MAX 100000
 #define PATCH_OPERATIONS_MAX 10000
-#define SELECTOR_BYTES_MAX (32 * 1024) /* decoded; half of what a head may have, so that who meets it is told */
+#define SELECTOR_BYTES_MAX (12 * 1024) /* decoded; half of what a head may have, so that who meets it is told */
 #define WARNINGS_MAX 32
 #define WATCH_SOCKET_MESSAGE_MAX (64 * 1024) /* from a client, which has nothing to say there */
 #define CONTINUE_TOKEN_BYTES_MAX 4096        /* far above the longest key, twice */

@@ -171,7 +171,7 @@ static void selector_bytes(void **state)
         for (size_t k = 0; k <= SELECTOR_BYTES_MAX; k++)
             buf_append_char(&line, 'a');
         assert_true(line.size < HTTP_SERVER_HEAD_BYTES_MAX / 4 * 3); /* a client can send that */
-        (void)snprintf(message, sizeof message, "%s is longer than 32768 bytes", parameters[i]); /* fits */
+        (void)snprintf(message, sizeof message, "%s is longer than 12288 bytes", parameters[i]); /* fits */
         refused(f, line.data, NULL, SLICE(""), 400, "BadRequest", message);
     }
     assert_hits(f, LIMIT_SELECTOR_BYTES, 2);

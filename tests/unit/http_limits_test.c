@@ -252,7 +252,7 @@ static void too_large_a_header(void **state)
     struct fixture *f = *state;
     ask_head(f, "/x", false, HTTP_SERVER_HEAD_BYTES_MAX + 1);
     expect_refused(f, "HTTP/1.1 431 ",
-                   "\"message\":\"request header fields too large: limit is 65536 bytes\",\"reason\":\"BadRequest\","
+                   "\"message\":\"request header fields too large: limit is 24576 bytes\",\"reason\":\"BadRequest\","
                    "\"code\":431}");
     assert_hit(f, HTTP_LIMIT_HEADER_BYTES);
 }
@@ -262,7 +262,7 @@ static void too_long_a_path(void **state)
     struct fixture *f = *state;
     ask_head(f, "/x", true, HTTP_SERVER_HEAD_BYTES_MAX + 1);
     expect_refused(f, "HTTP/1.1 414 ",
-                   "\"message\":\"request URI too long: limit is 65536 bytes with the headers\",\"reason\":"
+                   "\"message\":\"request URI too long: limit is 24576 bytes with the headers\",\"reason\":"
                    "\"BadRequest\",\"code\":414}");
     assert_hit(f, HTTP_LIMIT_HEADER_BYTES);
 }
