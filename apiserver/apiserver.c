@@ -77,6 +77,7 @@ static void finish_close(struct deferred *d)
     tls_unref(a->any_tls);
     void (*closed)(void *) = a->closed;
     void *arg = a->closed_arg;
+    mem_pool_release(&a->blocks);
     mem_free(a);
     if (closed != NULL)
         closed(arg);

@@ -165,7 +165,7 @@ static const struct field_set *own_by_annotation(struct applying *x)
     if (!slice_is(slice_str(x->o->writer.manager), "kubectl") || text.size == 0 ||
         json_parse(x->d, text, &last, NULL) != 0 || json_type(last) != JSON_OBJECT)
         return NULL;
-    typed_compare(a, x->type, last, x->live, &c);
+    typed_compare(a, x->type, NULL, last, x->live, &c);
     const struct field_set *s = typed_fields(a, x->type, last);
     s = field_set_difference(a, s, c.modified);
     s = field_set_difference(a, s, c.added);
@@ -220,7 +220,7 @@ static void follow_annotation(struct applying *x, struct json *object)
 static int merge(struct applying *x, struct json **ret, struct failure *f)
 {
     struct err why;
-    struct json *live = json_copy(x->d, x->live), *object = NULL;
+    struct json *live = json_share(x->d, x->live), *object = NULL;
     (void)json_remove(json_get(live, "metadata"), "managedFields"); /* absent is as good */
     x->live = live;
     struct json *merged = typed_merge(x->d, x->type, live, x->config);

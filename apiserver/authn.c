@@ -370,7 +370,7 @@ void token_begin(struct api_request *r)
                    : request_parse_body(r, k, &body);
     if (code == 0 && account == NULL)
         code = failure_not_found(&r->failure, &kind_serviceaccount, r->route.name);
-    if (code == 0 && schema_decode(r->doc, k->type, strict_once(NULL, r->doc, body, true), NULL, &o, &why) != 0)
+    if (code == 0 && schema_decode(r->doc, k->type, body, NULL, &o, &why) != 0)
         code = decode_failure(&r->failure, k, &why);
     if (code == 0) {
         schema_default(r->doc, k->type, o);

@@ -647,7 +647,7 @@ void api_handle(struct apiserver *a, struct http_exchange *x)
     struct api_request *r = NEW(struct api_request);
     r->api = a;
     r->x = x;
-    r->doc = json_doc_new();
+    r->doc = json_doc_new_in(&a->blocks);
     r->began_ms = clock_monotonic_ms(&a->env->clock);
     deferred_init(&r->over, request_release);
     list_push_back(&a->requests, &r->link);

@@ -32,6 +32,7 @@ struct apiserver {
     unsigned bookmark_ms;
     size_t requests_max, delete_collection_max;
     struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
+    struct mem_pool blocks; /* of requests' documents */
     struct list requests, ops, mends;
     size_t request_count;
     struct metrics *metrics;
@@ -154,7 +155,7 @@ void request_wait_fresh(struct api_request *r, struct watch_cache *c, void (*aft
 void request_key(const struct api_request *r, struct slice name, struct buf *out);
 void store_key(const struct kind *k, struct slice namespace, struct slice name, struct buf *out);
 
-/* The verbs: read.c, watch.c, write.c, log.c, discovery.c. */
+/* The verbs: read.c, watch.c, write*.c, log.c, discovery.c. */
 void read_get(struct api_request *r);
 void read_list(struct api_request *r);
 int list_options_invalid(struct api_request *r, const char *field,
@@ -212,7 +213,6 @@ void flow_status_start(struct apiserver *a);
 void flow_status_stop(struct apiserver *a);
 void flow_status_free(struct flow_status *s);
 /* escalation.c: 0, or ERR_FORBIDDEN when a role or binding would grant what the user does not hold. */
-bool escalation_concerns(const struct kind *k); /* is there anything to check of this kind? */
 int escalation_check(struct api_request *r, const struct json *object, const struct json *old);
 /* claims.c: compares claims with their objects, once the caches are whole. */
 void claims_mend(struct apiserver *a);

@@ -153,7 +153,7 @@ void review_begin(struct api_request *r)
     struct buf out = {0};
     char version[128];
     int code = request_parse_body(r, k, &body);
-    if (code == 0 && schema_decode(r->doc, k->type, strict_once(NULL, r->doc, body, true), NULL, &o, &why) != 0)
+    if (code == 0 && schema_decode(r->doc, k->type, body, NULL, &o, &why) != 0)
         code = decode_failure(&r->failure, k, &why);
     if (code == 0)
         code = review(r, o);

@@ -33,6 +33,8 @@ int schema_decode(struct json_doc *d, const struct type *t, const struct json *i
 
 void schema_default(struct json_doc *d, const struct type *t, struct json *v);
 void schema_check(struct check *c, const struct type *t, const struct json *v);
+/* Only what stands in one member. */
+void schema_check_member(struct check *c, const struct type *t, const char *name, const struct json *v);
 
 /* The row of a JSON field, looked up through inlined types; NULL when there is none. */
 const struct field *schema_field(const struct type *t, struct slice name);

@@ -7,6 +7,7 @@
 #include "common/base.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/mem.h"
 
 struct json_doc;
 struct json;
@@ -16,6 +17,8 @@ enum json_type { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON
 #define JSON_DEPTH_MAX 128
 
 struct json_doc *json_doc_new(void);
+/* For a document that lives for a moment: its memory is of the pool, which outlives it. */
+struct json_doc *json_doc_new_in(struct mem_pool *pool);
 void json_doc_free(struct json_doc *d); /* NULL is fine */
 
 /* Parses exactly one value of UTF-8 JSON (RFC 8259). ERR_BAD_REQUEST with position and reason; also on nesting deeper
@@ -73,12 +76,16 @@ struct json *json_new_str(struct json_doc *d, const char *v);
 struct json *json_new_array(struct json_doc *d);
 struct json *json_new_object(struct json_doc *d);
 struct json *json_copy(struct json_doc *d, const struct json *v); /* deep, into `d`; NULL gives NULL */
+/* The same, but strings stay where they are: the document of `v` is `d` or outlives it. */
+struct json *json_share(struct json_doc *d, const struct json *v);
 
 /* Sets or replaces in place (position kept), else appends. `value` must be fresh: a value stands in one place only. */
 void json_set(struct json_doc *d, struct json *object, const char *key, struct json *value);
 void json_set_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value);
 /* Appends a member whose key is known not to be there: nothing is looked up. */
 void json_add_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value);
+/* The same for a key that outlives `d`, as those of tables do. */
+void json_add_named(struct json_doc *d, struct json *object, const char *key, size_t size, struct json *value);
 void json_set_str(struct json_doc *d, struct json *object, const char *key, const char *value);
 void json_set_string(struct json_doc *d, struct json *object, const char *key, struct slice value);
 void json_set_int(struct json_doc *d, struct json *object, const char *key, int64_t value);

@@ -26,6 +26,77 @@ static void keeps_order_and_numbers(void **state)
     json_doc_free(d);
 }
 
+/* Values share the bytes they were parsed from, and copies the bytes of their first. */
+static void shares_strings(void **state)
+{
+    static const char text[] = "{\"a\":[],\"b\":{},\"c\":[1,{\"d\":\"e\\n\",\"f\":[[true]]},\"\"],\"g\":-0.5}";
+    struct mem_pool pool = {.free = NULL};
+    struct json_doc *outer = json_doc_new_in(&pool), *inner = json_doc_new_in(&pool);
+    struct json *v = NULL, *copy;
+    (void)state;
+    assert_ok(json_parse(outer, slice_str(text), &v, NULL));
+    copy = json_share(inner, v);
+    json_append(json_get(v, "a"), json_new_int(outer, 7)); /* two trees all the same */
+    assert_prints(copy, text);
+    assert_ptr_equal(json_string(json_get(json_element(json_get(copy, "c"), 1), "d")).data,
+                     json_string(json_get(json_element(json_get(v, "c"), 1), "d")).data);
+    struct json_iterator i = json_iterate(json_get(copy, "c"));
+    assert_true(json_next(&i) && json_next(&i));
+    json_iterator_remove(&i);
+    json_append(json_get(copy, "c"), json_new_str(inner, "h"));
+    json_add_named(inner, json_get(copy, "b"), "key", 3, json_new_null(inner));
+    assert_prints(copy, "{\"a\":[],\"b\":{\"key\":null},\"c\":[1,\"\",\"h\"],\"g\":-0.5}");
+    assert_prints(v, "{\"a\":[7],\"b\":{},\"c\":[1,{\"d\":\"e\\n\",\"f\":[[true]]},\"\"],\"g\":-0.5}");
+    json_doc_free(inner);
+    json_doc_free(outer);
+    mem_pool_release(&pool);
+}
+
+/* Documents larger than a block, and many in a row out of one pool. */
+static void documents_of_every_size(void **state)
+{
+    struct mem_pool pool = {.free = NULL};
+    (void)state;
+    for (size_t n = 1; n < 3 * MEM_BLOCK_BYTES; n = n * 3 + 1) {
+        struct json_doc *of_pool = json_doc_new_in(&pool), *of_heap = json_doc_new();
+        struct buf text = {0};
+        struct json *v = NULL;
+        buf_append_str(&text, "[\"");
+        for (size_t i = 0; i < n; i++)
+            buf_append_char(&text, 'x');
+        buf_append_str(&text, "\"]");
+        assert_ok(json_parse(of_pool, buf_slice(&text), &v, NULL));
+        assert_int_equal(json_string(json_element(v, 0)).size, n);
+        assert_prints(json_copy(of_heap, v), text.data);
+        json_doc_free(of_pool);
+        json_doc_free(of_heap);
+        buf_release(&text);
+    }
+    mem_pool_release(&pool);
+    assert_int_equal(pool.count, 0);
+}
+
+/* Empty containers do not nest, so many of them are not deep; the bound is exact however many there are. */
+static void depth_is_bounded_exactly(void **state)
+{
+    (void)state;
+    for (size_t depth = JSON_DEPTH_MAX - 1; depth <= JSON_DEPTH_MAX + 1; depth++) {
+        struct buf text = {0};
+        struct json_doc *d = json_doc_new();
+        struct json *v = NULL;
+        for (size_t i = 0; i + 1 < depth; i++)
+            buf_append_str(&text, "[{},[],");
+        buf_append_str(&text, "{}");
+        for (size_t i = 0; i + 1 < depth; i++)
+            buf_append_char(&text, ']');
+        assert_int_equal(json_parse(d, buf_slice(&text), &v, NULL), depth > JSON_DEPTH_MAX ? ERR_BAD_REQUEST : 0);
+        if (depth <= JSON_DEPTH_MAX)
+            assert_int_equal(json_depth(v), depth);
+        json_doc_free(d);
+        buf_release(&text);
+    }
+}
+
 static void refuses_what_is_not_json(void **state)
 {
     (void)state;
@@ -219,6 +290,9 @@ int main(void)
         cmocka_unit_test(the_last_of_each_counts),
         cmocka_unit_test(many_under_one_key),
         cmocka_unit_test(parses_paths),
+        cmocka_unit_test(shares_strings),
+        cmocka_unit_test(documents_of_every_size),
+        cmocka_unit_test(depth_is_bounded_exactly),
         cmocka_unit_test(repairs_broken_utf8),
     };
     return RUN_TESTS(tests);
