@@ -85,6 +85,36 @@ static void header_add(struct headers *h, const char *name, struct slice value)
         h->list[h->count++] = (struct http_header){slice_str(name), value};
 }
 
+/* At most so many bytes of a text, and no half character. */
+static struct slice cut_text(struct slice text, size_t max)
+{
+    size_t n = MIN(text.size, max);
+    while (n < text.size && n > 0 && ((unsigned char)text.data[n] & 0xc0) == 0x80)
+        n--;
+    return slice_of(text.data, n);
+}
+
+/* When they are long, each is cut, and those beyond the bound are left out: a head has to fit into what clients take.
+ */
+static void warnings_make(struct api_request *r, struct headers *h)
+{
+    size_t bytes = 0, told = 0;
+    for (size_t i = 0; i < r->strict.count; i++)
+        bytes += strlen(r->strict.texts[i]);
+    bool cuts = bytes > WARNINGS_BYTES_MAX;
+    for (bytes = 0; told < r->strict.count && (!cuts || bytes < WARNINGS_BYTES_MAX); told++) {
+        struct slice text = slice_str(r->strict.texts[told]);
+        if (cuts)
+            text = cut_text(text, WARNING_CUT_BYTES);
+        bytes += text.size;
+        buf_append_str(&h->warnings[told], "299 - ");
+        json_print_string(text, &h->warnings[told]);
+        header_add(h, "Warning", buf_slice(&h->warnings[told]));
+    }
+    if (told < r->strict.count || r->strict.dropped > 0)
+        limit_hit(&r->api->count.limits, LIMIT_WARNINGS);
+}
+
 static void headers_make(struct api_request *r, const char *content_type, struct headers *h)
 {
     struct slice audit = http_header_get(r->x->request.headers, r->x->request.header_count, "Audit-Id");
@@ -109,13 +139,8 @@ static void headers_make(struct api_request *r, const char *content_type, struct
         json_print_string(slice_str(r->route.kind->deprecated), &h->deprecated);
         header_add(h, "Warning", buf_slice(&h->deprecated));
     }
-    if (r->warn && r->strict.dropped > 0)
-        limit_hit(&r->api->count.limits, LIMIT_WARNINGS);
-    for (size_t i = 0; r->warn && i < r->strict.count; i++) {
-        buf_append_str(&h->warnings[i], "299 - ");
-        json_print_string(slice_str(r->strict.texts[i]), &h->warnings[i]);
-        header_add(h, "Warning", buf_slice(&h->warnings[i]));
-    }
+    if (r->warn)
+        warnings_make(r, h);
 }
 
 static void headers_release(struct headers *h)

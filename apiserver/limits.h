@@ -30,8 +30,10 @@
 #define GENERATE_ATTEMPTS_MAX 8
 #define DELETE_COLLECTION_MAX 100000
 #define PATCH_OPERATIONS_MAX 10000
-#define SELECTOR_BYTES_MAX (12 * 1024) /* decoded; half of what a head may have, so that who meets it is told */
+#define SELECTOR_BYTES_MAX (8 * 1024) /* decoded; half of what a head may have, so that who meets it is told */
 #define WARNINGS_MAX 32
+#define WARNINGS_BYTES_MAX 4096 /* of all together; when they are more, each is cut */
+#define WARNING_CUT_BYTES 256
 #define WATCH_SOCKET_MESSAGE_MAX (64 * 1024) /* from a client, which has nothing to say there */
 #define CONTINUE_TOKEN_BYTES_MAX 4096        /* far above the longest key, twice */
 #define PROXY_HEADERS_MAX 160                /* of a request that is passed on, with those we add */
@@ -57,7 +59,7 @@
     X(LIMIT_UPDATE_ATTEMPTS, "update_attempts")     /* UPDATE_ATTEMPTS_MAX, PATCH_ATTEMPTS_MAX: 409 */                 \
     X(LIMIT_GENERATE_ATTEMPTS, "generate_attempts") /* GENERATE_ATTEMPTS_MAX: 409 */                                   \
     X(LIMIT_FRESH_WAIT, "fresh_wait")               /* FUTURE_WAIT_MS: 504; FRESH_WAIT_MS: 503 */                      \
-    X(LIMIT_WARNINGS, "warnings")                   /* WARNINGS_MAX: further ones are left out */                      \
+    X(LIMIT_WARNINGS, "warnings")                   /* WARNINGS_*: further ones are left out */                        \
     X(LIMIT_LOG_READER, "log_reader")               /* eight STREAM_WINDOW_BYTES: the log is cut */
 
 enum limit {

@@ -22,7 +22,7 @@ struct place {
 struct decoder {
     struct json_doc *d;
     struct strict *strict; /* NULL: nobody wants to know */
-    bool repeats;          /* a field stood twice */
+    bool merges;           /* objects stand under one name */
     struct err *reterr;
 };
 
@@ -43,7 +43,7 @@ void strict_note(struct strict *s, char *text)
     mem_free(text);
 }
 
-static void note_duplicate(void *strict, const char *path)
+static void note_twice(void *strict, const char *path)
 {
     strict_note(strict, mem_printf("duplicate field \"%s\"", path));
 }
@@ -54,7 +54,7 @@ const struct json *strict_once(struct strict *s, struct json_doc *d, const struc
     bool twice = json_duplicate(v, &first);
     buf_release(&first);
     if (twice && s != NULL)
-        json_duplicates(v, note_duplicate, s);
+        json_duplicates(v, note_twice, s);
     return twice ? json_last_of_each(d, v, false) : v;
 }
 
@@ -104,6 +104,13 @@ static void note(struct decoder *x, const char *what, const struct place *p)
     whole_path(p, &path);
     strict_note(x->strict, mem_printf("%s field \"%s\"", what, path.data));
     buf_release(&path);
+}
+
+static void note_duplicate(struct decoder *x, const struct place *p, const struct json *before,
+                           const struct json *value)
+{
+    x->merges |= json_type(before) == JSON_OBJECT && json_type(value) == JSON_OBJECT;
+    note(x, "duplicate", p);
 }
 
 /* ---- members of an object, by their fields ---- */
@@ -398,7 +405,7 @@ static void note_repeated(struct decoder *x, const struct place *at, const struc
 {
     for (size_t k = 0; k + 1 < n; k++)
         if (slice_equal(pairs[k].key, pairs[k + 1].key))
-            note(x, "duplicate", &(struct place){.outer = at, .name = pairs[k].key});
+            note_duplicate(x, &(struct place){.outer = at, .name = pairs[k].key}, pairs[k].value, pairs[k + 1].value);
 }
 
 static int decode_map(struct decoder *x, const struct place *at, const struct field *f, const struct json *in,
@@ -473,11 +480,14 @@ static int decode_members(struct decoder *x, const struct place *at, const struc
         size_t slot;
         const struct field *f = finder_find(&w, i.key, &slot);
         const struct place p = {.outer = at, .name = i.key, .type_name = t->name};
-        if (f == NULL || seen[slot])
-            note(x, f == NULL ? "unknown" : "duplicate", &p);
-        if (f == NULL)
+        if (f == NULL) {
+            note(x, "unknown", &p);
             continue;
-        x->repeats |= seen[slot];
+        }
+        if (seen[slot])
+            note_duplicate(x, &p, made[slot], i.value);
+        if (json_type(i.value) == JSON_NULL && (f->shape != FIELD_ONE || (f->flags & FIELD_POINTER)))
+            made[slot] = NULL; /* what Go sets to nil; all else a null leaves as it was */
         seen[slot] = true;
         int code = decode_shape(x, &p, f, i.value, &made[slot]);
         if (code != 0)
@@ -536,9 +546,10 @@ int schema_decode(struct json_doc *d, const struct type *t, const struct json *i
     int code = decode_object(&x, &root, t, in, ret);
     while (code != 0 && strict != NULL && strict->count > noted) /* a wrong type is told alone */
         mem_free(strict->texts[--strict->count]);
-    x.strict = NULL;
-    if (code == 0 && x.repeats) /* Go decodes each into the same struct: what the last does not say stays */
+    if (code == 0 && x.merges) { /* Go decodes the second object into the first: what they say together */
+        x.strict = NULL;
         code = decode_object(&x, &root, t, json_last_of_each(d, in, true), ret);
+    }
     return code;
 }
 

@@ -162,8 +162,7 @@ static int parse_delete(struct api_request *r)
     w->options.grace_seconds = -1;
     if (r->x->request.body.size > 0) {
         code = request_body_tree(r, &type_delete_options, &tree);
-        if (code == 0 && schema_decode(r->doc, &type_delete_options, tree, NULL,
-                                       &options, &why) != 0)
+        if (code == 0 && schema_decode(r->doc, &type_delete_options, tree, NULL, &options, &why) != 0)
             code = failure_from(&r->failure, &why);
     } else {
         options = json_new_object(r->doc);
@@ -196,8 +195,7 @@ static int parse_eviction(struct api_request *r)
     w->kind = WRITE_DELETE;
     w->evicting = true;
     w->options.grace_seconds = -1;
-    if (code == 0 &&
-        schema_decode(r->doc, kind_eviction.type, w->body, NULL, &eviction, &why) != 0)
+    if (code == 0 && schema_decode(r->doc, kind_eviction.type, w->body, NULL, &eviction, &why) != 0)
         code = decode_failure(&r->failure, &kind_eviction, &why);
     struct slice name = json_string_at(eviction, "metadata.name");
     if (code == 0 && name.size > 0 && !slice_equal(name, r->route.name))

@@ -25,9 +25,10 @@
 #define HTTP_SERVER_STREAM_BLOCK                                                                                       \
     (4 * 1024) /* of answers to HTTP/1.0 only: chunks are made in the connection's memory */
 #define HTTP_SERVER_TUNNELS_MAX 1024
-/* The daemon's, of which a page is touched at each end until more is needed. A head of HTTP_SERVER_HEAD_BYTES_MAX has
- * to fit with the daemon's notes of it, so that what is refused is told why; only of heads beyond that the daemon says
- * so in its own words. Not more: all of it is cleared after each request, which at 128 KB was an eighth of what a GET cost. */
+/* The daemon's. Into it go a head, the daemon's notes of its headers, and the head of the answer: as much as each may
+ * have fits together, so that what is refused is told why; only of far larger heads the daemon says so in its own
+ * words. Not more: the daemon clears all of it after each request and fills it with pieces of streams, 128 KB cost a
+ * GET a tenth and a watch 45 KB. */
 #define HTTP_SERVER_CONNECTION_MEMORY (2 * HTTP_SERVER_HEAD_BYTES_MAX)
 #define HTTP_SERVER_LOOK_MS 1000 /* for deadlines that have passed */
 

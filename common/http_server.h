@@ -14,7 +14,7 @@ struct tls;
 /* Bounds that callers can meet. What is refused gets a Status object, except where the request cannot be read at all.
  */
 #define HTTP_SERVER_HEADERS_MAX 128            /* 431 */
-#define HTTP_SERVER_HEAD_BYTES_MAX (24 * 1024) /* request line and headers: 431, 414 when it is the path and query */
+#define HTTP_SERVER_HEAD_BYTES_MAX (16 * 1024) /* request line and headers: 431, 414 when it is the path and query */
 #define HTTP_SERVER_IDLE_S 120                 /* nothing moves on a connection: closed; no bound that is counted */
 #define HTTP_SERVER_HEAD_S 32                  /* from its first line to the end of a request's headers: cut */
 #define HTTP_SERVER_BODY_S 60                  /* from there to the end of its body: cut */

@@ -130,17 +130,17 @@ expect "Expect: 100-continue" '^HTTP/1.1 100 Continue.*201' "$(raw "POST $maps H
 expect "chunks and their trailer" ' 201 ' "$(raw "POST $maps HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${auth}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\n{\"met\r\n1a\r\nadata\":{\"name\":\"chunked\"}}\r\n0\r\nX-Trailer: 1\r\n\r\n" | first_line)"
 hit_by headers "many headers" answered "two hundred headers" "431 BadRequest" 'too many headers' $(for i in $(seq 200); do printf -- '-H X-%s:1 ' "$i"; done) "$base$maps"
 a_lot() { head -c "$1" /dev/zero | tr '\0' a; }
-hit_by header_bytes "a large header" answered "a header of 30 KB" "431 BadRequest" 'request header fields too large: limit is 24576 bytes' -H "X-Large: $(a_lot 30000)" "$base/version"
-hit_by header_bytes "a long path" answered "a path of 30 KB" "414 BadRequest" 'request URI too long: limit is 24576 bytes' "$base/$(a_lot 30000)"
+hit_by header_bytes "a large header" answered "a header of 18 KB" "431 BadRequest" 'request header fields too large: limit is 16384 bytes' -H "X-Large: $(a_lot 18000)" "$base/version"
+hit_by header_bytes "a long path" answered "a path of 18 KB" "414 BadRequest" 'request URI too long: limit is 16384 bytes' "$base/$(a_lot 18000)"
 # Beyond that the server's library answers by itself, and its answer may be lost with the connection.
-huge_head() { expect "a header of 300 KB" '^(HTTP/1.[01] (431|413) .*)?$' "$(raw "GET /version HTTP/1.1\r\nHost: x\r\nX-Large: $(a_lot 300000)\r\n\r\n" | first_line)"; }
+huge_head() { expect "a header of 100 KB" '^(HTTP/1.[01] (431|413) .*)?$' "$(raw "GET /version HTTP/1.1\r\nHost: x\r\nX-Large: $(a_lot 100000)\r\n\r\n" | first_line)"; }
 hit_by header_bytes "a huge header" huge_head
 still_serves "a huge header"
-huge_path() { expect "a path of 300 KB" '^(HTTP/1.[01] (414|431) .*)?$' "$(raw "GET /$(a_lot 300000) HTTP/1.1\r\nHost: x\r\n\r\n" | first_line)"; }
+huge_path() { expect "a path of 100 KB" '^(HTTP/1.[01] (414|431) .*)?$' "$(raw "GET /$(a_lot 100000) HTTP/1.1\r\nHost: x\r\n\r\n" | first_line)"; }
 hit_by header_bytes "a huge path" huge_path
 still_serves "a huge path"
-hit_by selector_bytes "a long selector" answered "a selector of 12 KB and one byte" "400 BadRequest" 'labelSelector is longer than 12288 bytes' "$base$maps?labelSelector=$(a_lot 12289)"
-[ "$(get -o /dev/null -w '%{http_code}' "$base$maps?labelSelector=app+in+($(seq -s, -f 'v%030.0f' 1 375))")" = 200 ] || fail "a selector of 12 KB is not taken"
+hit_by selector_bytes "a long selector" answered "a selector of 8 KB and one byte" "400 BadRequest" 'labelSelector is longer than 8192 bytes' "$base$maps?labelSelector=$(a_lot 8193)"
+[ "$(get -o /dev/null -w '%{http_code}' "$base$maps?labelSelector=app+in+($(seq -s, -f 'v%030.0f' 1 250))")" = 200 ] || fail "a selector of 8 KB is not taken"
 answered "a path of 8 KB" "404 NotFound" '' "$base$maps/$(head -c 8000 /dev/zero | tr '\0' a)"
 answered "a query of 8 KB that selects nothing it could" "400 BadRequest" '' "$base$maps?labelSelector=$(head -c 8000 /dev/zero | tr '\0' a)%3D%3D%3D"
 

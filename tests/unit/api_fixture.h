@@ -119,8 +119,8 @@ static void client_release(struct client *c)
     buf_release(&c->etag);
 }
 
-/* Sends "METHOD /path?query" with a body, as a member of system:masters. */
-static void client_send(struct fixture *f, struct client *c, const char *line, const char *accept, const char *type,
+/* Hands over "METHOD /path?query" with a body, as a member of system:masters where the client says nothing else. */
+static void client_hand(struct apiserver *api, struct client *c, const char *line, const char *accept, const char *type,
                         struct slice body)
 {
     struct slice rest = slice_str(line);
@@ -146,7 +146,13 @@ static void client_send(struct fixture *f, struct client *c, const char *line, c
                                          .header_count = n,
                                          .body = buf_slice(&c->body),
                                          .peer = &c->peer};
-    api_handle(f->api, &c->x);
+    api_handle(api, &c->x);
+}
+
+static void client_send(struct fixture *f, struct client *c, const char *line, const char *accept, const char *type,
+                        struct slice body)
+{
+    client_hand(f->api, c, line, accept, type, body);
     direct_run_ms(&f->d, 10);
 }
 

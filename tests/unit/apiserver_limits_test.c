@@ -171,7 +171,7 @@ static void selector_bytes(void **state)
         for (size_t k = 0; k <= SELECTOR_BYTES_MAX; k++)
             buf_append_char(&line, 'a');
         assert_true(line.size < HTTP_SERVER_HEAD_BYTES_MAX / 4 * 3); /* a client can send that */
-        (void)snprintf(message, sizeof message, "%s is longer than 12288 bytes", parameters[i]); /* fits */
+        (void)snprintf(message, sizeof message, "%s is longer than 8192 bytes", parameters[i]); /* fits */
         refused(f, line.data, NULL, SLICE(""), 400, "BadRequest", message);
     }
     assert_hits(f, LIMIT_SELECTOR_BYTES, 2);
@@ -311,6 +311,30 @@ static void warnings(void **state)
     assert_hits(f, LIMIT_WARNINGS, 1);
 }
 
+/* However long the names of unknown fields are: the answer's head has a bound, too. */
+static void long_warnings(void **state)
+{
+    struct fixture *f = *state;
+    struct buf body = {0};
+    struct client c = {.status = 0};
+    buf_append_str(&body, "{\"metadata\":{\"name\":\"m\"}");
+    for (int i = 0; i < WARNINGS_MAX; i++) {
+        buf_printf(&body, ",\"%c%d", i == 0 ? 'a' : 'x', i);
+        for (int k = 0; k < 5000; k++)
+            buf_append_str(&body, "ä");
+        buf_append_str(&body, "\":1");
+    }
+    buf_append_char(&body, '}');
+    client_send(f, &c, "POST " MAPS "?fieldValidation=Warn", NULL, NULL, buf_slice(&body));
+    assert_int_equal(c.status, 201);
+    assert_int_equal(c.warning_count, WARNINGS_BYTES_MAX / WARNING_CUT_BYTES + 1);
+    assert_true(slice_has_prefix(buf_slice(&c.warnings), SLICE("299 - \"unknown field \\\"a0ä")));
+    assert_true(c.warnings.size < WARNING_CUT_BYTES + 16 && json_utf8(buf_slice(&c.warnings)));
+    assert_int_equal(hits(f, LIMIT_WARNINGS), 1);
+    client_release(&c);
+    buf_release(&body);
+}
+
 /* A node that says more than a reader takes. */
 struct fake_node {
     struct http_call *call;
@@ -394,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(generate_attempts, setup, teardown),
         cmocka_unit_test_setup_teardown(fresh_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(warnings, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_warnings, setup, teardown),
         cmocka_unit_test_setup_teardown(log_reader, setup, teardown),
         cmocka_unit_test(every_row_is_met),
     };

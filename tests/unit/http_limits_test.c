@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define PIECE_BYTES (1024 * 1024)
+#define LIMIT "16384"
 
 struct fixture {
     struct uv_env *uv;
@@ -53,7 +54,7 @@ static void make_tunnel(struct fixture *f, struct http_exchange *x)
 /* Answers with as many headers, and as long ones, as an apiserver ever has. */
 static void answer_heads(struct http_exchange *x)
 {
-    static char value[201];
+    static char value[131];
     struct http_header h[48];
     memset(value, 'w', sizeof value - 1);
     for (size_t i = 0; i < ARRAY_LEN(h); i++)
@@ -247,12 +248,33 @@ static void the_same_in_a_header(void **state)
     assert_memory_equal(f->answer, "HTTP/1.1 200 ", 13);
 }
 
+/* As many headers as there may be take the most room. */
+static void the_same_in_many_headers(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text = {0};
+    buf_append_str(&text, "GET /heads HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+    for (size_t left = HTTP_SERVER_HEADERS_MAX - 2; left > 0; left--) {
+        size_t end = text.size + (HTTP_SERVER_HEAD_BYTES_MAX - text.size) / left;
+        buf_printf(&text, "X-%zu: ", left);
+        while (text.size < end - strlen("\r\n"))
+            buf_append_char(&text, 'a');
+        buf_append_str(&text, "\r\n");
+    }
+    assert_int_equal(text.size, HTTP_SERVER_HEAD_BYTES_MAX);
+    buf_append_str(&text, "\r\n");
+    ask(f, (struct http_server_options){.tls = NULL}, text.data, true);
+    assert_memory_equal(f->answer, "HTTP/1.1 200 ", 13);
+    buf_release(&text);
+}
+
 static void too_large_a_header(void **state)
 {
     struct fixture *f = *state;
     ask_head(f, "/x", false, HTTP_SERVER_HEAD_BYTES_MAX + 1);
     expect_refused(f, "HTTP/1.1 431 ",
-                   "\"message\":\"request header fields too large: limit is 24576 bytes\",\"reason\":\"BadRequest\","
+                   "\"message\":\"request header fields too large: limit is " LIMIT
+                   " bytes\",\"reason\":\"BadRequest\","
                    "\"code\":431}");
     assert_hit(f, HTTP_LIMIT_HEADER_BYTES);
 }
@@ -262,7 +284,7 @@ static void too_long_a_path(void **state)
     struct fixture *f = *state;
     ask_head(f, "/x", true, HTTP_SERVER_HEAD_BYTES_MAX + 1);
     expect_refused(f, "HTTP/1.1 414 ",
-                   "\"message\":\"request URI too long: limit is 24576 bytes with the headers\",\"reason\":"
+                   "\"message\":\"request URI too long: limit is " LIMIT " bytes with the headers\",\"reason\":"
                    "\"BadRequest\",\"code\":414}");
     assert_hit(f, HTTP_LIMIT_HEADER_BYTES);
 }
@@ -389,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(as_large_a_head_as_there_may_be, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_in_a_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_in_many_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_a_header, setup, teardown),
         cmocka_unit_test_setup_teardown(too_long_a_path, setup, teardown),
         cmocka_unit_test_setup_teardown(far_too_large_a_header, setup, teardown),
