@@ -30,7 +30,7 @@
  * words. Not more: the daemon clears all of it after each request and fills it with pieces of streams, 128 KB cost a
  * GET a tenth and a watch 45 KB. */
 #define HTTP_SERVER_CONNECTION_MEMORY (2 * HTTP_SERVER_HEAD_BYTES_MAX)
-#define HTTP_SERVER_LOOK_MS 1000 /* for deadlines that have passed */
+#define HTTP_SERVER_LOOK_MS 1000 /* for deadlines that have passed, and for who waits */
 
 void http_server_hit(const struct http_server *s, enum http_server_limit which)
 {
@@ -54,21 +54,6 @@ static void expect_within(struct http_server *s, struct connection *c, unsigned 
 }
 
 /* The daemon has no way to end a connection; it sees the end of its socket and does so itself. */
-static void look_for_deadlines(uv_timer_t *timer)
-{
-    struct http_server *s = timer->data;
-    uint64_t now = uv_now(s->uv);
-    LIST_FOR_EACH(node, &s->connections)
-    {
-        struct connection *c = container_of(node, struct connection, link);
-        if (c->deadline_ms == 0 || c->deadline_ms > now)
-            continue;
-        c->deadline_ms = 0;
-        http_server_hit(s, c->why);
-        (void)shutdown(c->fd, SHUT_RDWR); /* it may have ended already */
-    }
-}
-
 static void front_hung_up(uv_poll_t *poll, int status, int events);
 
 static void hangup_closed(uv_handle_t *handle) { mem_free(handle); }
@@ -107,7 +92,36 @@ static void front_suspend(struct front *f)
     ASSERT(!f->suspended);
     f->suspended = true;
     MHD_suspend_connection(f->connection);
-    http_front_watch(f);
+    if (f->stream)
+        http_front_watch(f);
+}
+
+/* Most answers are made in less time than it takes to tell the kernel that we would like to know who leaves; those who
+ * wait for longer are watched. */
+static void watch_those_who_wait(struct http_server *s)
+{
+    LIST_FOR_EACH(node, &s->fronts)
+    {
+        struct front *f = container_of(node, struct front, link);
+        if (f->suspended && f->hangup == NULL && f->looked_at++ > 0)
+            http_front_watch(f);
+    }
+}
+
+static void look_for_deadlines(uv_timer_t *timer)
+{
+    struct http_server *s = timer->data;
+    uint64_t now = uv_now(s->uv);
+    LIST_FOR_EACH(node, &s->connections)
+    {
+        struct connection *c = container_of(node, struct connection, link);
+        if (c->deadline_ms == 0 || c->deadline_ms > now)
+            continue;
+        c->deadline_ms = 0;
+        http_server_hit(s, c->why);
+        (void)shutdown(c->fd, SHUT_RDWR); /* it may have ended already */
+    }
+    watch_those_who_wait(s);
 }
 
 void http_front_resume(struct front *f)

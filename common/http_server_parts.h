@@ -104,7 +104,8 @@ struct front {
     struct list chunks;
     size_t discarded;    /* of a body that is too large */
     size_t chunk_offset; /* already sent of the first chunk */
-    uv_poll_t *hangup;   /* while suspended: the daemon does not look then */
+    uv_poll_t *hangup;   /* of who streams or waits for long while suspended: the daemon does not look then */
+    unsigned looked_at;  /* how often it was found waiting */
     struct tunnel tunnel;
     bool http_1_1;
     struct list link;
