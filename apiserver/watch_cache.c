@@ -58,6 +58,7 @@ struct watch_cache {
 static void load(struct watch_cache *c);
 static void ask_fresh(struct watch_cache *c);
 
+bool watch_cache_asks(const struct watch_cache *c) { return c->fresh_in_flight; }
 bool watch_cache_synced(const struct watch_cache *c) { return c->live; }
 int64_t watch_cache_revision(const struct watch_cache *c) { return c->revision; }
 int64_t watch_cache_changed(const struct watch_cache *c) { return c->changed; }

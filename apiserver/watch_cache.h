@@ -93,6 +93,8 @@ struct cache_wait {
 
 struct watch_cache *watch_cache_new(struct env *env, struct store_client *store, const struct kind *k);
 void watch_cache_close(struct watch_cache *c, void (*closed)(void *arg), void *arg);
+/* Is it being asked how fresh the cache is? Who waits now is served together with others. */
+bool watch_cache_asks(const struct watch_cache *c);
 bool watch_cache_synced(const struct watch_cache *c);
 int64_t watch_cache_revision(const struct watch_cache *c);
 uint64_t watch_cache_changes(const struct watch_cache *c); /* grows whenever an object comes, changes or goes */

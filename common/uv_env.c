@@ -37,6 +37,8 @@ struct uv_env {
     struct uv_net *net;
     struct loop_turns turns;
     struct turn turn;
+    uint8_t supply[1024]; /* random bytes, of which the first `supply_left` are to be given */
+    size_t supply_left;
     struct {
         void (*close)(void *seam);
         void *seam;
@@ -193,14 +195,30 @@ static void turn_ended(uv_prepare_t *handle)
     uv->turn = (struct turn){.before = thread_usage()};
 }
 
-static void random_bytes(void *impl, void *bytes, size_t size)
+static void kernel_random(void *bytes, size_t size)
 {
-    (void)impl;
     for (size_t done = 0; done < size;) {
         ssize_t n = getrandom((char *)bytes + done, size - done, 0);
         if (n > 0)
             done += (size_t)n;
     }
+}
+
+/* Every request draws a few: they come from a supply, which forgets what it gave. */
+static void random_bytes(void *impl, void *bytes, size_t size)
+{
+    struct uv_env *uv = impl;
+    if (size > sizeof uv->supply / 4) {
+        kernel_random(bytes, size);
+        return;
+    }
+    if (uv->supply_left < size) {
+        kernel_random(uv->supply, sizeof uv->supply);
+        uv->supply_left = sizeof uv->supply;
+    }
+    uv->supply_left -= size;
+    memcpy(bytes, uv->supply + uv->supply_left, size);
+    explicit_bzero(uv->supply + uv->supply_left, size);
 }
 
 static void write_line(void *impl, const char *line, size_t size)

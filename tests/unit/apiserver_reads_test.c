@@ -306,6 +306,71 @@ static void test_compression(void **state)
     mem_free(big);
 }
 
+/* A crowd of GETs is answered by a few reads of the store, and none of them with less than what was there when it came:
+ * the write in front of each has happened by then. */
+static void test_gets_together(void **state)
+{
+    struct fixture *f = *state;
+    enum { CROWD = 64 };
+    static struct client crowd[CROWD];
+    static struct client writer;
+    memset(crowd, 0, sizeof crowd);
+    memset(&writer, 0, sizeof writer);
+    make(f, "shared", "x", "0");
+    size_t before = f->d.calls;
+    for (size_t i = 0; i < CROWD; i++)
+        client_hand(f->api, &crowd[i], i % 2 == 0 ? "GET " CM "/shared" : "GET " CM "/none", "application/json", NULL,
+                    SLICE(""));
+    client_hand(f->api, &writer, "PUT " CM "/shared", "application/json", "application/json",
+                SLICE("{\"metadata\":{\"name\":\"shared\"},\"data\":{\"v\":\"1\"}}"));
+    direct_run_ms(&f->d, 10);
+    assert_int_equal(writer.status, 200);
+    /* 4 by themselves, one question for all, and those of what the cache does not have */
+    assert_true(f->d.calls - before < 4 + 4 + CROWD / 2 + 2);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_int_equal(crowd[i].status, i % 2 == 0 ? 200 : 404);
+        client_release(&crowd[i]);
+    }
+    client_release(&writer);
+    for (int round = 2; round < 6; round++) {
+        char value[16];
+        struct client late[8] = {{.status = 0}};
+        (void)snprintf(value, sizeof value, "\"%d\"", round); /* fits */
+        struct buf body = {0};
+        buf_printf(&body, "{\"metadata\":{\"name\":\"shared\"},\"data\":{\"v\":%s}}", value);
+        assert_int_equal(ask(f, "PUT " CM "/shared", body.data, NULL, NULL), 200);
+        for (size_t i = 0; i < ARRAY_LEN(late); i++)
+            client_hand(f->api, &late[i], "GET " CM "/shared", "application/json", NULL, SLICE(""));
+        direct_run_ms(&f->d, 10);
+        for (size_t i = 0; i < ARRAY_LEN(late); i++) {
+            assert_int_equal(late[i].status, 200);
+            assert_non_null(strstr(late[i].answer.data, value));
+            client_release(&late[i]);
+        }
+        buf_release(&body);
+    }
+}
+
+/* The cache's watch has stopped to tell: who waits for its word is answered by the store all the same. */
+static void test_gets_of_a_stale_cache(void **state)
+{
+    struct fixture *f = *state;
+    struct client crowd[8] = {{.status = 0}};
+    make(f, "old", "x", "1");
+    f->d.mute = true;
+    assert_int_equal(ask(f, "PUT " CM "/old", "{\"metadata\":{\"name\":\"old\"},\"data\":{\"v\":\"2\"}}", NULL, NULL),
+                     200);
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
+        client_hand(f->api, &crowd[i], "GET " CM "/old", "application/json", NULL, SLICE(""));
+    direct_run_ms(&f->d, 60000);
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+        assert_int_equal(crowd[i].status, 200);
+        assert_non_null(strstr(crowd[i].answer.data, "\"v\":\"2\""));
+        client_release(&crowd[i]);
+    }
+    f->d.mute = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +380,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recent_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_compression, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gets_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gets_of_a_stale_cache, setup, teardown),
     };
     return RUN_TESTS(tests);
 }
