@@ -70,6 +70,7 @@ static void finish_close(struct deferred *d)
         return;
     bootstrap_free(a->bootstrap);
     masters_free(a->masters);
+    claims_free(a->repair);
     rbac_free(a->rbac);
     openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
@@ -124,9 +125,9 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     a->token_key = o->token_key;
     a->issuer = o->issuer == NULL ? "https://kubernetes.default.svc.cluster.local" : o->issuer;
     a->bookmark_ms = o->bookmark_ms == 0 ? BOOKMARK_MS : o->bookmark_ms;
+    a->repair_ms = o->repair_ms == 0 ? REPAIR_MS : o->repair_ms;
     list_init(&a->requests);
     list_init(&a->ops);
-    list_init(&a->mends);
     deferred_init(&a->finish, finish_close);
     timer_init(&a->probe, probe_fire);
     metrics_make(a);

@@ -22,6 +22,7 @@ struct apiserver_options {
     const char *issuer;              /* of tokens; NULL: https://kubernetes.default.svc.cluster.local; borrowed */
     const char *advertise;      /* "host:port" that others reach this replica by; NULL: unknown; borrowed */
     unsigned bookmark_ms;       /* 0: once a minute */
+    unsigned repair_ms;         /* between two comparisons of claims with their objects; 0: three minutes */
 };
 
 /* ERR_INTERNAL: the table of kinds is broken (named). Begins to fill its caches at once. */
