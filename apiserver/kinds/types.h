@@ -150,7 +150,7 @@ void fill_port_443(struct json_doc *d, struct json *v);
 
 /* Admission: webhook_types.c. */
 extern const struct type type_webhook_client_config, type_match_condition, type_rule_with_operations, type_match_resources;
-extern const char *const failure_policies[], *const api_extensions[];
+extern const char *const failure_policies[], *const match_policies[], *const side_effects[], *const api_extensions[];
 extern const struct column webhook_columns[], event_columns[];
 void check_match_conditions(struct check *c, const struct json *v);
 void check_review_versions(struct check *c, const struct json *v);
