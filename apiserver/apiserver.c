@@ -71,6 +71,7 @@ static void finish_close(struct deferred *d)
     bootstrap_free(a->bootstrap);
     masters_free(a->masters);
     flow_status_free(a->flow_status);
+    claims_free(a->repair);
     rbac_free(a->rbac);
     openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
@@ -137,9 +138,9 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     a->bookmark_ms = o->bookmark_ms == 0 ? BOOKMARK_MS : o->bookmark_ms;
     a->requests_max = o->requests_max == 0 ? REQUESTS_MAX : o->requests_max;
     a->delete_collection_max = o->delete_collection_max == 0 ? DELETE_COLLECTION_MAX : o->delete_collection_max;
+    a->repair_ms = o->repair_ms == 0 ? REPAIR_MS : o->repair_ms;
     list_init(&a->requests);
     list_init(&a->ops);
-    list_init(&a->mends);
     deferred_init(&a->finish, finish_close);
     timer_init(&a->probe, probe_fire);
     metrics_make(a);

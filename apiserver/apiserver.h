@@ -24,6 +24,7 @@ struct apiserver_options {
     const char *advertise;           /* "host:port" that others reach this replica by; NULL: unknown; borrowed */
     unsigned bookmark_ms;            /* 0: once a minute */
     size_t requests_max, delete_collection_max; /* other bounds than those of limits.h, for tests; 0: those */
+    unsigned repair_ms;              /* between two comparisons of claims with their objects; 0: three minutes */
 };
 
 /* ERR_INTERNAL: the table of kinds is broken (named). Begins to fill its caches at once. */

@@ -75,7 +75,7 @@ static void finish(struct bootstrap *b)
         return;
     }
     a->bootstrapped = true;
-    claims_mend(a);
+    claims_start(a);
     flow_status_start(a);
     log_info(a->env->log, "what every cluster has is there", "objects=%zu", b->next);
     bootstrap_free(b);

@@ -222,7 +222,7 @@ static void put_binding(struct buf *out, const struct binding *b)
     buf_append_str(out, "]}");
 }
 
-static void put_service(struct buf *out, unsigned port)
+void bootstrap_service_print(unsigned port, struct buf *out)
 {
     buf_printf(out, "{\"kind\":\"Service\",\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"component\":\"apiserver\",\"provider\":\"kubernetes\"}},"
                     "\"spec\":{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"name\":\"https\",\"port\":443,\"protocol\":\"TCP\",\"targetPort\":%u}]}}", port);
@@ -237,7 +237,7 @@ static void put_namespace(size_t at, unsigned port, struct buf *out)
 static void put_the_service(size_t at, unsigned port, struct buf *out)
 {
     (void)at;
-    put_service(out, port);
+    bootstrap_service_print(port, out);
 }
 
 static void put_role_at(size_t at, unsigned port, struct buf *out)

@@ -14,5 +14,7 @@ struct bootstrap_object {
 bool bootstrap_object_at(size_t at, struct bootstrap_object *ret);
 /* Appends the object as JSON. `port`: at which the apiserver listens. */
 void bootstrap_object_print(size_t at, unsigned port, struct buf *out);
+/* Of them, the Service `kubernetes`, which is made again when it was deleted (masters.c). */
+void bootstrap_service_print(unsigned port, struct buf *out);
 
 #endif

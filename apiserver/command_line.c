@@ -1,6 +1,7 @@
 #include "common/base.h"
 
 #include "apiserver/command_line.h"
+#include "apiserver/limits.h"
 #include "common/flags.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@ static void table(struct command_line *o, struct flag out[FLAGS_MAX])
 {
     o->listen = "127.0.0.1:6443";
     o->log_level = "info";
+    o->service_repair_interval = REPAIR_MS;
     o->service_account_issuer = "https://kubernetes.default.svc.cluster.local";
     const struct flag flags[] = {
         {.name = "listen", .type = FLAG_TEXT, .target = &o->listen, .help = "numeric HOST:PORT to serve on"},
@@ -52,6 +54,10 @@ static void table(struct command_line *o, struct flag out[FLAGS_MAX])
          .type = FLAG_TEXT,
          .target = &o->service_account_issuer,
          .help = "issuer of those tokens"},
+        {.name = "service-repair-interval",
+         .type = FLAG_MS,
+         .target = &o->service_repair_interval,
+         .help = "between two comparisons of Services with the addresses and node ports they hold"},
         {.name = "log-level", .type = FLAG_TEXT, .target = &o->log_level, .help = "debug, info, warn or error"},
         {.name = NULL},
     };

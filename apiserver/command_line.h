@@ -11,6 +11,7 @@
 struct command_line {
     const char *listen, *advertise, *store, *store_ca, *store_cert, *store_key, *tls_cert, *tls_key, *client_ca,
         *kubelet_ca, *kubelet_cert, *kubelet_key, *service_account_key_file, *service_account_issuer, *log_level;
+    unsigned service_repair_interval; /* ms */
     enum log_level level;
     const char *endpoints[STORE_ENDPOINTS_MAX]; /* of `store`, into `endpoint_text` */
     size_t endpoint_count;

@@ -105,11 +105,23 @@ struct selectable {
 /* Keys of its own that an object holds while it exists: a cluster address, a node port. They stand in the store beside
  * the object and change in the same transaction, so no two objects hold one. */
 #define CLAIMS_MAX 120
+#define CLAIM_KEY_MAX 64
+/* What values of one sort are called in keys and events. */
+struct claim_range {
+    const char *prefix;    /* of keys: "serviceips/" */
+    const char *word;      /* of reasons and actions: "ClusterIP" in ClusterIPNotAllocated */
+    const char *shown;     /* before the value in messages: "Cluster IP [IPv4]:" */
+    const char *outside;   /* "the port range 30000-32767" */
+    const char *component; /* who reports */
+};
 struct claim {
-    char key[64];   /* below /registry/ranges/: "serviceips/10.96.0.1" */
-    char field[64]; /* where it was asked for, for a 422 */
-    char value[48]; /* as it is shown there, as JSON */
-    char taken[96]; /* "provided port is already allocated" */
+    char key[CLAIM_KEY_MAX]; /* below /registry/ranges/: "serviceips/10.96.0.1" */
+    char field[64];          /* where it was asked for, for a 422; "": an internal error is all that is told */
+    char value[48];          /* as it is shown there, as JSON */
+    char taken[96];          /* "provided port is already allocated" */
+    const struct claim_range *range;
+    /* A stored object may say a value that nobody can hold; then there is no key. */
+    enum { CLAIM_GOOD, CLAIM_OUTSIDE, CLAIM_NO_VALUE } state;
 };
 struct claims {
     struct claim list[CLAIMS_MAX];
@@ -121,6 +133,7 @@ struct allocator {
     uint64_t seed;
     bool (*taken)(const struct allocator *a, const char *key); /* NULL: nothing is known to be */
     void *data;
+    struct claims *asked; /* what the object claimed before anything was chosen is put here; NULL: nobody asks */
 };
 
 struct kind {
@@ -151,8 +164,10 @@ struct kind {
     void (*keep)(struct json_doc *d, struct json *object, const struct json *old, const char *subresource, const char *now);
     void (*check_update)(struct check *check, const struct json *object, const struct json *old);
     void (*claim)(const struct json *object, struct claims *out);
-    /* Fills in free values; NULL, or why there are none. */
-    const char *(*allocate)(struct json_doc *d, struct json *object, const struct allocator *a);
+    /* Fills in free values of a new object (`old` NULL) or a changed one. What was asked for and cannot be is a failure of
+     * `check`; an error is internal: nothing is free. */
+    int (*allocate)(struct json_doc *d, struct json *object, const struct json *old, const struct allocator *a,
+                    struct check *check, struct err *reterr);
     bool update_needs_version;  /* an update without resourceVersion is refused */
     bool update_creates;        /* PUT on a missing object makes it */
     bool create_keeps_status;   /* a new object may bring its status along (Node) */

@@ -21,6 +21,7 @@
 #define STORE_TIMEOUT_MS 10000
 #define STORE_PROGRESS_MS 10000
 #define BOOKMARK_MS 60000
+#define REPAIR_MS 180000 /* between two comparisons of claims with their objects */
 #define WATCH_TIMEOUT_MIN_MS (30 * 60 * 1000)
 #define WATCH_TIMEOUT_SPREAD_MS (30 * 60 * 1000)
 #define ACCOUNT_WAIT_MS 1500 /* a new pod waits so long for the account `default` of a new namespace */

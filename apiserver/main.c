@@ -75,6 +75,7 @@ static int start(struct process *p, const struct command_line *o, struct err *wh
                                     .store_tls = p->store_tls,
                                     .kubelet_tls = p->kubelet_tls,
                                     .advertise = o->advertise,
+                                    .repair_ms = o->service_repair_interval,
                                     .token_key = p->token_key,
                                     .issuer = o->service_account_issuer};
     if ((code = apiserver_new(env, &api, &p->api, why)) != 0)

@@ -1,11 +1,13 @@
-/* Which apiservers are alive, and with them the endpoints of the Service `kubernetes`.
+/* Which apiservers are alive, and with them the endpoints of the Service `kubernetes`, and the Service when it is
+ * deleted.
  *
- *   idle ──timer──▶ beating (own key put, all keys read) ──▶ endpoints ──▶ slice ──▶ idle
+ *   idle ──timer──▶ beating (own key put, all keys read) ──▶ service ──▶ endpoints ──▶ slice ──▶ idle
  *
  * Each replica puts /registry/masterleases/ADDRESS every MASTER_BEAT_MS. One whose key has not changed for
  * MASTER_SILENCE_MS of this replica's own clock counts as gone, so no two clocks are compared. */
 #include "common/base.h"
 
+#include "apiserver/bootstrap_objects.h"
 #include "apiserver/request.h"
 #include "common/mem.h"
 
@@ -33,7 +35,14 @@ struct beat {
     struct deferred over;
 };
 
-enum masters_step { MASTERS_IDLE, MASTERS_BEATING, MASTERS_ENDPOINTS, MASTERS_SLICE, MASTERS_SLICE_CREATE };
+enum masters_step {
+    MASTERS_IDLE,
+    MASTERS_BEATING,
+    MASTERS_SERVICE,
+    MASTERS_ENDPOINTS,
+    MASTERS_SLICE,
+    MASTERS_SLICE_CREATE
+};
 
 struct masters {
     struct apiserver *api;
@@ -195,17 +204,34 @@ static void write_endpoints(struct masters *m)
     buf_release(&subsets);
 }
 
+static void write_service(struct masters *m)
+{
+    const struct watch_cache *c = m->api->caches[kinds_index(&kind_service)];
+    if (!watch_cache_synced(c) || watch_cache_get(c, SLICE("default/kubernetes")) != NULL) {
+        write_endpoints(m);
+        return;
+    }
+    m->step = MASTERS_SERVICE;
+    buf_reset(&m->call.path);
+    buf_append_str(&m->call.path, "/api/v1/namespaces/default/services");
+    buf_reset(&m->call.body);
+    bootstrap_service_print((unsigned)m->port, &m->call.body);
+    self_send(&m->call, "POST");
+}
+
 static void masters_answered(struct self_call *c, int status, struct slice body)
 {
     struct masters *m = container_of(c, struct masters, call);
     bool good = status == 200 || status == 201;
-    if (good && m->step == MASTERS_ENDPOINTS) {
+    if (m->step == MASTERS_SERVICE && (good || status == 409)) {
+        write_endpoints(m);
+    } else if (good && m->step == MASTERS_ENDPOINTS) {
         write_slice(m, false);
     } else if (status == 404 && m->step == MASTERS_SLICE) {
         write_slice(m, true);
     } else {
         if (!good && status != 409) /* 409: another replica wrote the same */
-            log_warn(m->api->env->log, "cannot write the endpoints of the Service kubernetes", "status=%d why=\"%.*s\"",
+            log_warn(m->api->env->log, "cannot write the Service kubernetes or its endpoints", "status=%d why=\"%.*s\"",
                      status, (int)MIN(body.size, (size_t)200), body.data);
         again(m);
     }
@@ -242,7 +268,7 @@ static void beat_done(struct store_call *call, int status, const struct err *why
         note(m, slice_from(all->kvs[i].key, strlen(LEASE_PREFIX)), all->kvs[i].mod_revision, now);
     judge_silence(m, now);
     if (a->bootstrapped)
-        write_endpoints(m);
+        write_service(m);
     else
         again(m);
 }

@@ -29,17 +29,18 @@ struct apiserver {
     struct tls *any_tls; /* to whom a proxy is asked for by https: nobody's certificate is known there */
     const char *advertise, *issuer;
     const struct jwt_key *token_key; /* NULL: no tokens */
-    unsigned bookmark_ms;
+    unsigned bookmark_ms, repair_ms;
     size_t requests_max, delete_collection_max;
     struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
     struct mem_pool blocks; /* of requests' documents */
-    struct list requests, ops, mends;
+    struct list requests, ops;
     size_t request_count;
     struct metrics *metrics;
     struct api_metrics count;
     struct bootstrap *bootstrap;     /* NULL once what every cluster has exists */
     struct flow_status *flow_status; /* NULL: not yet bootstrapped */
     struct masters *masters;         /* NULL: no address to advertise */
+    struct repair *repair;           /* of claims; NULL until what every cluster has exists */
     struct rbac *rbac;
     struct openapi_cache *openapi;
     bool bootstrapped;
@@ -214,9 +215,10 @@ void flow_status_stop(struct apiserver *a);
 void flow_status_free(struct flow_status *s);
 /* escalation.c: 0, or ERR_FORBIDDEN when a role or binding would grant what the user does not hold. */
 int escalation_check(struct api_request *r, const struct json *object, const struct json *old);
-/* claims.c: compares claims with their objects, once the caches are whole. */
-void claims_mend(struct apiserver *a);
+/* claims.c: compares claims with their objects, from when the caches are whole. */
+void claims_start(struct apiserver *a);
 void claims_stop(struct apiserver *a);
+void claims_free(struct repair *p);
 void masters_stop(struct apiserver *a);
 void masters_free(struct masters *m);
 

@@ -83,11 +83,18 @@ static int validate(const struct verb_facts *v, const struct json *o, const stru
     return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
 }
 
-static int allocate(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
+static int allocate(const struct verb_facts *v, struct json_doc *d, struct json *o, const struct json *old,
+                    struct failure *f)
 {
     const struct kind *k = verb_stored_kind(v);
-    const char *why = k->allocate == NULL || v->allocator == NULL ? NULL : k->allocate(d, o, v->allocator);
-    return why == NULL ? 0 : failure_set(f, ERR_INTERNAL, "Internal error occurred: failed to allocate: %s", why);
+    struct err why;
+    if (k->allocate == NULL || v->allocator == NULL)
+        return 0;
+    if (v->allocator->asked != NULL)
+        k->claim(o, v->allocator->asked);
+    if (k->allocate(d, o, old, v->allocator, &f->check, &why) != 0)
+        return failure_set(f, ERR_INTERNAL, "Internal error occurred: %s", why.message);
+    return f->check.count == 0 ? 0 : failure_invalid(f, v->kind, json_string_at(o, "metadata.name"));
 }
 
 static struct managed_writer writer_of(const struct verb_facts *v)
@@ -138,7 +145,7 @@ static int create_object(const struct verb_facts *v, struct json_doc *d, struct 
     if (code == 0)
         code = validate(v, o, NULL, f);
     if (code == 0)
-        code = allocate(v, d, o, f);
+        code = allocate(v, d, o, NULL, f);
     if (code == 0)
         code = verb_store_new(v, d, o, ret, f);
     return code;
@@ -175,7 +182,7 @@ int verb_replace(const struct verb_facts *v, struct json_doc *d, const struct js
         verb_stored_kind(v)->prepare_update(d, o, old);
     code = validate(v, o, old, f);
     if (code == 0 && v->subresource == NULL)
-        code = allocate(v, d, o, f);
+        code = allocate(v, d, o, old, f);
     if (code != 0)
         return code;
     return verb_store(v, d, o, old, ret, f);

@@ -50,7 +50,9 @@ static void facts_make(struct api_request *r, struct verb_facts *v)
         .user = &r->user,
     };
     if (r->write->claims != NULL) {
-        r->write->allocator = (struct allocator){.seed = random_u64(random), .taken = claim_is_taken, .data = r->write};
+        r->write->allocator = (struct allocator){
+            .seed = random_u64(random), .taken = claim_is_taken, .data = r->write, .asked = &r->write->claims->asked};
+        r->write->claims->asked.count = 0;
         v->allocator = &r->write->allocator;
     }
     memcpy(v->uid, uid, sizeof uid);
@@ -304,7 +306,7 @@ void write_decide(struct api_request *r, struct slice old, int64_t revision)
         refuse(r);
     } else if (w->result.action == VERB_NOTHING && w->from_cache) {
         write_load_from_store(r); /* a no-op must not answer with yesterday's object */
-    } else if (w->result.action == VERB_NOTHING || w->dry_run) {
+    } else if (w->result.action == VERB_NOTHING || (w->dry_run && w->claims == NULL)) {
         write_answer(r, revision);
     } else {
         claims_update(r, tree);

@@ -2,6 +2,7 @@
  * exist and is put, one that is given up is deleted. No two objects hold one, whichever replica writes them. */
 #include "common/base.h"
 
+#include "apiserver/claims.h"
 #include "apiserver/write_parts.h"
 #include "common/mem.h"
 
@@ -24,7 +25,7 @@ static void claims_subtract(const struct claims *a, const struct claims *b, stru
 {
     ret->count = 0;
     for (size_t i = 0; i < a->count; i++) {
-        if (!claims_hold(b, a->list[i].key))
+        if (a->list[i].state == CLAIM_GOOD && !claims_hold(b, a->list[i].key))
             ret->list[ret->count++] = a->list[i];
     }
 }
@@ -47,22 +48,31 @@ void claims_update(struct api_request *r, const struct json *old)
 
 static struct slice claim_key(struct write_txn *t, const struct claim *claim)
 {
-    return slice_str(arena_printf(&t->memory, "/registry/ranges/%s", claim->key));
+    return slice_str(arena_printf(&t->memory, CLAIM_KEYS "%s", claim->key));
 }
 
-static const struct kv_range all_claims = {.span = {SLICE("/registry/ranges/"), SLICE("/registry/ranges0")},
-                                           .keys_only = true};
+static const struct kv_range all_claims = {.span = {SLICE(CLAIM_KEYS), SLICE(CLAIM_KEYS_END)}, .keys_only = true};
+
+/* A key that is given up goes only if it is ours: after a hand in the store two objects may claim one. */
+static struct kv_op release(struct write_txn *t, const struct claim *claim, struct slice owner)
+{
+    struct slice key = claim_key(t, claim);
+    struct kv_compare *ours = arena_alloc(&t->memory, sizeof *ours);
+    struct kv_op *gone = arena_alloc(&t->memory, sizeof *gone);
+    *ours =
+        (struct kv_compare){.span = {key, {NULL, 0}}, .target = KV_COMPARE_VALUE, .result = KV_EQUAL, .value = owner};
+    *gone = (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}};
+    return (struct kv_op){.kind = KV_OP_TXN,
+                          .txn = {.compares = ours, .success = gone, .compare_count = 1, .success_count = 1}};
+}
 
 void claims_join(struct api_request *r, struct write_txn *t)
 {
     struct write_claims *c = r->write->claims;
-    struct slice object = write_cache_key(r);
     if (c == NULL || c->fresh.count + c->gone.count == 0)
         return;
     struct buf text = {0};
-    buf_append_str(&text, "{\"owner\":");
-    json_print_string(object, &text);
-    buf_append_char(&text, '}');
+    claim_owner(write_cache_key(r), &text);
     struct slice owner = arena_slice(&t->memory, buf_slice(&text));
     buf_release(&text);
     for (size_t i = 0; i < c->fresh.count; i++) {
@@ -74,12 +84,11 @@ void claims_join(struct api_request *r, struct write_txn *t)
                 (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = owner}};
     }
     for (size_t i = 0; i < c->gone.count && t->txn.success_count > 0; i++)
-        t->done[t->txn.success_count++] =
-            (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {claim_key(t, &c->gone.list[i]), {NULL, 0}}}};
+        t->done[t->txn.success_count++] = release(t, &c->gone.list[i], owner);
     t->look[t->txn.failure_count++] = (struct kv_op){.kind = KV_OP_RANGE, .range = all_claims};
 }
 
-const struct claim *claims_lost(struct api_request *r, struct store_call *call, const struct json *asked, bool *ret_any)
+const struct claim *claims_lost(struct api_request *r, struct store_call *call, bool *ret_any)
 {
     struct write_claims *c = r->write->claims;
     *ret_any = false;
@@ -87,25 +96,26 @@ const struct claim *claims_lost(struct api_request *r, struct store_call *call, 
         return NULL;
     const struct kv_range_result *range = &call->txn.results[call->txn.result_count - 1].range;
     const struct claim *found = NULL;
-    struct claims *wanted = NEW(struct claims);
-    r->route.kind->claim(asked, wanted);
     map_release(&c->taken);
     c->taken = (struct map){.entries = NULL};
     for (size_t i = 0; i < range->kv_count; i++)
-        (void)map_put(&c->taken, slice_from(range->kvs[i].key, strlen("/registry/ranges/")), r);
+        (void)map_put(&c->taken, slice_from(range->kvs[i].key, strlen(CLAIM_KEYS)), r);
     for (size_t i = 0; i < c->fresh.count; i++) {
         bool lost = map_get(&c->taken, slice_str(c->fresh.list[i].key)) != NULL;
         *ret_any |= lost;
-        if (lost && found == NULL && claims_hold(wanted, c->fresh.list[i].key))
+        if (lost && found == NULL && claims_hold(&c->asked, c->fresh.list[i].key))
             found = &c->fresh.list[i];
     }
-    mem_free(wanted);
     return found;
 }
 
 void claims_fail(struct api_request *r, const struct claim *claim)
 {
     struct json *bad = NULL;
+    if (claim->field[0] == '\0') {
+        request_fail_with(r, ERR_INTERNAL, "Internal error occurred: %s", claim->taken);
+        return;
+    }
     if (json_parse(r->doc, slice_str(claim->value), &bad, NULL) != 0)
         bad = NULL;
     check_fail_at(&r->failure.check, claim->field, CHECK_INVALID, bad, "%s", claim->taken);

@@ -66,7 +66,7 @@ static void create_done(struct api_request *r, struct store_call *call, int stat
         create_again(r);
         return;
     }
-    const struct claim *lost = claims_lost(r, call, w->body, &raced);
+    const struct claim *lost = claims_lost(r, call, &raced);
     if (lost != NULL)
         claims_fail(r, lost);
     else if (raced && ++w->attempts < UPDATE_ATTEMPTS_MAX)
@@ -110,12 +110,12 @@ static void change_done(struct api_request *r, struct store_call *call, int stat
         return;
     }
     if (call->txn.succeeded) {
-        write_answer(r, call->header.revision);
+        write_answer(r, w->dry_run ? w->revision : call->header.revision);
         return;
     }
     metric_add(r->api->count.conflicts, 1);
     const struct kv_range_result *now = &call->txn.results[0].range;
-    const struct claim *lost = claims_lost(r, call, w->body, &raced);
+    const struct claim *lost = claims_lost(r, call, &raced);
     w->from_cache = false;
     if (now->kv_count == 0) {
         write_decide(r, (struct slice){NULL, 0}, 0);
@@ -156,7 +156,8 @@ void commit_change(struct api_request *r)
                      ? (struct kv_op){.kind = KV_OP_DELETE, .delete = {.span = {key, {NULL, 0}}}}
                      : (struct kv_op){.kind = KV_OP_PUT, .put = {.key = key, .value = buf_slice(&w->result.bytes)}};
     t->look[0] = (struct kv_op){.kind = KV_OP_RANGE, .range = {.span = {key, {NULL, 0}}}};
-    t->txn = (struct kv_txn){.compare_count = 1, .success_count = 1, .failure_count = 1};
+    /* A dry run asks the same questions and writes nothing. */
+    t->txn = (struct kv_txn){.compare_count = 1, .success_count = w->dry_run ? 0 : 1, .failure_count = 1};
     budget_join(r, t);
     claims_join(r, t);
     txn_send(r, t, change_done);

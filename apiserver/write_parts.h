@@ -11,7 +11,8 @@ enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_PATCH, WRITE_DELETE, WRITE_B
 /* What the object claims beyond its name (kind.h), and what else it claimed before. */
 struct write_claims {
     struct claims fresh, gone;
-    struct map taken; /* keys that the store said are taken, after a lost race */
+    struct claims asked; /* by the client; others are ours to choose again */
+    struct map taken;    /* keys that the store said are taken, after a lost race */
 };
 
 /* The disruption budget that pays for an eviction, in the same transaction. */
@@ -86,10 +87,9 @@ void claims_update(struct api_request *r, const struct json *old);
 /* Adds their compares and operations; the last lookup on failure is then what is claimed in the cluster. Nothing is
  * written where `t` writes nothing else (a dry run). */
 void claims_join(struct api_request *r, struct write_txn *t);
-/* After a lost race: the claim that someone else holds and that `asked` the client for, or NULL. Notes all that are
+/* After a lost race: the claim that someone else holds and that the client asked for, or NULL. Notes all that are
  * taken, so that the next attempt chooses others. *ret_any: one of ours is among them. */
-const struct claim *claims_lost(struct api_request *r, struct store_call *call, const struct json *asked,
-                                bool *ret_any);
+const struct claim *claims_lost(struct api_request *r, struct store_call *call, bool *ret_any);
 /* Fails the request with 422: `claim` is someone else's. */
 void claims_fail(struct api_request *r, const struct claim *claim);
 /* struct allocator's `taken`; its data is the struct write. */

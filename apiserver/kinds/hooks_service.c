@@ -1,4 +1,5 @@
-/* Rules of Services: what is filled in, what is refused, and which addresses and node ports a Service holds. */
+/* Rules of Services: what is filled in and what is refused. Which addresses and node ports they hold:
+ * hooks_service_ranges.c. */
 #include "common/base.h"
 
 #include "apiserver/check.h"
@@ -6,44 +7,15 @@
 #include "apiserver/names.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 
 #define SERVICE_PORTS_MAX 100
 #define AFFINITY_SECONDS 10800
 #define AFFINITY_SECONDS_MAX 86400
-/* 10.96.0.0/16. Its first address belongs to the Service `kubernetes`; up to SERVICE_IP_ASKED addresses are left to
- * those who ask for one (10.96.0.10 for DNS). */
-#define SERVICE_NETWORK "10.96.0.0/16"
-#define SERVICE_IP_BASE 0x0a600000u
-#define SERVICE_IP_COUNT 65536u
-#define SERVICE_IP_ASKED 257u
-#define NODE_PORT_MIN 30000
-#define NODE_PORT_MAX 32767
-#define NODE_PORT_ASKED 86 /* likewise, so many ports at the range's start */
+#define FAMILIES_MAX 2
 
 static bool is_type(const struct json *spec, const char *type) { return slice_is(json_string_at(spec, "type"), type); }
 
-static bool wants_node_ports(const struct json *spec)
-{
-    return is_type(spec, "NodePort") ||
-           (is_type(spec, "LoadBalancer") && json_bool_at(spec, "allocateLoadBalancerNodePorts", true));
-}
-
 static bool is_headless(const struct json *spec) { return slice_is(json_string_at(spec, "clusterIP"), "None"); }
-
-static bool parse_address(struct slice text, uint32_t *ret)
-{
-    char copy[INET_ADDRSTRLEN];
-    struct in_addr address;
-    if (text.size == 0 || text.size >= sizeof copy)
-        return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    if (inet_pton(AF_INET, copy, &address) != 1)
-        return false;
-    *ret = ntohl(address.s_addr);
-    return true;
-}
 
 size_t ip_parse(struct slice text, unsigned char ret[IP_BYTES_MAX])
 {
@@ -76,7 +48,8 @@ void check_endpoint_ip(struct check *c, const struct json *v)
     if (slice_is(json_string(v), "0.0.0.0") || slice_is(json_string(v), "::"))
         check_fail(c, CHECK_INVALID, v, "may not be unspecified (0.0.0.0 or ::)");
     for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
-        if (slice_has_prefix(json_string(v), slice_str(ranges[i].prefix)) || (i == 0 && slice_is(json_string(v), "::1")))
+        if (slice_has_prefix(json_string(v), slice_str(ranges[i].prefix)) ||
+            (i == 0 && slice_is(json_string(v), "::1")))
             check_fail(c, CHECK_INVALID, v, "may not be in the %s", ranges[i].text);
 }
 
@@ -126,13 +99,10 @@ void fill_service_spec(struct json_doc *d, struct json *v)
 {
     bool outside = is_type(v, "NodePort") || is_type(v, "LoadBalancer") || json_size(json_get(v, "externalIPs")) > 0;
     fill_ports(d, v);
+    agree_on_address(d, v);
     if (is_type(v, "ExternalName"))
         return;
-    agree_on_address(d, v);
     set_missing(d, v, "internalTrafficPolicy", "Cluster");
-    set_missing(d, v, "ipFamilyPolicy", "SingleStack");
-    if (json_size(json_get(v, "ipFamilies")) == 0)
-        set_list(d, v, "ipFamilies", SLICE("IPv4"));
     if (outside)
         set_missing(d, v, "externalTrafficPolicy", "Cluster");
     if (is_type(v, "LoadBalancer") && json_get(v, "allocateLoadBalancerNodePorts") == NULL)
@@ -145,17 +115,9 @@ void fill_service_spec(struct json_doc *d, struct json *v)
 
 static void check_node_port(struct check *c, const struct json *spec, const struct json *port)
 {
-    const struct json *value = json_get(port, "nodePort");
-    int64_t number = json_int_or(value, 0);
-    if (number == 0)
-        return;
-    if (is_type(spec, "ClusterIP") || is_type(spec, "ExternalName"))
+    if (json_int_at(port, "nodePort", 0) != 0 && (is_type(spec, "ClusterIP") || is_type(spec, "ExternalName")))
         check_fail_at(c, "nodePort", CHECK_FORBIDDEN, NULL, "may not be used when `type` is '%.*s'",
                       SLICE_ARGS(json_string_at(spec, "type")));
-    else if (number < NODE_PORT_MIN || number > NODE_PORT_MAX)
-        check_fail_at(c, "nodePort", CHECK_INVALID, value,
-                      "provided port is not in the valid range. The range of valid ports is %d-%d", NODE_PORT_MIN,
-                      NODE_PORT_MAX);
 }
 
 static void check_target(struct check *c, const struct json *target)
@@ -206,51 +168,120 @@ static void check_ports(struct check *c, const struct json *spec)
     check_leave(c, mark);
 }
 
-static void check_address(struct check *c, const struct json *spec)
+static bool has_no_selector(const struct json *spec) { return json_size(json_get(spec, "selector")) == 0; }
+
+static void check_addresses(struct check *c, const struct json *spec)
 {
     const struct json *one = json_get(spec, "clusterIP"), *list = json_get(spec, "clusterIPs");
-    struct slice text = json_string(one);
-    uint32_t address = 0;
-    if (text.size == 0)
-        return;
-    if (!slice_equal(text, json_string(json_element(list, 0))))
+    const struct json *families = json_get(spec, "ipFamilies");
+    unsigned char address[IP_BYTES_MAX];
+    if (json_size(list) > 0 && !slice_equal(json_string(one), json_string(json_element(list, 0))))
         check_fail_at(c, "clusterIPs[0]", CHECK_INVALID, list, "first value must match `clusterIP`");
-    if (is_type(spec, "ExternalName"))
-        check_fail_at(c, "clusterIPs[0]", CHECK_FORBIDDEN, NULL, "may not be set when `type` is 'ExternalName'");
-    else if (is_headless(spec) && !is_type(spec, "ClusterIP"))
-        check_fail_at(c, "clusterIPs[0]", CHECK_INVALID, one, "may not be set to 'None' for %.*s services",
-                      SLICE_ARGS(json_string_at(spec, "type")));
-    else if (!is_headless(spec) && !parse_address(text, &address))
-        check_fail_at(c, "clusterIPs[0]", CHECK_INVALID, one,
-                      "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-    else if (!is_headless(spec) && (address <= SERVICE_IP_BASE || address >= SERVICE_IP_BASE + SERVICE_IP_COUNT - 1))
-        check_fail_at(c, "clusterIPs", CHECK_INVALID, list,
-                      "failed to allocate IP %.*s: the provided IP (%.*s) is not in the valid range. The range of "
-                      "valid IPs is " SERVICE_NETWORK,
-                      SLICE_ARGS(text), SLICE_ARGS(text));
-    if (json_size(list) > 1)
-        check_fail_at(c, "clusterIPs", CHECK_INVALID, list, "may only hold one value on a single-stack cluster");
+    if (json_size(list) > FAMILIES_MAX)
+        check_fail_at(c, "clusterIPs", CHECK_INVALID, list, "may only hold up to %d values", FAMILIES_MAX);
+    for (size_t i = 0; i < json_size(list) && i < FAMILIES_MAX; i++) {
+        struct slice text = json_string(json_element(list, i)), family = json_string(json_element(families, i));
+        size_t mark = check_enter(c, "clusterIPs"), size = ip_parse(text, address);
+        (void)check_enter_index(c, i); /* left with `mark` */
+        if (slice_is(text, "None") && i == 0 && !is_type(spec, "ClusterIP"))
+            check_fail(c, CHECK_INVALID, json_element(list, i), "may not be set to 'None' for %.*s services",
+                       SLICE_ARGS(json_string_at(spec, "type")));
+        else if (size == 0 && !(slice_is(text, "None") && i == 0))
+            check_fail(c, CHECK_INVALID, json_element(list, i),
+                       "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+        else if (size > 0 && family.size > 0 && (size == 4) != slice_is(family, "IPv4"))
+            check_fail(c, CHECK_INVALID, json_element(list, i),
+                       "expected an %.*s value as indicated by `ipFamilies[%zu]`", SLICE_ARGS(family), i);
+        else if (size == 16 && family.size == 0)
+            check_fail(c, CHECK_INVALID, list, "IPv6 is not configured on this cluster");
+        check_leave(c, mark);
+    }
+}
+
+static void check_families(struct check *c, const struct json *spec)
+{
+    static const char *const known[] = {"IPv4", "IPv6", NULL};
+    const struct json *list = json_get(spec, "ipFamilies"), *policy = json_get(spec, "ipFamilyPolicy");
+    bool any = is_headless(spec) && has_no_selector(spec); /* nobody needs an address of ours then */
+    size_t mark = check_enter(c, "ipFamilies");
+    if (json_size(list) > FAMILIES_MAX)
+        check_fail(c, CHECK_INVALID, list, "may only hold up to %d values", FAMILIES_MAX);
+    for (size_t i = 0; i < json_size(list) && i < FAMILIES_MAX; i++) {
+        const struct json *family = json_element(list, i);
+        size_t item = check_enter_index(c, i);
+        bool ipv6 = slice_is(json_string(family), "IPv6");
+        if (!ipv6 && !slice_is(json_string(family), "IPv4"))
+            check_fail_one_of(c, family, known);
+        else if (i > 0 && json_equal(family, json_element(list, 0)))
+            check_fail(c, CHECK_DUPLICATE, family, "%s", "");
+        else if (ipv6 && !any)
+            check_fail(c, CHECK_INVALID, family, "not configured on this cluster");
+        check_leave(c, item);
+    }
+    check_leave(c, mark);
+    bool single = slice_is(json_string(policy), "SingleStack");
+    if (slice_is(json_string(policy), "RequireDualStack") && !any)
+        check_fail_at(c, "ipFamilyPolicy", CHECK_INVALID, policy,
+                      "this cluster is not configured for dual-stack services");
+    if (single && json_size(json_get(spec, "clusterIPs")) == FAMILIES_MAX)
+        check_fail_at(c, "ipFamilyPolicy", CHECK_INVALID, policy,
+                      "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified");
+    if (single && json_size(list) == FAMILIES_MAX)
+        check_fail_at(c, "ipFamilyPolicy", CHECK_INVALID, policy,
+                      "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified");
+}
+
+/* A name for something outside has nothing inside. */
+static void check_external_name(struct check *c, const struct json *spec)
+{
+    static const char *const none[] = {"clusterIPs", "ipFamilies"};
+    const struct json *name = json_get(spec, "externalName");
+    struct err why;
+    if (json_string(name).size == 0)
+        check_fail_at(c, "externalName", CHECK_REQUIRED, NULL, "%s", "");
+    else if (name_check_subdomain(json_string(name), &why) != 0)
+        check_fail_at(c, "externalName", CHECK_INVALID, name, "%s", why.message);
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+        size_t mark = check_enter(c, none[i]);
+        (void)check_enter_index(c, 0); /* left with `mark` */
+        if (json_size(json_get(spec, none[i])) > 0)
+            check_fail(c, CHECK_FORBIDDEN, NULL, "may not be set when `type` is 'ExternalName'");
+        check_leave(c, mark);
+    }
+    if (json_string_at(spec, "ipFamilyPolicy").size > 0)
+        check_fail_at(c, "ipFamilyPolicy", CHECK_FORBIDDEN, NULL, "may not be set when `type` is 'ExternalName'");
+}
+
+/* What only services that are reached from outside have. */
+static void check_outside(struct check *c, const struct json *spec)
+{
+    static const char *const balanced[] = {"allocateLoadBalancerNodePorts", "loadBalancerClass"};
+    const struct json *policy = json_get(spec, "externalTrafficPolicy"),
+                      *health = json_get(spec, "healthCheckNodePort");
+    bool balancer = is_type(spec, "LoadBalancer");
+    bool outside = balancer || is_type(spec, "NodePort") ||
+                   (is_type(spec, "ClusterIP") && json_size(json_get(spec, "externalIPs")) > 0);
+    if (!outside && json_string(policy).size > 0)
+        check_fail_at(c, "externalTrafficPolicy", CHECK_INVALID, policy,
+                      "may only be set for externally-accessible services");
+    if (json_int_or(health, 0) != 0 && !(balancer && slice_is(json_string(policy), "Local")))
+        check_fail_at(c, "healthCheckNodePort", CHECK_INVALID, health,
+                      "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
+    for (size_t i = 0; i < ARRAY_LEN(balanced); i++)
+        if (!balancer && json_get(spec, balanced[i]) != NULL)
+            check_fail_at(c, balanced[i], CHECK_FORBIDDEN, NULL, "may only be used when `type` is 'LoadBalancer'");
 }
 
 void check_service_spec(struct check *c, const struct json *v)
 {
-    const struct json *name = json_get(v, "externalName"), *families = json_get(v, "ipFamilies");
-    struct err why;
     check_ports(c, v);
-    check_address(c, v);
-    if (is_type(v, "ExternalName") && json_string(name).size == 0)
-        check_fail_at(c, "externalName", CHECK_REQUIRED, NULL, "%s", "");
-    else if (is_type(v, "ExternalName") && name_check_subdomain(json_string(name), &why) != 0)
-        check_fail_at(c, "externalName", CHECK_INVALID, name, "%s", why.message);
-    if (json_size(families) > 0 && !slice_is(json_string(json_element(families, 0)), "IPv4"))
-        check_fail_at(c, "ipFamilies[0]", CHECK_INVALID, json_element(families, 0), "not configured on this cluster");
-    if (slice_is(json_string_at(v, "ipFamilyPolicy"), "RequireDualStack"))
-        check_fail_at(c, "ipFamilyPolicy", CHECK_INVALID, json_get(v, "ipFamilyPolicy"),
-                      "this cluster is not configured for dual-stack services");
-    bool outside = is_type(v, "NodePort") || is_type(v, "LoadBalancer") || json_size(json_get(v, "externalIPs")) > 0;
-    if (!outside && json_string_at(v, "externalTrafficPolicy").size > 0)
-        check_fail_at(c, "externalTrafficPolicy", CHECK_INVALID, json_get(v, "externalTrafficPolicy"),
-                      "may only be set for externally-accessible services");
+    if (is_type(v, "ExternalName")) {
+        check_external_name(c, v);
+    } else {
+        check_addresses(c, v);
+        check_families(c, v);
+    }
+    check_outside(c, v);
     struct json_iterator i = json_iterate(json_get(v, "externalIPs"));
     while (json_next(&i)) {
         size_t mark = check_enter(c, "externalIPs");
@@ -260,199 +291,24 @@ void check_service_spec(struct check *c, const struct json *v)
     }
 }
 
-static const struct json *same_port(const struct json *ports, const struct json *port)
-{
-    struct json_iterator i = json_iterate(ports);
-    while (json_next(&i)) {
-        if (json_int_at(i.value, "port", 0) == json_int_at(port, "port", 0) &&
-            slice_equal(json_string_at(i.value, "protocol"), json_string_at(port, "protocol")))
-            return i.value;
-    }
-    return NULL;
-}
-
-/* Node ports stay with the port they were given to; those that only the former type needed go. */
-static void keep_node_ports(struct json_doc *d, struct json *spec, const struct json *was)
-{
-    struct json_iterator i = json_iterate(json_get(spec, "ports"));
-    while (json_next(&i)) {
-        const struct json *before = same_port(json_get(was, "ports"), i.value);
-        int64_t old = json_int_at(before, "nodePort", 0), now = json_int_at(i.value, "nodePort", 0);
-        if (wants_node_ports(spec) && now == 0 && old != 0)
-            json_set_int(d, i.value, "nodePort", old);
-        else if (!wants_node_ports(spec) && wants_node_ports(was) && now == old)
-            (void)json_remove(i.value, "nodePort"); /* absent is as good */
-    }
-}
-
-void prepare_service_update(struct json_doc *d, struct json *o, const struct json *old)
-{
-    struct json *spec = json_ensure_object(d, o, "spec");
-    const struct json *was = json_get(old, "spec");
-    struct slice address = json_string_at(was, "clusterIP"), now = json_string_at(spec, "clusterIP");
-    if (is_type(spec, "ExternalName") && !is_type(was, "ExternalName")) {
-        static const char *const gone[] = {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy",
-                                           "internalTrafficPolicy"};
-        for (size_t i = 0; i < ARRAY_LEN(gone) && (now.size == 0 || slice_equal(now, address)); i++)
-            (void)json_remove(spec, gone[i]); /* absent is as good */
-    } else if (!is_type(spec, "ExternalName") && now.size == 0 && address.size > 0) {
-        json_set_string(d, spec, "clusterIP", address);
-        set_list(d, spec, "clusterIPs", address);
-    } else if (now.size > 0 && !slice_equal(now, address) &&
-               json_equal(json_get(spec, "clusterIPs"), json_get(was, "clusterIPs"))) {
-        set_list(d, spec, "clusterIPs", now); /* who changes only one of the two names means both */
-    }
-    bool outside = is_type(spec, "NodePort") || is_type(spec, "LoadBalancer");
-    if (!outside && json_size(json_get(spec, "externalIPs")) == 0 &&
-        json_string_at(was, "externalTrafficPolicy").size > 0)
-        (void)json_remove(spec, "externalTrafficPolicy"); /* went with the type that had it */
-    if (!is_type(spec, "LoadBalancer") && is_type(was, "LoadBalancer"))
-        (void)json_remove(spec, "allocateLoadBalancerNodePorts");
-    keep_node_ports(d, spec, was);
-}
-
 void check_service_update(struct check *c, const struct json *object, const struct json *old)
 {
-    struct slice now = json_string_at(object, "spec.clusterIP"), was = json_string_at(old, "spec.clusterIP");
-    bool named = is_type(json_get(object, "spec"), "ExternalName") || is_type(json_get(old, "spec"), "ExternalName");
-    if (!named && was.size > 0 && !slice_equal(now, was))
-        check_fail_at(c, "spec.clusterIPs[0]", CHECK_INVALID, json_at(object, "spec.clusterIPs"),
-                      "may not change once set");
-}
-
-static struct claim *claim_add(struct claims *out, const char *key)
-{
-    for (size_t i = 0; i < out->count; i++) {
-        if (strcmp(out->list[i].key, key) == 0)
-            return NULL; /* one node port for TCP and UDP */
-    }
-    if (out->count == CLAIMS_MAX)
-        return NULL;
-    struct claim *claim = &out->list[out->count++];
-    (void)snprintf(claim->key, sizeof claim->key, "%s", key); /* keys are short */
-    return claim;
-}
-
-static void port_key(int64_t port, char key[64])
-{
-    (void)snprintf(key, 64, "servicenodeports/%d", (int)port); /* fits */
-}
-
-static void claim_port(struct claims *out, int64_t port, const char *field)
-{
-    char key[64];
-    port_key(port, key);
-    struct claim *claim = port == 0 ? NULL : claim_add(out, key);
-    if (claim == NULL)
+    const struct json *spec = json_get(object, "spec"), *was = json_get(old, "spec");
+    struct slice address = json_string_at(was, "clusterIP");
+    const struct json *family = json_element(json_get(was, "ipFamilies"), 0);
+    const struct json *health = json_get(spec, "healthCheckNodePort");
+    if (is_type(spec, "ExternalName") || is_type(was, "ExternalName"))
         return;
-    (void)snprintf(claim->field, sizeof claim->field, "%s", field); /* short by construction */
-    (void)snprintf(claim->value, sizeof claim->value, "%d", (int)port);
-    (void)snprintf(claim->taken, sizeof claim->taken, "provided port is already allocated");
-}
-
-void claim_service(const struct json *o, struct claims *out)
-{
-    const struct json *spec = json_get(o, "spec");
-    struct slice address = json_string_at(spec, "clusterIP");
-    char key[64], field[64];
-    if (address.size > 0 && address.size <= 15 && !is_headless(spec)) {
-        (void)snprintf(key, sizeof key, "serviceips/%.*s", SLICE_ARGS(address));
-        struct claim *claim = claim_add(out, key);
-        (void)snprintf(claim->field, sizeof claim->field, "spec.clusterIPs");
-        (void)snprintf(claim->value, sizeof claim->value, "[\"%.*s\"]", SLICE_ARGS(address));
-        (void)snprintf(claim->taken, sizeof claim->taken,
-                       "failed to allocate IP %.*s: provided IP is already allocated", SLICE_ARGS(address));
-    }
-    struct json_iterator i = json_iterate(json_get(spec, "ports"));
-    while (json_next(&i)) {
-        (void)snprintf(field, sizeof field, "spec.ports[%zu].nodePort", i.position - 1);
-        claim_port(out, json_int_at(i.value, "nodePort", 0), field);
-    }
-    claim_port(out, json_int_at(spec, "healthCheckNodePort", 0), "spec.healthCheckNodePort");
-}
-
-static bool is_taken(const struct allocator *a, const char *key) { return a->taken != NULL && a->taken(a, key); }
-
-static void address_text(uint32_t offset, char text[16])
-{
-    uint32_t v = SERVICE_IP_BASE + offset;
-    (void)snprintf(text, 16, "%u.%u.%u.%u", v >> 24, v >> 16 & 255, v >> 8 & 255, v & 255); /* fits */
-}
-
-/* A free offset in [low, high), from a random one on; false: all are taken. */
-static bool pick_address(const struct allocator *a, uint32_t low, uint32_t high, char text[16])
-{
-    uint32_t size = high - low, start = (uint32_t)(a->seed % size);
-    for (uint32_t i = 0; i < size; i++) {
-        char key[64];
-        address_text(low + (start + i) % size, text);
-        (void)snprintf(key, sizeof key, "serviceips/%s", text);
-        if (!is_taken(a, key))
-            return true;
-    }
-    return false;
-}
-
-static bool in_use_here(const struct json *spec, int64_t port)
-{
-    struct json_iterator i = json_iterate(json_get(spec, "ports"));
-    while (json_next(&i)) {
-        if (json_int_at(i.value, "nodePort", 0) == port)
-            return true;
-    }
-    return json_int_at(spec, "healthCheckNodePort", 0) == port;
-}
-
-static int64_t pick_port(const struct allocator *a, const struct json *spec, int64_t low, int64_t high)
-{
-    int64_t size = high - low + 1, start = (int64_t)(a->seed % (uint64_t)size);
-    for (int64_t i = 0; i < size; i++) {
-        char key[64];
-        int64_t port = low + (start + i) % size;
-        port_key(port, key);
-        if (!in_use_here(spec, port) && !is_taken(a, key))
-            return port;
-    }
-    return 0;
-}
-
-/* 0: the range is full. */
-static int64_t free_port(const struct allocator *a, const struct json *spec)
-{
-    int64_t port = pick_port(a, spec, NODE_PORT_MIN + NODE_PORT_ASKED, NODE_PORT_MAX);
-    return port != 0 ? port : pick_port(a, spec, NODE_PORT_MIN, NODE_PORT_MIN + NODE_PORT_ASKED - 1);
-}
-
-/* Why an object still lacks something; NULL: it does not. */
-static const char *lacking(const struct json *o)
-{
-    const struct json *spec = json_get(o, "spec");
-    if (!is_type(spec, "ExternalName") && json_string_at(spec, "clusterIP").size == 0)
-        return "range is full: no free cluster address in " SERVICE_NETWORK;
-    struct json_iterator i = json_iterate(json_get(spec, "ports"));
-    while (wants_node_ports(spec) && json_next(&i)) {
-        if (json_int_at(i.value, "nodePort", 0) == 0)
-            return "range is full: no free node port";
-    }
-    return NULL;
-}
-
-const char *allocate_service(struct json_doc *d, struct json *o, const struct allocator *a)
-{
-    struct json *spec = json_ensure_object(d, o, "spec");
-    char text[16];
-    if (!is_type(spec, "ExternalName") && json_string_at(spec, "clusterIP").size == 0 &&
-        (pick_address(a, SERVICE_IP_ASKED, SERVICE_IP_COUNT - 1, text) || pick_address(a, 2, SERVICE_IP_ASKED, text))) {
-        json_set_str(d, spec, "clusterIP", text);
-        set_list(d, spec, "clusterIPs", slice_str(text));
-    }
-    struct json_iterator i = json_iterate(json_get(spec, "ports"));
-    while (wants_node_ports(spec) && json_next(&i)) {
-        if (json_int_at(i.value, "nodePort", 0) == 0)
-            json_set_int(d, i.value, "nodePort", free_port(a, spec));
-    }
-    if (is_type(spec, "LoadBalancer") && slice_is(json_string_at(spec, "externalTrafficPolicy"), "Local") &&
-        json_int_at(spec, "healthCheckNodePort", 0) == 0)
-        json_set_int(d, spec, "healthCheckNodePort", free_port(a, spec));
-    return lacking(o);
+    if (address.size > 0 && !slice_equal(json_string_at(spec, "clusterIP"), address))
+        check_fail_at(c, "spec.clusterIPs[0]", CHECK_INVALID, json_get(spec, "clusterIPs"), "may not change once set");
+    if (family != NULL && !json_equal(json_element(json_get(spec, "ipFamilies"), 0), family))
+        check_fail_at(c, "spec.ipFamilies[0]", CHECK_INVALID, json_element(json_get(spec, "ipFamilies"), 0),
+                      "may not change once set");
+    if (service_needs_health_port(spec) && service_needs_health_port(was) &&
+        json_int_at(was, "healthCheckNodePort", 0) != json_int_or(health, 0))
+        check_fail_at(c, "spec.healthCheckNodePort", CHECK_INVALID, health, "field is immutable");
+    if (is_type(spec, "LoadBalancer") && is_type(was, "LoadBalancer") &&
+        !json_equal(json_get(spec, "loadBalancerClass"), json_get(was, "loadBalancerClass")))
+        check_fail_at(c, "spec.loadBalancerClass", CHECK_INVALID, json_get(spec, "loadBalancerClass"),
+                      "may not change once set");
 }

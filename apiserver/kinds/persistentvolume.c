@@ -4,6 +4,7 @@
 #include "apiserver/check.h"
 #include "apiserver/columns.h"
 #include "apiserver/kinds/types.h"
+#include "apiserver/kinds/volume_rows.h"
 #include "common/kube/quantity.h"
 
 static const char *const reclaim_policies[] = {"Delete", "Recycle", "Retain", NULL};
@@ -50,13 +51,7 @@ static void check_sources(struct check *c, const struct json *v, const struct fi
 static void check_spec(struct check *c, const struct json *v);
 
 static const struct field fields_azure_file_persistent_volume_source[] = {
-    {.name = "secretName",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Secret with account and key."},
-    {.name = "shareName", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the share."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3, .doc = "Mount it read-only."},
+    AZURE_FILE_ROWS,
     {.name = "secretNamespace",
      .type = FIELD_STRING,
      .proto = 4,
@@ -78,21 +73,7 @@ static const struct type type_secret_reference = {
     .name = "SecretReference", .doc = "A secret in any namespace.", .fields = fields_secret_reference, .atomic = true};
 
 static const struct field fields_ceph_fs_persistent_volume_source[] = {
-    {.name = "monitors",
-     .type = FIELD_STRING,
-     .shape = FIELD_LIST,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Addresses of the monitors."},
-    {.name = "path", .type = FIELD_STRING, .proto = 2, .doc = "Folder to mount; the root when empty."},
-    {.name = "user", .type = FIELD_STRING, .proto = 3, .doc = "User to log in as."},
-    {.name = "secretFile", .type = FIELD_STRING, .proto = 4, .doc = "File on the node with the key."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_secret_reference,
-     .proto = 5,
-     .doc = "The secret with the credentials."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 6, .doc = "Mount it read-only."},
+    CEPH_FS_ROWS(type_secret_reference),
     {.name = NULL},
 };
 static const struct type type_ceph_fs_persistent_volume_source = {.name = "CephFSPersistentVolumeSource",
@@ -100,21 +81,7 @@ static const struct type type_ceph_fs_persistent_volume_source = {.name = "CephF
                                                                   .fields = fields_ceph_fs_persistent_volume_source};
 
 static const struct field fields_cinder_persistent_volume_source[] = {
-    {.name = "volumeID",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Id of the volume in Cinder."},
-    {.name = "fsType",
-     .type = FIELD_STRING,
-     .proto = 2,
-     .doc = "File system on the volume; what is usual for the driver when empty."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3, .doc = "Mount it read-only."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_secret_reference,
-     .proto = 4,
-     .doc = "The secret with the credentials."},
+    CINDER_ROWS(type_secret_reference),
     {.name = NULL},
 };
 static const struct type type_cinder_persistent_volume_source = {.name = "CinderPersistentVolumeSource",
@@ -170,18 +137,7 @@ static const struct type type_csi_persistent_volume_source = {.name = "CSIPersis
                                                               .fields = fields_csi_persistent_volume_source};
 
 static const struct field fields_flex_persistent_volume_source[] = {
-    {.name = "driver", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED, .doc = "Name of the executable."},
-    {.name = "fsType",
-     .type = FIELD_STRING,
-     .proto = 2,
-     .doc = "File system on the volume; what is usual for the driver when empty."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_secret_reference,
-     .proto = 3,
-     .doc = "The secret with the credentials."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 4, .doc = "Mount it read-only."},
-    {.name = "options", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 5, .doc = "Passed on to it."},
+    FLEX_ROWS(type_secret_reference),
     {.name = NULL},
 };
 static const struct type type_flex_persistent_volume_source = {.name = "FlexPersistentVolumeSource",
@@ -189,13 +145,7 @@ static const struct type type_flex_persistent_volume_source = {.name = "FlexPers
                                                                .fields = fields_flex_persistent_volume_source};
 
 static const struct field fields_glusterfs_persistent_volume_source[] = {
-    {.name = "endpoints",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Endpoints that name its servers."},
-    {.name = "path", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the volume."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3, .doc = "Mount it read-only."},
+    GLUSTERFS_ROWS,
     {.name = "endpointsNamespace",
      .type = FIELD_STRING,
      .proto = 4,
@@ -209,40 +159,7 @@ static const struct type type_glusterfs_persistent_volume_source = {.name = "Glu
                                                                         fields_glusterfs_persistent_volume_source};
 
 static const struct field fields_iscsi_persistent_volume_source[] = {
-    {.name = "targetPortal",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Address of the target, with its port unless that is 3260."},
-    {.name = "iqn", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Qualified name of the target."},
-    {.name = "lun", .type = FIELD_INT32, .proto = 3, .flags = FIELD_ZERO, .doc = "Number of the disk at the target."},
-    {.name = "iscsiInterface",
-     .type = FIELD_STRING,
-     .proto = 4,
-     .fallback = "\"default\"",
-     .doc = "Initiator's interface."},
-    {.name = "fsType",
-     .type = FIELD_STRING,
-     .proto = 5,
-     .doc = "File system on the volume; what is usual for the driver when empty."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 6, .doc = "Mount it read-only."},
-    {.name = "portals",
-     .type = FIELD_STRING,
-     .shape = FIELD_LIST,
-     .proto = 7,
-     .doc = "Further addresses of the target."},
-    {.name = "chapAuthDiscovery", .type = FIELD_BOOL, .proto = 8, .doc = "Log in for discovery."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_secret_reference,
-     .proto = 10,
-     .doc = "The secret with the credentials."},
-    {.name = "chapAuthSession", .type = FIELD_BOOL, .proto = 11, .doc = "Log in for the session."},
-    {.name = "initiatorName",
-     .type = FIELD_STRING,
-     .proto = 12,
-     .flags = FIELD_POINTER,
-     .doc = "Name to appear as, instead of the node's own."},
+    ISCSI_ROWS(type_secret_reference),
     {.name = NULL},
 };
 static const struct type type_iscsi_persistent_volume_source = {.name = "ISCSIPersistentVolumeSource",
@@ -275,63 +192,14 @@ static const struct type type_volume_node_affinity = {
     .name = "VolumeNodeAffinity", .doc = "Nodes a volume can be reached from.", .fields = fields_volume_node_affinity};
 
 static const struct field fields_rbd_persistent_volume_source[] = {
-    {.name = "monitors",
-     .type = FIELD_STRING,
-     .shape = FIELD_LIST,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Addresses of the monitors."},
-    {.name = "image", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the image."},
-    {.name = "fsType",
-     .type = FIELD_STRING,
-     .proto = 3,
-     .doc = "File system on the volume; what is usual for the driver when empty."},
-    {.name = "pool", .type = FIELD_STRING, .proto = 4, .fallback = "\"rbd\"", .doc = "Pool of the image."},
-    {.name = "user", .type = FIELD_STRING, .proto = 5, .fallback = "\"admin\"", .doc = "User to log in as."},
-    {.name = "keyring",
-     .type = FIELD_STRING,
-     .proto = 6,
-     .fallback = "\"/etc/ceph/keyring\"",
-     .doc = "File on the node with the key."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_secret_reference,
-     .proto = 7,
-     .doc = "The secret with the credentials."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 8, .doc = "Mount it read-only."},
+    RBD_ROWS(type_secret_reference),
     {.name = NULL},
 };
 static const struct type type_rbd_persistent_volume_source = {
     .name = "RBDPersistentVolumeSource", .doc = "A Ceph block device.", .fields = fields_rbd_persistent_volume_source};
 
 static const struct field fields_scale_io_persistent_volume_source[] = {
-    {.name = "gateway",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Address of the API gateway."},
-    {.name = "system", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the storage system."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_secret_reference,
-     .proto = 3,
-     .flags = FIELD_REQUIRED,
-     .doc = "The secret with the credentials."},
-    {.name = "sslEnabled", .type = FIELD_BOOL, .proto = 4, .doc = "Speak TLS with the gateway."},
-    {.name = "protectionDomain", .type = FIELD_STRING, .proto = 5, .doc = "Protection domain of the storage."},
-    {.name = "storagePool", .type = FIELD_STRING, .proto = 6, .doc = "Pool in that domain."},
-    {.name = "storageMode",
-     .type = FIELD_STRING,
-     .proto = 7,
-     .fallback = "\"ThinProvisioned\"",
-     .doc = "ThickProvisioned or ThinProvisioned."},
-    {.name = "volumeName", .type = FIELD_STRING, .proto = 8, .doc = "Name of the volume."},
-    {.name = "fsType",
-     .type = FIELD_STRING,
-     .proto = 9,
-     .fallback = "\"xfs\"",
-     .doc = "File system on the volume; what is usual for the driver when empty."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 10, .doc = "Mount it read-only."},
+    SCALE_IO_ROWS(type_secret_reference),
     {.name = NULL},
 };
 static const struct type type_scale_io_persistent_volume_source = {.name = "ScaleIOPersistentVolumeSource",
@@ -339,18 +207,7 @@ static const struct type type_scale_io_persistent_volume_source = {.name = "Scal
                                                                    .fields = fields_scale_io_persistent_volume_source};
 
 static const struct field fields_storage_os_persistent_volume_source[] = {
-    {.name = "volumeName", .type = FIELD_STRING, .proto = 1, .doc = "Name of the volume."},
-    {.name = "volumeNamespace", .type = FIELD_STRING, .proto = 2, .doc = "Its scope within StorageOS."},
-    {.name = "fsType",
-     .type = FIELD_STRING,
-     .proto = 3,
-     .doc = "File system on the volume; what is usual for the driver when empty."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 4, .doc = "Mount it read-only."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_object_reference,
-     .proto = 5,
-     .doc = "The secret with the credentials."},
+    STORAGE_OS_ROWS(type_object_reference),
     {.name = NULL},
 };
 static const struct type type_storage_os_persistent_volume_source = {.name = "StorageOSPersistentVolumeSource",
@@ -523,9 +380,9 @@ static const struct field fields_persistent_volume_spec[] = {
     {.name = NULL},
 };
 const struct type type_persistent_volume_spec = {.name = "PersistentVolumeSpec",
-                                                        .doc = "What a volume is and who may have it.",
-                                                        .fields = fields_persistent_volume_spec,
-                                                        .check = check_spec};
+                                                 .doc = "What a volume is and who may have it.",
+                                                 .fields = fields_persistent_volume_spec,
+                                                 .check = check_spec};
 
 static const struct field fields_persistent_volume_status[] = {
     {.name = "phase",

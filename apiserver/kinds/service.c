@@ -1,4 +1,4 @@
-/* Service, core/v1. Its rules and what it holds of addresses and ports: hooks_service.c. */
+/* Service, core/v1. Its rules: hooks_service.c. What it holds of addresses and ports: hooks_service_ranges.c. */
 #include "common/base.h"
 
 #include "apiserver/check.h"
@@ -377,6 +377,7 @@ const struct kind kind_service = {
     .columns = columns,
     .row = row,
     .check_name = name_check_label1035,
+    .prepare_create = prepare_service_create,
     .prepare_update = prepare_service_update,
     .allocate = allocate_service,
     .claim = claim_service,

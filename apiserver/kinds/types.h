@@ -116,7 +116,11 @@ struct allocator;
 void prepare_service_update(struct json_doc *d, struct json *o, const struct json *old);
 void check_service_update(struct check *c, const struct json *object, const struct json *old);
 void claim_service(const struct json *o, struct claims *out);
-const char *allocate_service(struct json_doc *d, struct json *o, const struct allocator *a);
+int allocate_service(struct json_doc *d, struct json *o, const struct json *old, const struct allocator *a, struct check *c,
+                     struct err *reterr);
+void prepare_service_create(struct json_doc *d, struct json *o);
+/* Nodes tell a load balancer whether they have pods of it. `spec` is a Service's. */
+bool service_needs_health_port(const struct json *spec);
 
 /* Roles and bindings: rbac_types.c. */
 extern const struct column role_columns[], binding_columns[];
@@ -146,7 +150,7 @@ void fill_port_443(struct json_doc *d, struct json *v);
 
 /* Admission: webhook_types.c. */
 extern const struct type type_webhook_client_config, type_match_condition, type_rule_with_operations, type_match_resources;
-extern const char *const failure_policies[], *const api_extensions[];
+extern const char *const failure_policies[], *const match_policies[], *const side_effects[], *const api_extensions[];
 extern const struct column webhook_columns[], event_columns[];
 void check_match_conditions(struct check *c, const struct json *v);
 void check_review_versions(struct check *c, const struct json *v);

@@ -3,6 +3,7 @@
 
 #include "apiserver/check.h"
 #include "apiserver/kinds/types.h"
+#include "apiserver/kinds/volume_rows.h"
 
 static const struct field fields_host_path_volume_source[] = {
     {.name = "path", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED, .doc = "Its path."},
@@ -125,37 +126,7 @@ const struct type type_nfs_volume_source = {
     .name = "NFSVolumeSource", .doc = "A directory of an NFS server.", .fields = fields_nfs_volume_source};
 
 static const struct field fields_iscsi_volume_source[] = {
-    {.name = "targetPortal",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Address and port of the target."},
-    {.name = "iqn", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the target."},
-    {.name = "lun", .type = FIELD_INT32, .proto = 3, .flags = FIELD_REQUIRED, .doc = "Number of the unit."},
-    {.name = "iscsiInterface",
-     .type = FIELD_STRING,
-     .proto = 4,
-     .fallback = "\"default\"",
-     .doc = "Interface that is used."},
-    {.name = "fsType", .type = FIELD_STRING, .proto = 5, .doc = "File system."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 6, .doc = "Whether it is read-only."},
-    {.name = "portals",
-     .type = FIELD_STRING,
-     .shape = FIELD_LIST,
-     .proto = 7,
-     .doc = "Further addresses of the target."},
-    {.name = "chapAuthDiscovery", .type = FIELD_BOOL, .proto = 8, .doc = "Whether discovery asks for a password."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_local_object_reference,
-     .proto = 10,
-     .doc = "Secret with the passwords."},
-    {.name = "chapAuthSession", .type = FIELD_BOOL, .proto = 11, .doc = "Whether sessions ask for a password."},
-    {.name = "initiatorName",
-     .type = FIELD_STRING,
-     .proto = 12,
-     .flags = FIELD_POINTER,
-     .doc = "Name that the node goes by."},
+    ISCSI_ROWS(type_local_object_reference),
     {.name = NULL},
 };
 static const struct type type_iscsi_volume_source = {
@@ -165,13 +136,7 @@ static const struct type type_iscsi_volume_source = {
 };
 
 static const struct field fields_glusterfs_volume_source[] = {
-    {.name = "endpoints",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Endpoints of the servers."},
-    {.name = "path", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the volume."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3, .doc = "Whether it is read-only."},
+    GLUSTERFS_ROWS,
     {.name = NULL},
 };
 static const struct type type_glusterfs_volume_source = {
@@ -192,42 +157,14 @@ static const struct type type_persistent_volume_claim_volume_source = {
 };
 
 static const struct field fields_rbd_volume_source[] = {
-    {.name = "monitors",
-     .type = FIELD_STRING,
-     .shape = FIELD_LIST,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Addresses of the monitors."},
-    {.name = "image", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the image."},
-    {.name = "fsType", .type = FIELD_STRING, .proto = 3, .doc = "File system."},
-    {.name = "pool", .type = FIELD_STRING, .proto = 4, .fallback = "\"rbd\"", .doc = "Name of the pool."},
-    {.name = "user", .type = FIELD_STRING, .proto = 5, .fallback = "\"admin\"", .doc = "Name of the user."},
-    {.name = "keyring",
-     .type = FIELD_STRING,
-     .proto = 6,
-     .fallback = "\"/etc/ceph/keyring\"",
-     .doc = "File with the user's keys."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_local_object_reference,
-     .proto = 7,
-     .doc = "Secret with the user's key."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 8, .doc = "Whether it is read-only."},
+    RBD_ROWS(type_local_object_reference),
     {.name = NULL},
 };
 static const struct type type_rbd_volume_source = {
     .name = "RBDVolumeSource", .doc = "A Ceph block device.", .fields = fields_rbd_volume_source};
 
 static const struct field fields_flex_volume_source[] = {
-    {.name = "driver", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED, .doc = "Name of the driver."},
-    {.name = "fsType", .type = FIELD_STRING, .proto = 2, .doc = "File system."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_local_object_reference,
-     .proto = 3,
-     .doc = "Secret for the driver."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 4, .doc = "Whether it is read-only."},
-    {.name = "options", .type = FIELD_STRING, .shape = FIELD_MAP, .proto = 5, .doc = "Options of the driver."},
+    FLEX_ROWS(type_local_object_reference),
     {.name = NULL},
 };
 static const struct type type_flex_volume_source = {.name = "FlexVolumeSource",
@@ -235,14 +172,7 @@ static const struct type type_flex_volume_source = {.name = "FlexVolumeSource",
                                                     .fields = fields_flex_volume_source};
 
 static const struct field fields_cinder_volume_source[] = {
-    {.name = "volumeID", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED, .doc = "Id of the disk."},
-    {.name = "fsType", .type = FIELD_STRING, .proto = 2, .doc = "File system."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3, .doc = "Whether it is read-only."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_local_object_reference,
-     .proto = 4,
-     .doc = "Secret to reach OpenStack with."},
+    CINDER_ROWS(type_local_object_reference),
     {.name = NULL},
 };
 static const struct type type_cinder_volume_source = {
@@ -252,21 +182,7 @@ static const struct type type_cinder_volume_source = {
 };
 
 static const struct field fields_ceph_fs_volume_source[] = {
-    {.name = "monitors",
-     .type = FIELD_STRING,
-     .shape = FIELD_LIST,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Addresses of the monitors."},
-    {.name = "path", .type = FIELD_STRING, .proto = 2, .doc = "Path of the directory."},
-    {.name = "user", .type = FIELD_STRING, .proto = 3, .doc = "Name of the user."},
-    {.name = "secretFile", .type = FIELD_STRING, .proto = 4, .doc = "File with the user's key."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_local_object_reference,
-     .proto = 5,
-     .doc = "Secret with the user's key."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 6, .doc = "Whether it is read-only."},
+    CEPH_FS_ROWS(type_local_object_reference),
     {.name = NULL},
 };
 static const struct type type_ceph_fs_volume_source = {
@@ -350,13 +266,7 @@ const struct type type_fc_volume_source = {
     .name = "FCVolumeSource", .doc = "A Fibre Channel disk.", .fields = fields_fc_volume_source};
 
 static const struct field fields_azure_file_volume_source[] = {
-    {.name = "secretName",
-     .type = FIELD_STRING,
-     .proto = 1,
-     .flags = FIELD_REQUIRED,
-     .doc = "Secret with account and key."},
-    {.name = "shareName", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the share."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 3, .doc = "Whether it is read-only."},
+    AZURE_FILE_ROWS,
     {.name = NULL},
 };
 static const struct type type_azure_file_volume_source = {
@@ -480,25 +390,7 @@ const struct type type_portworx_volume_source = {
 };
 
 static const struct field fields_scale_io_volume_source[] = {
-    {.name = "gateway", .type = FIELD_STRING, .proto = 1, .flags = FIELD_REQUIRED, .doc = "Address of the gateway."},
-    {.name = "system", .type = FIELD_STRING, .proto = 2, .flags = FIELD_REQUIRED, .doc = "Name of the system."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_local_object_reference,
-     .proto = 3,
-     .flags = FIELD_REQUIRED,
-     .doc = "Secret to log in with."},
-    {.name = "sslEnabled", .type = FIELD_BOOL, .proto = 4, .doc = "Whether the gateway is reached over TLS."},
-    {.name = "protectionDomain", .type = FIELD_STRING, .proto = 5, .doc = "Name of the protection domain."},
-    {.name = "storagePool", .type = FIELD_STRING, .proto = 6, .doc = "Name of the pool."},
-    {.name = "storageMode",
-     .type = FIELD_STRING,
-     .proto = 7,
-     .fallback = "\"ThinProvisioned\"",
-     .doc = "ThickProvisioned or ThinProvisioned."},
-    {.name = "volumeName", .type = FIELD_STRING, .proto = 8, .doc = "Name of the volume."},
-    {.name = "fsType", .type = FIELD_STRING, .proto = 9, .fallback = "\"xfs\"", .doc = "File system."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 10, .doc = "Whether it is read-only."},
+    SCALE_IO_ROWS(type_local_object_reference),
     {.name = NULL},
 };
 static const struct type type_scale_io_volume_source = {
@@ -656,15 +548,7 @@ static const struct type type_projected_volume_source = {
 };
 
 static const struct field fields_storage_os_volume_source[] = {
-    {.name = "volumeName", .type = FIELD_STRING, .proto = 1, .doc = "Name of the volume."},
-    {.name = "volumeNamespace", .type = FIELD_STRING, .proto = 2, .doc = "Namespace of the volume."},
-    {.name = "fsType", .type = FIELD_STRING, .proto = 3, .doc = "File system."},
-    {.name = "readOnly", .type = FIELD_BOOL, .proto = 4, .doc = "Whether it is read-only."},
-    {.name = "secretRef",
-     .type = FIELD_OBJECT,
-     .object = &type_local_object_reference,
-     .proto = 5,
-     .doc = "Secret to reach it with."},
+    STORAGE_OS_ROWS(type_local_object_reference),
     {.name = NULL},
 };
 static const struct type type_storage_os_volume_source = {

@@ -10,7 +10,8 @@
 
 static const char *const operations[] = {"*", "CONNECT", "CREATE", "DELETE", "UPDATE", NULL};
 static const char *const scopes[] = {"*", "Cluster", "Namespaced", NULL};
-static const char *const match_policies[] = {"Equivalent", "Exact", NULL};
+const char *const match_policies[] = {"Equivalent", "Exact", NULL};
+const char *const side_effects[] = {"None", "NoneOnDryRun", NULL};
 
 static void check_operations(struct check *c, const struct json *v);
 static void check_groups(struct check *c, const struct json *v);

@@ -631,6 +631,11 @@ static void test_volumes(void **state)
             "spec.persistentVolumeReclaimPolicy: Unsupported value: \"Keep\": supported values: \"Delete\", "
             "\"Recycle\", \"Retain\", spec.nfs: "
             "Forbidden: may not specify more than 1 volume type]");
+    o = make(
+        f, d, "/api/v1/namespaces/default/pods",
+        "{\"metadata\":{\"name\":\"disk\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b\"}],\"volumes\":[{"
+        "\"name\":\"v\",\"iscsi\":{\"targetPortal\":\"10.0.0.1\",\"iqn\":\"iqn.2026-01.x:y\"}}]}}");
+    wants(o, "metadata.name", "\"disk\""); /* no lun is the first */
     json_doc_free(d);
 }
 

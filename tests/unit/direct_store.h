@@ -244,6 +244,22 @@ static struct kv_span direct_span(struct arena *a, struct kv_span s)
     return (struct kv_span){arena_slice(a, s.key), s.end.size == 0 ? s.end : arena_slice(a, s.end)};
 }
 
+static struct kv_op *direct_ops(struct arena *a, const struct kv_op *from, size_t n);
+
+static struct kv_txn direct_txn(struct arena *a, const struct kv_txn *from)
+{
+    struct kv_txn txn = *from;
+    struct kv_compare *compares = arena_dup(a, from->compares, from->compare_count * sizeof *compares);
+    for (size_t i = 0; i < from->compare_count; i++) {
+        compares[i].span = direct_span(a, compares[i].span);
+        compares[i].value = arena_slice(a, compares[i].value);
+    }
+    txn.compares = compares;
+    txn.success = direct_ops(a, from->success, from->success_count);
+    txn.failure = direct_ops(a, from->failure, from->failure_count);
+    return txn;
+}
+
 static struct kv_op *direct_ops(struct arena *a, const struct kv_op *from, size_t n)
 {
     struct kv_op *ops = arena_dup(a, from, n * sizeof *ops);
@@ -253,6 +269,8 @@ static struct kv_op *direct_ops(struct arena *a, const struct kv_op *from, size_
             ops[i].put.value = arena_slice(a, ops[i].put.value);
         } else if (ops[i].kind == KV_OP_DELETE) {
             ops[i].delete.span = direct_span(a, ops[i].delete.span);
+        } else if (ops[i].kind == KV_OP_TXN) {
+            ops[i].txn = direct_txn(a, &ops[i].txn);
         } else {
             ops[i].range.span = direct_span(a, ops[i].range.span);
         }
@@ -274,13 +292,7 @@ void store_txn(struct store_client *client, struct store_call *call, const struc
     struct direct_call *c = direct_call_new(client, call);
     (void)timeout_ms;
     c->is_txn = true;
-    c->txn = *txn;
-    struct kv_compare *compares = arena_dup(&c->arena, txn->compares, txn->compare_count * sizeof *compares);
-    for (size_t i = 0; i < txn->compare_count; i++)
-        compares[i].span = direct_span(&c->arena, compares[i].span);
-    c->txn.compares = compares;
-    c->txn.success = direct_ops(&c->arena, txn->success, txn->success_count);
-    c->txn.failure = direct_ops(&c->arena, txn->failure, txn->failure_count);
+    c->txn = direct_txn(&c->arena, txn);
 }
 
 /* Further clients are this one, too; what they were made for is told by the endpoint. */
