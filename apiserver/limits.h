@@ -13,7 +13,8 @@
 #define RING_BYTES_MAX (64 * 1024 * 1024)
 #define RING_BYTES_KEPT (8 * 1024 * 1024) /* beyond that only events of the last RING_FRESH_MS are kept */
 #define RING_FRESH_MS 75000               /* a watcher that reconnects within it is never told to list again */
-#define CACHE_PAGE_OBJECTS 500            /* of the initial list */
+#define CACHE_PAGE_OBJECTS 100000         /* of the initial list; they come, and are taken in, in much smaller parts */
+#define CACHE_LOAD_MS 60000               /* for such a page */
 #define CACHE_RETRY_MS 500
 #define FRESH_WAIT_MS 10000  /* a consistent read waits so long for its cache */
 #define FUTURE_WAIT_MS 3000  /* a resourceVersion from the future is waited for so long */
