@@ -135,11 +135,21 @@ static void event_free(struct cache_event *e)
     mem_free(e);
 }
 
+#define CACHED_BYTES 512 /* of an object beside its text, about */
+
+static size_t bytes_of(const struct cached *o) { return o->json->size + CACHED_BYTES; }
+
+/* What only the ring holds: itself, and states that the objects are in no longer. */
+static size_t held_by(const struct cache_event *e)
+{
+    return sizeof *e + (e->previous == NULL ? 0 : bytes_of(e->previous)) + (e->is_delete ? bytes_of(e->object) : 0);
+}
+
 static void drop_oldest(struct watch_cache *c)
 {
     struct cache_event *e = c->ring[c->tail % RING_EVENTS_MAX];
     c->ring[c->tail % RING_EVENTS_MAX] = NULL;
-    c->ring_bytes -= e->object->json->size;
+    c->ring_bytes -= held_by(e);
     c->floor = e->revision;
     c->tail++;
     event_free(e);
@@ -165,7 +175,7 @@ static void push_event(struct watch_cache *c, struct cache_event *e)
     e->seen_ms = clock_monotonic_ms(&c->env->clock);
     trim_ring(c);
     c->ring[c->head++ % RING_EVENTS_MAX] = e;
-    c->ring_bytes += e->object->json->size;
+    c->ring_bytes += held_by(e);
 }
 
 static void clear(struct watch_cache *c)

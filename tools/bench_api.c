@@ -80,7 +80,7 @@ static void next(struct api_worker *w)
 {
     struct bench *b = w->http.b;
     w->began_ns = bench_now_ns(b);
-    send_request(&w->http, w->request, b->started++);
+    send_request(&w->http, w->request, b->first + b->started++);
 }
 
 static void answered(struct bench_http *h)

@@ -144,6 +144,8 @@ void bench_http_send(struct bench_http *h, const char *method, struct slice path
     struct buf head = {0};
     buf_printf(&head, "%s %.*s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\nUser-Agent: bench/1\r\n", method,
                SLICE_ARGS(path), h->host);
+    if (h->b->token != NULL)
+        buf_printf(&head, "Authorization: Bearer %s\r\n", h->b->token);
     if (body.size > 0)
         buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.size);
     buf_append_str(&head, "\r\n");
