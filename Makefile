@@ -158,7 +158,7 @@ $(B)/faults/%: jepsen/faults/%.c common/base.h
 	$(if $(V),,@echo "  LD $@";) $(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O2 -g -o $@ $<
 
 # Under CONFIG=fuzz (clang) a fuzzer, else a program that replays seeds and what was found.
-FUZZERS := $(foreach t,frames log snapshot objects patches texts,$(B)/fuzz/$(t))
+FUZZERS := $(foreach t,frames log snapshot objects patches texts tokens,$(B)/fuzz/$(t))
 $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/tests/fuzz/memory_disk.o $(B)/libapiserver.a $(B)/libraftstore.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD $@";) $(LINK) $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer)

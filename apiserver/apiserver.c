@@ -73,6 +73,7 @@ static void finish_close(struct deferred *d)
         return;
     bootstrap_free(a->bootstrap);
     masters_free(a->masters);
+    flow_status_free(a->flow_status);
     rbac_free(a->rbac);
     openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
@@ -80,6 +81,7 @@ static void finish_close(struct deferred *d)
     tls_unref(a->any_tls);
     void (*closed)(void *) = a->closed;
     void *arg = a->closed_arg;
+    mem_pool_release(&a->blocks);
     mem_free(a);
     if (closed != NULL)
         closed(arg);
@@ -92,7 +94,16 @@ static void cache_closed(void *arg)
     loop_defer(&a->env->loop, &a->finish);
 }
 
-void api_count_limit(struct apiserver *a, enum limit which) { limit_hit(&a->count.limits, which); }
+void api_front_limit(struct apiserver *a, enum http_server_limit which)
+{
+    static const enum limit limits[HTTP_LIMIT_COUNT] = {
+        [HTTP_LIMIT_BODY_BYTES] = LIMIT_BODY_BYTES, [HTTP_LIMIT_HEADER_BYTES] = LIMIT_HEADER_BYTES,
+        [HTTP_LIMIT_HEADERS] = LIMIT_HEADERS,       [HTTP_LIMIT_CONNECTIONS] = LIMIT_CONNECTIONS,
+        [HTTP_LIMIT_TUNNELS] = LIMIT_TUNNELS,       [HTTP_LIMIT_SLOW_HEAD] = LIMIT_SLOW_HEAD,
+        [HTTP_LIMIT_SLOW_BODY] = LIMIT_SLOW_BODY,   [HTTP_LIMIT_SLOW_READER] = LIMIT_SLOW_READER,
+    };
+    limit_hit(&a->count.limits, limits[which]);
+}
 
 static void metrics_make(struct apiserver *a)
 {
@@ -128,6 +139,8 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     a->token_key = o->token_key;
     a->issuer = o->issuer == NULL ? "https://kubernetes.default.svc.cluster.local" : o->issuer;
     a->bookmark_ms = o->bookmark_ms == 0 ? BOOKMARK_MS : o->bookmark_ms;
+    a->requests_max = o->requests_max == 0 ? REQUESTS_MAX : o->requests_max;
+    a->delete_collection_max = o->delete_collection_max == 0 ? DELETE_COLLECTION_MAX : o->delete_collection_max;
     list_init(&a->requests);
     list_init(&a->ops);
     list_init(&a->mends);
@@ -178,6 +191,7 @@ void apiserver_close(struct apiserver *a, void (*closed)(void *arg), void *arg)
         store_cancel(a->store, &a->probe_call->call);
     bootstrap_stop(a);
     masters_stop(a);
+    flow_status_stop(a);
     claims_stop(a);
     LIST_FOR_EACH(node, &a->requests)
     end_request(container_of(node, struct api_request, link));

@@ -165,7 +165,7 @@ static const struct field_set *own_by_annotation(struct applying *x)
     if (!slice_is(slice_str(x->o->writer.manager), "kubectl") || text.size == 0 ||
         json_parse(x->d, text, &last, NULL) != 0 || json_type(last) != JSON_OBJECT)
         return NULL;
-    typed_compare(a, x->type, last, x->live, &c);
+    typed_compare(a, x->type, NULL, last, x->live, &c);
     const struct field_set *s = typed_fields(a, x->type, last);
     s = field_set_difference(a, s, c.modified);
     s = field_set_difference(a, s, c.added);
@@ -220,7 +220,7 @@ static void follow_annotation(struct applying *x, struct json *object)
 static int merge(struct applying *x, struct json **ret, struct failure *f)
 {
     struct err why;
-    struct json *live = json_copy(x->d, x->live), *object = NULL;
+    struct json *live = json_share(x->d, x->live), *object = NULL;
     (void)json_remove(json_get(live, "metadata"), "managedFields"); /* absent is as good */
     x->live = live;
     struct json *merged = typed_merge(x->d, x->type, live, x->config);
@@ -241,34 +241,12 @@ static int merge(struct applying *x, struct json **ret, struct failure *f)
     return 0;
 }
 
-/* Of members of one name the last counts, at every depth. */
-static struct json *last_of_each(struct json_doc *d, const struct json *v)
-{
-    bool object = json_type(v) == JSON_OBJECT;
-    if (!object && json_type(v) != JSON_ARRAY)
-        return json_copy(d, v);
-    struct json *out = object ? json_new_object(d) : json_new_array(d);
-    struct json_iterator i = json_iterate(v);
-    while (json_next(&i)) {
-        struct json *value = last_of_each(d, i.value);
-        if (object)
-            json_set_slice(d, out, i.key, value);
-        else
-            json_append(out, value);
-    }
-    return out;
-}
-
 int apply_config(const struct apply_options *o, struct json_doc *d, const struct json *live, const struct json *config,
                  struct json **ret, struct failure *f)
 {
     struct applying x = {.o = o, .d = d, .type = o->writer.stored->type, .live = live, .config = config};
     struct json *empty = NULL;
-    struct buf twice = {0};
     struct err why;
-    if (json_duplicate(config, &twice))
-        x.config = last_of_each(d, config);
-    buf_release(&twice);
     int code = check_config(&x, f);
     if (code == 0 && managed_read(&x.managed, json_at(live, "metadata.managedFields"), &why) != 0)
         code = failure_set(f, ERR_UNEXPLAINED, "failed to decode managed fields: %s", why.message);

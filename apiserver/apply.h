@@ -14,8 +14,9 @@ struct apply_options {
     bool force;                   /* takes fields of others instead of a conflict */
 };
 
-/* `live` is canonical, NULL when there is none. *ret is the object to write, canonical but for defaults, its
- * managedFields done. ERR_CONFLICT with one cause per field; ERR_UNEXPLAINED: the configuration does not fit the type.
+/* `live` is canonical, NULL when there is none; no name stands twice in `config` (strict_once). *ret is the object to
+ * write, canonical but for defaults, its managedFields done. ERR_CONFLICT with one cause per field; ERR_UNEXPLAINED:
+ * the configuration does not fit the type.
  */
 int apply_config(const struct apply_options *o, struct json_doc *d, const struct json *live, const struct json *config,
                  struct json **ret, struct failure *f);

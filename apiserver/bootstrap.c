@@ -76,6 +76,7 @@ static void finish(struct bootstrap *b)
     }
     a->bootstrapped = true;
     claims_mend(a);
+    flow_status_start(a);
     log_info(a->env->log, "what every cluster has is there", "objects=%zu", b->next);
     bootstrap_free(b);
 }

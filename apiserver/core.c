@@ -69,6 +69,7 @@ static void observe(struct api_request *r, int status)
 }
 
 #define HEADERS_MAX (16 + WARNINGS_MAX)
+_Static_assert(STRICT_ERRORS_MAX == WARNINGS_MAX, "what is noted is what can be told");
 
 struct headers {
     struct http_header list[HEADERS_MAX];
@@ -108,9 +109,9 @@ static void headers_make(struct api_request *r, const char *content_type, struct
         json_print_string(slice_str(r->route.kind->deprecated), &h->deprecated);
         header_add(h, "Warning", buf_slice(&h->deprecated));
     }
-    if (r->warn && r->strict.count > WARNINGS_MAX)
+    if (r->warn && r->strict.dropped > 0)
         limit_hit(&r->api->count.limits, LIMIT_WARNINGS);
-    for (size_t i = 0; r->warn && i < r->strict.count && i < WARNINGS_MAX; i++) {
+    for (size_t i = 0; r->warn && i < r->strict.count; i++) {
         buf_append_str(&h->warnings[i], "299 - ");
         json_print_string(slice_str(r->strict.texts[i]), &h->warnings[i]);
         header_add(h, "Warning", buf_slice(&h->warnings[i]));
@@ -243,6 +244,13 @@ void request_fail_store(struct api_request *r, int status, const struct err *why
     request_fail(r);
 }
 
+void request_fail_wait(struct api_request *r, int status)
+{
+    if (status == ERR_TIMEOUT)
+        failure_limit(&r->failure, LIMIT_FRESH_WAIT);
+    request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+}
+
 void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have)
 {
     failure_limit(&r->failure, LIMIT_FRESH_WAIT);
@@ -335,6 +343,22 @@ int request_upgrade(struct api_request *r, const struct http_header *headers, si
     observe(r, 101);
     r->x = NULL;
     settle(r);
+    return 0;
+}
+
+int request_upgrade_to(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t,
+                       struct http_exchange *next)
+{
+    struct http_exchange *x = r->x;
+    next->data = r;
+    next->gone = x->gone;
+    next->drained = x->drained;
+    int rv = http_upgrade(x, headers, n, t);
+    if (rv < 0)
+        return rv;
+    observe(r, 101);
+    r->streaming = true;
+    r->x = next;
     return 0;
 }
 
@@ -497,9 +521,8 @@ int request_selection(struct api_request *r, struct selection *ret)
     else
         code = selector_parse_labels(buf_slice(&text), &s.labels, &why);
     if (code == 0 && request_query(r, "fieldSelector", &text)) {
-        code = text.size > SELECTOR_BYTES_MAX
-                   ? selector_too_long(r, "fieldSelector", &why)
-                   : selector_parse_fields(buf_slice(&text), &s.fields, &why);
+        code = text.size > SELECTOR_BYTES_MAX ? selector_too_long(r, "fieldSelector", &why)
+                                              : selector_parse_fields(buf_slice(&text), &s.fields, &why);
     }
     if (code == 0)
         code = selection_check(&s, r->route.kind, &why);
@@ -611,12 +634,20 @@ static int negotiate(struct api_request *r)
     return code;
 }
 
+/* Nothing was done yet, so the client may ask the same again. */
+static void fail_crowded(struct api_request *r)
+{
+    failure_limit(&r->failure, LIMIT_REQUESTS);
+    r->failure.retry_after_seconds = 1;
+    request_fail_with(r, ERR_BUSY, "Too many requests, please try again later.");
+}
+
 void api_handle(struct apiserver *a, struct http_exchange *x)
 {
     struct api_request *r = NEW(struct api_request);
     r->api = a;
     r->x = x;
-    r->doc = json_doc_new();
+    r->doc = json_doc_new_in(&a->blocks);
     r->began_ms = clock_monotonic_ms(&a->env->clock);
     deferred_init(&r->over, request_release);
     list_push_back(&a->requests, &r->link);
@@ -624,11 +655,10 @@ void api_handle(struct apiserver *a, struct http_exchange *x)
     x->data = r;
     x->gone = on_gone;
     route_parse(&x->request, &r->route);
-    if (!a->closing && a->request_count > REQUESTS_MAX)
-        failure_limit(&r->failure, LIMIT_REQUESTS);
-    if (a->closing || a->request_count > REQUESTS_MAX)
-        request_fail_with(r, a->closing ? ERR_UNAVAILABLE : ERR_BUSY,
-                          a->closing ? "the apiserver is shutting down" : "too many requests, please try again later");
+    if (a->closing)
+        request_fail_with(r, ERR_UNAVAILABLE, "the apiserver is shutting down");
+    else if (a->request_count > a->requests_max)
+        fail_crowded(r);
     else if (authn_request(r) != 0 || authorize(a->rbac, &r->user, &r->route, x->request.path, &r->failure) != 0 ||
              negotiate(r) != 0)
         request_fail(r);

@@ -119,7 +119,7 @@ static bool grants_same(const struct json *object, const struct json *old)
 
 static bool is_role(const struct kind *k) { return k == &kind_role || k == &kind_clusterrole; }
 
-bool escalation_concerns(const struct kind *k)
+static bool escalation_concerns(const struct kind *k)
 {
     return is_role(k) || k == &kind_rolebinding || k == &kind_clusterrolebinding;
 }

@@ -150,8 +150,12 @@ static struct field_set *set_alloc(struct arena *a, size_t count)
 const struct field_set *field_nodes_set(struct field_nodes *n, struct arena *a)
 {
     struct field_set *s = NULL;
+    bool ordered = true;
+    for (size_t i = 1; i < n->count && ordered; i++)
+        ordered = by_element(&n->list[i - 1], &n->list[i]) < 0;
     if (n->count > 0) {
-        qsort(n->list, n->count, sizeof *n->list, by_element);
+        if (!ordered)
+            qsort(n->list, n->count, sizeof *n->list, by_element);
         s = set_alloc(a, n->count);
         for (size_t i = 0; i < n->count; i++) {
             struct field_node *last = s->count == 0 ? NULL : &s->nodes[s->count - 1];
@@ -371,6 +375,20 @@ int field_set_parse(struct arena *a, const struct json *v, const struct field_se
 {
     bool self;
     return parse_level(a, v, ret, &self, reterr);
+}
+
+bool field_set_touches(const struct json *fields, const struct field_set *s)
+{
+    for (size_t i = 0; s != NULL && i < s->count; i++) {
+        const struct field_node *n = &s->nodes[i];
+        const struct json *inner = json_get_slice(fields, n->element);
+        if (inner == NULL)
+            continue;
+        if ((n->member && (json_size(inner) == 0 || json_get(inner, ".") != NULL)) ||
+            field_set_touches(inner, n->children))
+            return true;
+    }
+    return false;
 }
 
 static void print_level(struct json_doc *d, struct json *out, const struct field_set *s)

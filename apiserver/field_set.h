@@ -57,6 +57,9 @@ const struct field_set *field_set_difference(struct arena *a, const struct field
 /* Without the whole subtrees of the members of `y`. */
 const struct field_set *field_set_without(struct arena *a, const struct field_set *x, const struct field_set *y);
 bool field_set_equal(const struct field_set *x, const struct field_set *y);
+/* Does FieldsV1, canonical as field_set_json makes it, have a member that is one of `s` too? Of json that is no such
+ * thing: no. */
+bool field_set_touches(const struct json *fields, const struct field_set *s);
 const struct field_node *field_set_find(const struct field_set *s, struct slice element); /* NULL: not there */
 
 /* One path as a set, of elements separated by spaces: "f:metadata f:name". */

@@ -31,16 +31,18 @@
 #define GENERATE_ATTEMPTS_MAX 8
 #define DELETE_COLLECTION_MAX 100000
 #define PATCH_OPERATIONS_MAX 10000
-#define SELECTOR_BYTES_MAX (64 * 1024)
+#define SELECTOR_BYTES_MAX (32 * 1024) /* decoded; half of what a head may have, so that who meets it is told */
 #define WARNINGS_MAX 32
-#define PROXY_HEADERS_MAX 160            /* of a request that is passed on, with those we add */
+#define WATCH_SOCKET_MESSAGE_MAX (64 * 1024) /* from a client, which has nothing to say there */
+#define CONTINUE_TOKEN_BYTES_MAX 4096        /* far above the longest key, twice */
+#define PROXY_HEADERS_MAX 160                /* of a request that is passed on, with those we add */
 #define PROXY_TARGET_BYTES_MAX (32 * 1024)
-#define HTML_TAG_BYTES_MAX (64 * 1024)   /* a page with a longer tag is passed on as it is from there */
+#define HTML_TAG_BYTES_MAX (64 * 1024) /* a page with a longer tag is passed on as it is from there */
 
 /* X(limit, name in /metrics). What it answers stands behind it. */
 #define API_LIMITS(X)                                                                                                  \
     X(LIMIT_BODY_BYTES, "body_bytes")               /* BODY_BYTES_MAX: 413 */                                          \
-    X(LIMIT_HEADER_BYTES, "header_bytes")           /* HTTP_SERVER_CONNECTION_MEMORY: 431, 414 for the path */         \
+    X(LIMIT_HEADER_BYTES, "header_bytes")           /* HTTP_SERVER_HEAD_BYTES_MAX: 431, 414 for the request line */    \
     X(LIMIT_HEADERS, "headers")                     /* HTTP_SERVER_HEADERS_MAX: 431 */                                 \
     X(LIMIT_CONNECTIONS, "connections")             /* connections_max: they wait */                                   \
     X(LIMIT_TUNNELS, "tunnels")                     /* tunnels_max: 429 */                                             \
@@ -55,7 +57,7 @@
     X(LIMIT_WATCH_RING, "watch_ring")               /* RING_*: 410 Expired in the watch, which ends */                 \
     X(LIMIT_UPDATE_ATTEMPTS, "update_attempts")     /* UPDATE_ATTEMPTS_MAX, PATCH_ATTEMPTS_MAX: 409 */                 \
     X(LIMIT_GENERATE_ATTEMPTS, "generate_attempts") /* GENERATE_ATTEMPTS_MAX: 409 */                                   \
-    X(LIMIT_FRESH_WAIT, "fresh_wait")               /* FRESH_WAIT_MS, FUTURE_WAIT_MS: 504 */                           \
+    X(LIMIT_FRESH_WAIT, "fresh_wait")               /* FUTURE_WAIT_MS: 504; FRESH_WAIT_MS: 503 */                      \
     X(LIMIT_WARNINGS, "warnings")                   /* WARNINGS_MAX: further ones are left out */                      \
     X(LIMIT_LOG_READER, "log_reader")               /* eight STREAM_WINDOW_BYTES: the log is cut */
 

@@ -37,13 +37,7 @@ static void on_request(void *core, struct http_exchange *x) { api_handle(((struc
 
 static void on_limit(void *core, enum http_server_limit which)
 {
-    static const enum limit limits[] = {
-        [HTTP_LIMIT_BODY_BYTES] = LIMIT_BODY_BYTES, [HTTP_LIMIT_HEADER_BYTES] = LIMIT_HEADER_BYTES,
-        [HTTP_LIMIT_HEADERS] = LIMIT_HEADERS,       [HTTP_LIMIT_CONNECTIONS] = LIMIT_CONNECTIONS,
-        [HTTP_LIMIT_TUNNELS] = LIMIT_TUNNELS,       [HTTP_LIMIT_SLOW_HEAD] = LIMIT_SLOW_HEAD,
-        [HTTP_LIMIT_SLOW_BODY] = LIMIT_SLOW_BODY,   [HTTP_LIMIT_SLOW_READER] = LIMIT_SLOW_READER,
-    };
-    api_count_limit(((struct process *)core)->api, limits[which]);
+    api_front_limit(((struct process *)core)->api, which);
 }
 
 static int credentials(struct tls **ret, const char *cert, const char *key, const char *ca, enum tls_verify verify,

@@ -40,7 +40,7 @@ static size_t find_or_append(struct managed *m, const struct managed_entry *want
     return m->count - 1;
 }
 
-static int read_entry(struct managed *m, const struct json *v, size_t index, struct err *reterr)
+static int read_entry(struct managed *m, const struct json *v, size_t index, bool lazily, struct err *reterr)
 {
     struct slice operation = json_string_at(v, "operation"), type = json_string_at(v, "fieldsType");
     struct managed_entry e = {
@@ -60,7 +60,9 @@ static int read_entry(struct managed *m, const struct json *v, size_t index, str
                                       : "invalid fieldsType in managed fields entry %zu",
                        index);
     const struct json *fields = json_get(v, "fieldsV1");
-    int code = fields == NULL ? 0 : field_set_parse(&m->arena, fields, &e.fields, reterr);
+    if (lazily && json_size(fields) > 0)
+        e.unread = fields;
+    int code = fields == NULL || lazily ? 0 : field_set_parse(&m->arena, fields, &e.fields, reterr);
     if (code != 0)
         return code;
     size_t at = find_or_append(m, &e); /* of two of one identity the later counts */
@@ -68,17 +70,42 @@ static int read_entry(struct managed *m, const struct json *v, size_t index, str
     return 0;
 }
 
-int managed_read(struct managed *m, const struct json *list, struct err *reterr)
+static int read_list(struct managed *m, const struct json *list, bool lazily, struct err *reterr)
 {
     struct json_iterator i = json_iterate(list);
     while (json_type(list) == JSON_ARRAY && json_next(&i)) {
-        int code = read_entry(m, i.value, i.position - 1, reterr);
+        int code = read_entry(m, i.value, i.position - 1, lazily, reterr);
         if (code != 0) {
             managed_release(m);
             return code;
         }
     }
     return 0;
+}
+
+int managed_read(struct managed *m, const struct json *list, struct err *reterr)
+{
+    return read_list(m, list, false, reterr);
+}
+
+int managed_read_stored(struct managed *m, const struct json *list, struct err *reterr)
+{
+    return read_list(m, list, true, reterr);
+}
+
+const struct field_set *managed_fields(struct managed *m, struct managed_entry *e)
+{
+    if (e->unread != NULL && field_set_parse(&m->arena, e->unread, &e->fields, NULL) != 0)
+        e->fields = NULL;
+    e->unread = NULL;
+    return e->fields;
+}
+
+/* Takes from an entry; one that owns nothing of it is not even read. */
+static void subtract(struct managed *m, struct managed_entry *e, const struct field_set *s)
+{
+    if (e->unread == NULL || field_set_touches(e->unread, s))
+        e->fields = field_set_difference(&m->arena, managed_fields(m, e), s);
 }
 
 static int64_t seconds_of(struct slice time)
@@ -105,7 +132,7 @@ static void drop_empty(struct managed *m)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->count; i++)
-        if (m->list[i].fields != NULL)
+        if (m->list[i].fields != NULL || m->list[i].unread != NULL)
             m->list[kept++] = m->list[i];
     m->count = kept;
 }
@@ -119,7 +146,7 @@ static struct json *entry_json(struct json_doc *d, const struct managed_entry *e
     if (e->time.size > 0)
         json_set_string(d, o, "time", e->time);
     json_set_str(d, o, "fieldsType", "FieldsV1");
-    json_set(d, o, "fieldsV1", field_set_json(d, e->fields));
+    json_set(d, o, "fieldsV1", e->unread != NULL ? json_share(d, e->unread) : field_set_json(d, e->fields));
     if (e->subresource.size > 0)
         json_set_string(d, o, "subresource", e->subresource);
     return o;
@@ -219,10 +246,7 @@ void managed_changes(struct managed *m, const struct managed_writer *w, const st
                      const struct json *after, struct typed_changes *ret)
 {
     const struct field_set *others = not_written(&m->arena, w);
-    typed_compare(&m->arena, w->stored->type, before, after, ret);
-    ret->removed = field_set_without(&m->arena, ret->removed, others);
-    ret->modified = field_set_without(&m->arena, ret->modified, others);
-    ret->added = field_set_without(&m->arena, ret->added, others);
+    typed_compare(&m->arena, w->stored->type, others, before, after, ret);
 }
 
 /* While there are too many updates, the two oldest of one version become one entry; it keeps the younger's time. */
@@ -237,11 +261,11 @@ static void cap_updates(struct managed *m)
     qsort(m->list, m->count, sizeof *m->list, entry_order);
     for (size_t i = 0; i < m->count && updates > MANAGER_UPDATES_MAX; i++) {
         struct managed_entry *e = &m->list[i];
-        if (e->apply || e->fields == NULL)
+        if (e->apply || managed_fields(m, e) == NULL)
             continue;
         for (size_t k = i + 1; k < m->count && updates > MANAGER_UPDATES_MAX; k++) {
             struct managed_entry *next = &m->list[k];
-            if (next->apply || next->fields == NULL || !slice_equal(next->api_version, e->api_version))
+            if (next->apply || managed_fields(m, next) == NULL || !slice_equal(next->api_version, e->api_version))
                 continue;
             e->manager = SLICE("ancient-changes");
             e->subresource = (struct slice){NULL, 0};
@@ -268,7 +292,7 @@ static void begin(struct managed *m, const struct managed_writer *w, const struc
         return;
     if (w->subresource == NULL && managed_read(m, given, NULL) == 0 && m->count > 0)
         return;
-    if (managed_read(m, stored, NULL) != 0)
+    if (managed_read_stored(m, stored, NULL) != 0)
         ASSERT(m->count == 0);
 }
 
@@ -278,13 +302,13 @@ static void take(struct managed *m, const struct managed_writer *w, const struct
     managed_changes(m, w, live, object, &c);
     const struct field_set *set = field_set_union(&m->arena, c.modified, c.added);
     for (size_t i = 0; i < m->count; i++) {
-        m->list[i].fields = field_set_difference(&m->arena, m->list[i].fields, set);
-        m->list[i].fields = field_set_difference(&m->arena, m->list[i].fields, c.removed);
+        subtract(m, &m->list[i], set);
+        subtract(m, &m->list[i], c.removed);
     }
     set = managed_countable(m, w, set);
     if (set != NULL) {
         size_t own = managed_entry_of(m, w, false);
-        m->list[own].fields = field_set_union(&m->arena, m->list[own].fields, set);
+        m->list[own].fields = field_set_union(&m->arena, managed_fields(m, &m->list[own]), set);
     }
     cap_updates(m);
 }

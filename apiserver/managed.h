@@ -15,7 +15,8 @@
 struct managed_entry {
     struct slice manager, api_version, time, subresource; /* time: RFC 3339, may be empty */
     bool apply;
-    const struct field_set *fields; /* never NULL in an object */
+    const struct field_set *fields; /* never NULL in an object; read by managed_fields */
+    const struct json *unread;      /* fieldsV1 as it stands in the list, until someone needs to know; NULL: `fields` is it */
 };
 /* Zero-initialised is empty. */
 struct managed {
@@ -35,6 +36,10 @@ struct managed_writer {
 
 /* ERR_BAD_REQUEST on what is no such list; `m` is then empty. */
 int managed_read(struct managed *m, const struct json *list, struct err *reterr);
+/* The same of a list that was stored, whose sets are read when they are needed; `list` outlives `m`. */
+int managed_read_stored(struct managed *m, const struct json *list, struct err *reterr);
+/* What an entry owns; a damaged set counts as none. */
+const struct field_set *managed_fields(struct managed *m, struct managed_entry *e);
 /* Sorted, without entries that own nothing; NULL when none is left. */
 struct json *managed_json(struct managed *m, struct json_doc *d);
 void managed_release(struct managed *m);

@@ -3,10 +3,10 @@
 #include "common/base.h"
 
 #include "apiserver/columns.h"
+#include "apiserver/continue_token.h"
 #include "apiserver/request.h"
 #include "common/mem.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -252,48 +252,6 @@ static void list_drained(struct http_exchange *x)
         list_pump(r);
 }
 
-#define TOKEN_LATEST 0 /* in the revision's place of a token: whatever is newest when it is used */
-
-static const char hex_digits[] = "0123456789abcdef";
-
-/* The token is opaque to clients: revision and next key, in hexadecimal. */
-static void token_make(int64_t revision, struct slice key, struct buf *out)
-{
-    struct buf plain = {0};
-    buf_printf(&plain, "%" PRId64 "/", revision);
-    buf_append_slice(&plain, key); /* may end with a zero byte */
-    for (size_t i = 0; i < plain.size; i++) {
-        buf_append_char(out, hex_digits[(uint8_t)plain.data[i] >> 4]);
-        buf_append_char(out, hex_digits[(uint8_t)plain.data[i] & 15]);
-    }
-    buf_release(&plain);
-}
-
-static int token_parse(struct slice token, int64_t *ret_revision, struct buf *ret_key, struct failure *f)
-{
-    struct buf plain = {0};
-    bool good = token.size % 2 == 0 && token.size < 4096;
-    for (size_t i = 0; i + 1 < token.size && good; i += 2) {
-        const char *high = memchr(hex_digits, token.data[i], 16), *low = memchr(hex_digits, token.data[i + 1], 16);
-        good = high != NULL && low != NULL;
-        if (good)
-            buf_append_char(&plain, (char)((high - hex_digits) << 4 | (low - hex_digits)));
-    }
-    char *end = NULL;
-    *ret_revision = good && plain.size > 0 ? strtoll(plain.data, &end, 10) : 0;
-    good = good && end != NULL && *end == '/' && *ret_revision >= TOKEN_LATEST;
-    if (good)
-        buf_append_slice(ret_key, slice_from(buf_slice(&plain), (size_t)(end - plain.data) + 1));
-    buf_release(&plain);
-    for (size_t i = 0; i < token.size && !good; i++) {
-        if (!isalnum((unsigned char)token.data[i]) && token.data[i] != '-' && token.data[i] != '_')
-            return failure_set(
-                f, ERR_BAD_REQUEST,
-                "invalid continue token: continue key is not valid: illegal base64 data at input byte %zu", i);
-    }
-    return good ? 0 : failure_set(f, ERR_BAD_REQUEST, "invalid continue token: continue key is not valid");
-}
-
 /* A page of what the cache holds, and the token for the next one. */
 static void page_from_cache(struct api_request *r, int64_t revision, size_t limit)
 {
@@ -304,7 +262,7 @@ static void page_from_cache(struct api_request *r, int64_t revision, size_t limi
     l->objects = page.objects;
     l->count = page.count;
     if (page.next != NULL) {
-        token_make(l->revision, cached_key(page.next), &l->continue_token);
+        continue_token_make(l->revision, cached_key(page.next), &l->continue_token);
         if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
             l->remaining = (int64_t)page.rest;
     }
@@ -320,7 +278,7 @@ static void list_cached(struct api_request *r, int status)
         return;
     }
     if (status != 0) {
-        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        request_fail_wait(r, status);
         return;
     }
     /* RV=0 answers with everything */
@@ -342,7 +300,7 @@ static void fail_expired(struct api_request *r)
         request_fail_with(r, ERR_EXPIRED, "The resourceVersion for the provided list is too old.");
         return;
     }
-    token_make(TOKEN_LATEST, buf_slice(&r->list->start), &r->failure.continue_token);
+    continue_token_make(CONTINUE_LATEST, buf_slice(&r->list->start), &r->failure.continue_token);
     request_fail_with(
         r, ERR_EXPIRED,
         "The provided continue parameter is too old to display a consistent list result. You can start a new list "
@@ -373,7 +331,7 @@ static void page_done(struct api_request *r, struct store_call *call, int status
         request_fail_store(r, status, why);
         return;
     }
-    if (l->wanted == TOKEN_LATEST)
+    if (l->wanted == CONTINUE_LATEST)
         l->wanted = call->header.revision;
     l->revision = l->wanted;
     if (!page_take(r, &call->range)) {
@@ -413,7 +371,7 @@ static bool page_take(struct api_request *r, const struct kv_range_result *range
         return true;
     if (l->count < (size_t)l->limit)
         return false;
-    token_make(l->revision, buf_slice(&l->position), &l->continue_token);
+    continue_token_make(l->revision, buf_slice(&l->position), &l->continue_token);
     if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
         l->remaining = range->count - (int64_t)i;
     return true;
@@ -517,7 +475,7 @@ static int list_parameters(struct api_request *r, struct list_stream *l)
                                "specifying resource version is not allowed when using continue");
         l->has_revision = false;
         if (code == 0)
-            code = token_parse(buf_slice(&text), &l->wanted, &l->start, &r->failure);
+            code = continue_token_parse(buf_slice(&text), &l->wanted, &l->start, &r->failure);
     }
     if (code == 0)
         code = match_parameter(r, l);
@@ -536,7 +494,7 @@ void read_list(struct api_request *r)
     /* A namespaced list's key range ends with the namespace; one over all ends with the resource. */
     if (list_parameters(r, l) != 0)
         request_fail(r);
-    else if (l->exact && l->wanted == TOKEN_LATEST)
+    else if (l->exact && l->wanted == CONTINUE_LATEST)
         list_exact_more(r);
     else if (l->exact)
         request_wait(r, request_cache(r), l->wanted, FUTURE_WAIT_MS, list_exact);

@@ -30,14 +30,17 @@ struct apiserver {
     const char *advertise, *issuer;
     const struct jwt_key *token_key; /* NULL: no tokens */
     unsigned bookmark_ms;
+    size_t requests_max, delete_collection_max;
     struct watch_cache *caches[KINDS_MAX]; /* by kinds_index; NULL: never stored */
+    struct mem_pool blocks; /* of requests' documents */
     struct list requests, ops, mends;
     size_t request_count;
     struct metrics *metrics;
     struct bytes *event_heads[EVENT_TYPES], *event_end; /* around an object in a watch: watch_frames_make */
     struct api_metrics count;
-    struct bootstrap *bootstrap; /* NULL once what every cluster has exists */
-    struct masters *masters;     /* NULL: no address to advertise */
+    struct bootstrap *bootstrap;     /* NULL once what every cluster has exists */
+    struct flow_status *flow_status; /* NULL: not yet bootstrapped */
+    struct masters *masters;         /* NULL: no address to advertise */
     struct rbac *rbac;
     struct openapi_cache *openapi;
     bool bootstrapped;
@@ -89,8 +92,8 @@ struct api_request {
     } cache;
     bool streaming;    /* begin was called */
     struct gzip *gzip; /* of a streamed answer that the client takes compressed; NULL: as it is */
-    bool warn;      /* unknown fields become Warning headers */
-    size_t ops;     /* store calls in flight */
+    bool warn;         /* unknown fields become Warning headers */
+    size_t ops;        /* store calls in flight */
     struct cache_wait wait;
     void (*after_wait)(struct api_request *r, int status);
     struct deferred over;
@@ -105,7 +108,8 @@ struct api_request {
 };
 
 struct watch_cache *request_cache(const struct api_request *r); /* in the version asked for */
-struct watch_cache *stored_cache(const struct api_request *r);  /* in the version that is stored: what writes decide on */
+struct watch_cache *
+stored_cache(const struct api_request *r); /* in the version that is stored: what writes decide on */
 
 /* Answers. Each ends the request's part in the exchange. */
 void request_answer(struct api_request *r, int status, const char *content_type, struct slice body);
@@ -115,6 +119,8 @@ void request_answer_tagged(struct api_request *r, const char *content_type, stru
 void request_fail(struct api_request *r); /* from r->failure */
 int request_fail_with(struct api_request *r, int code, const char *format, ...) PRINTF_ARGS(3, 4);
 void request_fail_store(struct api_request *r, int status, const struct err *why);
+/* A cache that did not become as new as it had to be: the store does not answer. */
+void request_fail_wait(struct api_request *r, int status);
 void request_fail_too_new(struct api_request *r, int64_t wanted, int64_t have);
 /* Stored bytes without resourceVersion, in the version of `k` and the format asked for. */
 void request_answer_object(struct api_request *r, int status, const struct kind *k, struct slice stored,
@@ -128,6 +134,10 @@ void request_write(struct api_request *r, struct slice piece, bool last);
 void request_end_stream(struct api_request *r, bool clean);
 /* As http_upgrade: with 0 the request is over, and the connection is the tunnel's. */
 int request_upgrade(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t);
+
+/* The same, but the request goes on, over `next`, whose ops are set: its stream has begun. */
+int request_upgrade_to(struct api_request *r, const struct http_header *headers, size_t n, struct http_tunnel *t,
+                       struct http_exchange *next);
 
 /* Value of a query parameter, copied into `out` (terminated); false when absent. */
 bool request_query(const struct api_request *r, const char *name, struct buf *out);
@@ -147,10 +157,11 @@ void request_wait_fresh(struct api_request *r, struct watch_cache *c, void (*aft
 void request_key(const struct api_request *r, struct slice name, struct buf *out);
 void store_key(const struct kind *k, struct slice namespace, struct slice name, struct buf *out);
 
-/* The verbs: read.c, watch.c, write.c, log.c, discovery.c. */
+/* The verbs: read.c, watch.c, write*.c, log.c, discovery.c. */
 void read_get(struct api_request *r);
 void read_list(struct api_request *r);
-int list_options_invalid(struct api_request *r, const char *field, const char *detail); /* 422 of ListOptions: Forbidden */
+int list_options_invalid(struct api_request *r, const char *field,
+                         const char *detail); /* 422 of ListOptions: Forbidden */
 void watch_begin(struct api_request *r);
 void watch_frames_make(struct apiserver *a);
 void watch_frames_free(struct apiserver *a);
@@ -174,8 +185,8 @@ void proxy_free(struct proxying *p);
 void components_leave(struct components *c); /* the request goes; what is under way ends by itself */
 
 struct slice request_content_type(const struct api_request *r); /* without parameters; empty when there is none */
-/* body.c: the body by its content type, as a tree in r->doc; the failure is set. The first only reads it, `t` for protobuf
- * and the complaint; the second also wants it to be of that kind. */
+/* body.c: the body by its content type, as a tree in r->doc; the failure is set. The first only reads it, `t` for
+ * protobuf and the complaint; the second also wants it to be of that kind. */
 int request_body_tree(struct api_request *r, const struct type *t, struct json **ret);
 int request_parse_body(struct api_request *r, const struct kind *k, struct json **ret);
 
@@ -185,8 +196,9 @@ struct self_call {
     struct http_exchange exchange;
     struct apiserver *api;
     struct net_peer peer;
-    struct http_header agent;
+    struct http_header headers[2];
     struct buf path, body;
+    const char *query, *content_type; /* NULL: none, and JSON */
     bool open;
     void (*done)(struct self_call *c, int http_status, struct slice body);
 };
@@ -200,8 +212,11 @@ void bootstrap_stop(struct apiserver *a);
 void bootstrap_free(struct bootstrap *b);
 /* masters.c: which apiservers are alive, and the endpoints of the Service `kubernetes`. */
 void masters_start(struct apiserver *a);
+/* flow_status.c: the condition Dangling of flow schemas, from when what every cluster has is there. */
+void flow_status_start(struct apiserver *a);
+void flow_status_stop(struct apiserver *a);
+void flow_status_free(struct flow_status *s);
 /* escalation.c: 0, or ERR_FORBIDDEN when a role or binding would grant what the user does not hold. */
-bool escalation_concerns(const struct kind *k); /* is there anything to check of this kind? */
 int escalation_check(struct api_request *r, const struct json *object, const struct json *old);
 /* claims.c: compares claims with their objects, once the caches are whole. */
 void claims_mend(struct apiserver *a);

@@ -27,14 +27,16 @@ void self_send(struct self_call *c, const char *method)
 {
     ASSERT(!c->open);
     c->open = true;
-    c->agent = (struct http_header){SLICE("User-Agent"), SLICE("keelson-apiserver")};
+    c->headers[0] = (struct http_header){SLICE("User-Agent"), SLICE("keelson-apiserver")};
+    c->headers[1] = (struct http_header){SLICE("Content-Type"), c->content_type == NULL ? SLICE("application/json")
+                                                                                        : slice_str(c->content_type)};
     c->exchange = (struct http_exchange){
         .ops = &self_ops,
         .request = {.method = slice_str(method),
                     .path = buf_slice(&c->path),
-                    .query = SLICE(""),
-                    .headers = &c->agent,
-                    .header_count = 1,
+                    .query = c->query == NULL ? SLICE("") : slice_str(c->query),
+                    .headers = c->headers,
+                    .header_count = ARRAY_LEN(c->headers),
                     .body = buf_slice(&c->body),
                     .peer = &c->peer},
     };

@@ -25,7 +25,7 @@ static bool may_for_signer(const struct api_request *r, const char *verb, struct
     return allowed;
 }
 
-bool signers_concern(const struct kind *k) { return kinds_subresource(k, SLICE("approval")) != NULL; }
+static bool signers_concern(const struct kind *k) { return kinds_subresource(k, SLICE("approval")) != NULL; }
 
 int signers_check(struct api_request *r, const struct json *object, const struct json *old)
 {

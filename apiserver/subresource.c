@@ -45,7 +45,7 @@ static void take_resources(struct json_doc *d, struct json *to, const struct jso
         const struct json *new = container_named(json_at(from, "spec.containers"), json_string_at(i.value, "name"));
         for (size_t k = 0; k < ARRAY_LEN(fields) && new != NULL; k++) {
             if (json_get(new, fields[k]) != NULL)
-                json_set(d, i.value, fields[k], json_copy(d, json_get(new, fields[k])));
+                json_set(d, i.value, fields[k], json_share(d, json_get(new, fields[k])));
             else
                 (void)json_remove(i.value, fields[k]); /* absent is as good */
         }
@@ -126,7 +126,7 @@ static const struct part *part_of(const struct verb_facts *v)
 static void keep_field(struct json_doc *d, struct json *to, const struct json *from, const char *field)
 {
     if (json_get(from, field) != NULL)
-        json_set(d, to, field, json_copy(d, json_get(from, field)));
+        json_set(d, to, field, json_share(d, json_get(from, field)));
     else
         (void)json_remove(to, field); /* absent is as good */
 }
@@ -156,7 +156,7 @@ void subresource_keep(const struct verb_facts *v, struct json_doc *d, struct jso
             keep_field(d, o, old, "status");
         return;
     }
-    struct json *made = json_copy(d, old);
+    struct json *made = json_share(d, old);
     for (size_t i = 0; p->paths[i] != NULL; i++)
         take_path(d, made, o, p->paths[i]);
     if (p->take != NULL)
@@ -238,11 +238,11 @@ int verb_bind(const struct verb_facts *v, struct json_doc *d, const struct json 
             "\"%.*s\"",
             SLICE_ARGS(v->name), SLICE_ARGS(v->name), SLICE_ARGS(bound));
     }
-    struct json *o = json_copy(d, old);
+    struct json *o = json_share(d, old);
     json_set_string(d, json_ensure_object(d, o, "spec"), "nodeName", node);
     struct json_iterator i = json_iterate(json_at(binding, "metadata.annotations"));
     while (json_next(&i))
-        json_set_slice(d, json_ensure_object(d, o, "metadata.annotations"), i.key, json_copy(d, i.value));
+        json_set_slice(d, json_ensure_object(d, o, "metadata.annotations"), i.key, json_share(d, i.value));
     set_scheduled(v, d, o);
     return verb_store(v, d, o, old, ret, f);
 }
@@ -268,10 +268,10 @@ static void selector_of(const struct json *object, const struct kind *k, struct 
         f = schema_field(t, slice_cut(&rest, '.'));
         t = f == NULL ? NULL : f->object;
     }
-    struct json *wrapped = json_copy(d, own);
+    struct json *wrapped = json_share(d, own);
     if (own != NULL && f != NULL && f->shape == FIELD_MAP) {
         wrapped = json_new_object(d);
-        json_set(d, wrapped, "matchLabels", json_copy(d, own));
+        json_set(d, wrapped, "matchLabels", json_share(d, own));
     }
     if (selector_from_json(wrapped, &parsed, NULL) == 0)
         selector_print(&parsed, out);
@@ -353,7 +353,7 @@ int verb_scale(const struct verb_facts *v, struct json_doc *d, const struct json
                                   json_string_at(s, "metadata.resourceVersion"), f);
     if (code != 0)
         return code;
-    struct json *o = json_copy(d, old);
+    struct json *o = json_share(d, old);
     set_replicas(d, o, v->kind, json_int_at(s, "spec.replicas", 0));
     return verb_replace(v, d, old, old_revision, o, false, ret, f);
 }
@@ -384,6 +384,6 @@ int verb_scale_patch(const struct verb_facts *v, struct json_doc *d, const struc
         return apply_scale(v, d, old, old_revision, patch, force, ret, f);
     int code = scale_of(old, v->kind, old_revision, d, &scale);
     if (code == 0)
-        code = patch_tree(d, type, kind_scale.type, scale, patch, &patched, f);
+        code = patch_tree(d, type, kind_scale.type, scale, strict_once(v->strict, d, patch), &patched, f);
     return code != 0 ? code : verb_scale(v, d, old, old_revision, patched, ret, f);
 }

@@ -266,7 +266,8 @@ const struct field_set *typed_fields(struct arena *a, const struct type *t, cons
 
 struct comparer {
     struct arena *arena;
-    const struct json *null;
+    struct json_doc *d;           /* of the nulls that stand for what is left out */
+    const struct field_set *skip; /* members of the root that do not count; NULL: all do */
 };
 
 struct comparison {
@@ -296,7 +297,16 @@ static void compare_one(struct comparer *x, struct comparison *c, struct slice e
  * it out. */
 static const struct json *absent(const struct comparer *x, struct spot s, const struct json *side)
 {
-    return side != NULL && !s.element && (s.field->flags & (FIELD_REQUIRED | FIELD_ALWAYS)) ? x->null : NULL;
+    return side != NULL && !s.element && (s.field->flags & (FIELD_REQUIRED | FIELD_ALWAYS)) ? json_new_null(x->d)
+                                                                                            : NULL;
+}
+
+static bool skipped(const struct comparer *x, struct spot s, struct slice name)
+{
+    for (size_t i = 0; s.field == NULL && x->skip != NULL && i < x->skip->count; i++)
+        if (slice_equal(slice_from(x->skip->nodes[i].element, 2), name))
+            return true;
+    return false;
 }
 
 static void compare_members(struct comparer *x, struct comparison *c, struct spot s, const struct json *before,
@@ -306,13 +316,13 @@ static void compare_members(struct comparer *x, struct comparison *c, struct spo
     struct spot inner;
     while (json_next(&i)) {
         const struct json *other = json_get_slice(after, i.key);
-        if (spot_member(s, i.key, &inner))
+        if (!skipped(x, s, i.key) && spot_member(s, i.key, &inner))
             compare_one(x, c, field_element_name(x->arena, i.key), inner, i.value,
                         other == NULL ? absent(x, inner, after) : other);
     }
     i = json_iterate(after);
     while (json_next(&i)) {
-        if (json_get_slice(before, i.key) == NULL && spot_member(s, i.key, &inner))
+        if (json_get_slice(before, i.key) == NULL && !skipped(x, s, i.key) && spot_member(s, i.key, &inner))
             compare_one(x, c, field_element_name(x->arena, i.key), inner, absent(x, inner, before), i.value);
     }
 }
@@ -333,11 +343,31 @@ static void index_items(struct arena *a, struct spot s, const struct json *v, st
     }
 }
 
+/* The other side has no items: nothing has to be found in it. */
+static void compare_side(struct comparer *x, struct comparison *c, struct spot s, const struct json *side,
+                         bool is_before)
+{
+    struct json_iterator i = json_iterate(side);
+    bool of_map = spot_kind(s) == SPOT_MAP;
+    struct slice element, missing;
+    while (json_type(side) == (of_map ? JSON_OBJECT : JSON_ARRAY) && json_next(&i)) {
+        if (of_map)
+            element = field_element_name(x->arena, i.key);
+        else
+            (void)item_element(x->arena, s, i.value, &element, &missing); /* what keys it has */
+        compare_one(x, c, element, spot_element(s), is_before ? i.value : NULL, is_before ? NULL : i.value);
+    }
+}
+
 static void compare_items(struct comparer *x, struct comparison *c, struct spot s, const struct json *before,
                           const struct json *after)
 {
     struct map old = {0}, new = {0};
     struct map_entry *e;
+    if (is_empty(before) || is_empty(after)) {
+        compare_side(x, c, s, is_empty(before) ? after : before, !is_empty(before));
+        return;
+    }
     index_items(x->arena, s, before, &old);
     index_items(x->arena, s, after, &new);
     for (size_t i = 0; (e = map_next(&old, &i)) != NULL;)
@@ -364,11 +394,11 @@ static void changes_below(struct comparer *x, struct spot s, const struct json *
     ret->added = field_nodes_set(&c.added, x->arena);
 }
 
-void typed_compare(struct arena *a, const struct type *t, const struct json *before, const struct json *after,
-                   struct typed_changes *ret)
+void typed_compare(struct arena *a, const struct type *t, const struct field_set *skip, const struct json *before,
+                   const struct json *after, struct typed_changes *ret)
 {
     struct json_doc *d = json_doc_new();
-    struct comparer x = {a, json_new_null(d)};
+    struct comparer x = {a, d, skip};
     changes_below(&x, spot_root(t), before, after, ret);
     json_doc_free(d);
 }

@@ -19,7 +19,8 @@ const struct field_set *typed_fields(struct arena *a, const struct type *t, cons
 struct typed_changes {
     const struct field_set *removed, *modified, *added;
 };
-void typed_compare(struct arena *a, const struct type *t, const struct json *before, const struct json *after,
+/* `skip`: members of the root that do not count, as a set of fields; NULL: all count. */
+void typed_compare(struct arena *a, const struct type *t, const struct field_set *skip, const struct json *before, const struct json *after,
                    struct typed_changes *ret);
 
 /* `config` over `live`: keyed lists and sets are united, in the order of `config`, with the others' items at their

@@ -29,8 +29,9 @@ enum verb_action { VERB_NOTHING, VERB_PUT, VERB_DELETE };
 
 struct verb_result {
     enum verb_action action;
-    struct buf bytes;   /* VERB_PUT: canonical, without resourceVersion. Else: what to answer with */
-    bool answer_status; /* a deletion that answers with a Status */
+    struct buf bytes;          /* VERB_PUT: canonical, without resourceVersion. Else: what to answer with */
+    const struct json *object; /* the tree of `bytes`, in the request's document */
+    bool answer_status;        /* a deletion that answers with a Status */
     char uid[64];
 };
 

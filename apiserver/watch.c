@@ -5,7 +5,7 @@
  * and goes on when the exchange has drained; one that falls off the ring gets 410 and ends. */
 #include "common/base.h"
 
-#include "apiserver/request.h"
+#include "apiserver/watch_socket.h"
 #include "common/base64.h"
 #include "common/mem.h"
 
@@ -16,6 +16,7 @@ struct watch_stream {
     struct api_request *request;
     struct cache_watcher watcher;
     struct selection selection;
+    struct buf namespace;            /* of the selection, once the request's head is gone */
     bool live, bookmarks, described; /* described: a Table's columns were sent */
     bool from_now;                   /* begins at the newest revision, or at the one of the initial events */
     bool initial_events;             /* begins with what is there */
@@ -40,6 +41,7 @@ void watch_free(struct watch_stream *w)
         cached_unref(w->initial[i]);
     mem_free(w->initial);
     selection_release(&w->selection);
+    buf_release(&w->namespace);
     metric_add(w->request->api->count.watches, -1);
     mem_free(w);
 }
@@ -107,8 +109,8 @@ static struct bytes *event_frame(struct watch_stream *w, const struct cache_even
     return frame;
 }
 
-/* JSON goes out as the cache holds it. Other forms are framed once per type and format for all watchers; a Table's first event
- * carries the columns and is one's own. */
+/* JSON goes out as the cache holds it. Other forms are framed once per type and format for all watchers; a Table's
+ * first event carries the columns and is one's own. */
 static void send_event(struct watch_stream *w, struct cache_event *e, enum event_type type)
 {
     enum event_format format = w->request->accept.format;
@@ -314,6 +316,18 @@ static void on_bookmark(struct timer *t)
     loop_timer_start(&w->request->api->env->loop, &w->bookmark, w->request->api->bookmark_ms);
 }
 
+static bool begin_stream(struct watch_stream *w)
+{
+    struct api_request *r = w->request;
+    if (!watch_socket_wanted(r)) {
+        request_begin_stream(r, "application/json");
+        return true;
+    }
+    buf_append_slice(&w->namespace, w->selection.namespace);
+    w->selection.namespace = buf_slice(&w->namespace);
+    return watch_socket_begin(r);
+}
+
 static void begin(struct api_request *r, int status)
 {
     struct watch_stream *w = r->watch;
@@ -324,15 +338,14 @@ static void begin(struct api_request *r, int status)
         return;
     }
     if (status != 0) {
-        request_fail_with(r, ERR_UNAVAILABLE, "the store does not answer: %s", err_text(status));
+        request_fail_wait(r, status);
         return;
     }
     if (w->from_now)
         w->revision = watch_cache_revision(c);
     if (w->initial_events)
         w->initial_count = watch_cache_list(c, &w->selection, &w->initial);
-    request_begin_stream(r, "application/json");
-    if (r->x == NULL)
+    if (!begin_stream(w) || r->x == NULL)
         return;
     loop_timer_start(loop, &w->timeout, w->timeout_ms);
     if (w->bookmarks)

@@ -4,6 +4,7 @@
 
 #include "apiserver/admission.h"
 #include "apiserver/managed.h"
+#include "apiserver/continue_token.h"
 #include "apiserver/write_parts.h"
 #include "common/yaml.h"
 
@@ -161,7 +162,8 @@ static int parse_delete(struct api_request *r)
     w->options.grace_seconds = -1;
     if (r->x->request.body.size > 0) {
         code = request_body_tree(r, &type_delete_options, &tree);
-        if (code == 0 && schema_decode(r->doc, &type_delete_options, tree, NULL, &options, &why) != 0)
+        if (code == 0 && schema_decode(r->doc, &type_delete_options, tree, NULL,
+                                       &options, &why) != 0)
             code = failure_from(&r->failure, &why);
     } else {
         options = json_new_object(r->doc);
@@ -194,7 +196,8 @@ static int parse_eviction(struct api_request *r)
     w->kind = WRITE_DELETE;
     w->evicting = true;
     w->options.grace_seconds = -1;
-    if (code == 0 && schema_decode(r->doc, kind_eviction.type, w->body, NULL, &eviction, &why) != 0)
+    if (code == 0 &&
+        schema_decode(r->doc, kind_eviction.type, w->body, NULL, &eviction, &why) != 0)
         code = decode_failure(&r->failure, &kind_eviction, &why);
     struct slice name = json_string_at(eviction, "metadata.name");
     if (code == 0 && name.size > 0 && !slice_equal(name, r->route.name))
@@ -262,6 +265,22 @@ static void find_manager(struct api_request *r)
         managed_name_of_agent(agent, &r->write->manager);
 }
 
+/* Which objects a deletecollection is about: the query is that of a list. */
+static int parse_collection(struct api_request *r)
+{
+    struct write *w = r->write;
+    struct buf token = {0};
+    int64_t revision;
+    int code = request_selection(r, &w->selection);
+    if (code == 0)
+        code = request_query_int(r, "limit", 0, &w->limit);
+    w->limit = MAX(w->limit, (int64_t)0); /* a negative limit is none */
+    if (code == 0 && request_query(r, "continue", &token) && token.size > 0)
+        code = continue_token_parse(buf_slice(&token), &revision, &w->start, &r->failure);
+    buf_release(&token);
+    return code;
+}
+
 int write_parse(struct api_request *r)
 {
     struct write *w = r->write;
@@ -289,7 +308,5 @@ int write_parse(struct api_request *r)
     w->kind = WRITE_DELETE;
     w->collection = strcmp(r->route.verb, "deletecollection") == 0;
     code = parse_delete(r);
-    if (code == 0 && w->collection)
-        code = request_query_int(r, "limit", 0, &w->limit);
-    return code != 0 || !w->collection ? code : request_selection(r, &w->selection);
+    return code == 0 && w->collection ? parse_collection(r) : code;
 }

@@ -30,6 +30,14 @@ static void civil_from_days(int64_t z, int64_t *y, unsigned *m, unsigned *d)
     *y = (int64_t)yoe + era * 400 + (*m <= 2);
 }
 
+static char *put_digits(char *to, unsigned v, int n, char behind)
+{
+    for (int i = n - 1; i >= 0; i--, v /= 10)
+        to[i] = (char)('0' + v % 10);
+    to[n] = behind;
+    return to + n + 1;
+}
+
 void time_format(int64_t wall_us, int digits, char text[TIME_TEXT_MAX])
 {
     ASSERT(digits == 0 || digits == 3 || digits == 6);
@@ -46,13 +54,19 @@ void time_format(int64_t wall_us, int digits, char text[TIME_TEXT_MAX])
     int64_t y;
     unsigned m, d;
     civil_from_days(days, &y, &m, &d);
-    int n = snprintf(text, TIME_TEXT_MAX, "%04d-%02u-%02uT%02d:%02d:%02d", (int)y, m, d, (int)(rest / 3600),
-                     (int)(rest / 60 % 60), (int)(rest % 60));
-    if (digits == 3)
-        n += snprintf(text + n, TIME_TEXT_MAX - (size_t)n, ".%03d", (int)(micros / 1000));
-    else if (digits == 6)
-        n += snprintf(text + n, TIME_TEXT_MAX - (size_t)n, ".%06d", (int)micros);
-    snprintf(text + n, TIME_TEXT_MAX - (size_t)n, "Z");
+    if (y < 0 || y > 9999) { /* no such time is parsed; it shows as what it is */
+        (void)snprintf(text, TIME_TEXT_MAX, "%lld-%02u-%02uT00:00:00Z", (long long)y, m, d); /* fits */
+        return;
+    }
+    char *at = put_digits(text, (unsigned)y, 4, '-');
+    at = put_digits(at, m, 2, '-');
+    at = put_digits(at, d, 2, 'T');
+    at = put_digits(at, (unsigned)(rest / 3600), 2, ':');
+    at = put_digits(at, (unsigned)(rest / 60 % 60), 2, ':');
+    at = put_digits(at, (unsigned)(rest % 60), 2, digits == 0 ? 'Z' : '.');
+    if (digits != 0)
+        at = put_digits(at, (unsigned)(digits == 3 ? micros / 1000 : micros), digits, 'Z');
+    *at = '\0';
 }
 
 /* Reads exactly `count` digits. */

@@ -23,11 +23,18 @@
 #define HTTP_SERVER_BODY_MAX (3 * 1024 * 1024)
 #define HTTP_SERVER_CONNECTIONS_MAX 16384
 #define HTTP_SERVER_BACKLOG 1024
-#define HTTP_SERVER_STREAM_BLOCK (4 * 1024) /* of answers to HTTP/1.0 only: chunks are made in the connection's memory */
+#define HTTP_SERVER_STREAM_BLOCK                                                                                       \
+    (4 * 1024) /* of answers to HTTP/1.0 only: chunks are made in the connection's memory */
 #define HTTP_SERVER_TUNNELS_MAX 1024
 #define STREAM_PARTS 32
 /* The cheapest cipher of those that the client offers; all three are as good as any. */
-#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:%SERVER_PRECEDENCE"
+#define PRIORITIES                                                                                                     \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:%SERVER_"     \
+    "PRECEDENCE"
+/* The daemon's, of which a page is touched at each end until more is needed. A head of HTTP_SERVER_HEAD_BYTES_MAX has
+ * to fit with the daemon's notes of it, so that what is refused is told why; only of heads beyond that the daemon says
+ * so in its own words. Not more: it is cleared after each request. */
+#define HTTP_SERVER_CONNECTION_MEMORY (2 * HTTP_SERVER_HEAD_BYTES_MAX)
 #define HTTP_SERVER_LOOK_MS 1000 /* for deadlines that have passed */
 
 void http_server_hit(const struct http_server *s, enum http_server_limit which)
@@ -56,7 +63,8 @@ static void look_for_deadlines(uv_timer_t *timer)
 {
     struct http_server *s = timer->data;
     uint64_t now = uv_now(s->uv);
-    LIST_FOR_EACH(node, &s->connections) {
+    LIST_FOR_EACH(node, &s->connections)
+    {
         struct connection *c = container_of(node, struct connection, link);
         if (c->deadline_ms == 0 || c->deadline_ms > now)
             continue;
@@ -70,8 +78,9 @@ static void front_hung_up(uv_poll_t *poll, int status, int events);
 
 static void hangup_closed(uv_handle_t *handle) { mem_free(handle); }
 
-/* The loop looks at the connection's socket, too, so that its end is seen while the daemon is not looking. It stops before the
- * daemon closes it: a request is completed first. No descriptor of our own: idle watches would need twice as many. */
+/* The loop looks at the connection's socket, too, so that its end is seen while the daemon is not looking. It stops
+ * before the daemon closes it: a request is completed first. No descriptor of our own: idle watches would need twice as
+ * many. */
 void http_front_watch(struct front *f)
 {
     if (f->hangup != NULL)
@@ -116,7 +125,8 @@ void http_front_resume(struct front *f)
 
 void http_front_gone(struct front *f)
 {
-    if (f->state == FRONT_GONE || f->state == FRONT_READING || f->state == FRONT_TAKEN || (f->state == FRONT_ANSWERED && (!f->stream || f->ended)))
+    if (f->state == FRONT_GONE || f->state == FRONT_READING || f->state == FRONT_TAKEN ||
+        (f->state == FRONT_ANSWERED && (!f->stream || f->ended)))
         return;
     f->state = FRONT_GONE;
     if (f->x.gone != NULL)
@@ -199,9 +209,13 @@ static void expect_taken(struct front *f)
     expect_within(f->server, connection_of(f->connection), f->server->options.stall_ms, HTTP_LIMIT_SLOW_READER);
 }
 
-static void expect_nothing(struct front *f) { expect_within(f->server, connection_of(f->connection), 0, HTTP_LIMIT_SLOW_READER); }
+static void expect_nothing(struct front *f)
+{
+    expect_within(f->server, connection_of(f->connection), 0, HTTP_LIMIT_SLOW_READER);
+}
 
-void http_front_answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n)
+void http_front_answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers,
+                       size_t n)
 {
     ASSERT(f->state == FRONT_HANDED);
     if (response == NULL)
@@ -220,9 +234,10 @@ static void exchange_respond(struct http_exchange *x, int status, const struct h
 {
     struct front *f = container_of(x, struct front, x);
     struct MHD_Response *response =
-        shared != NULL ? MHD_create_response_from_buffer_with_free_callback_cls(shared->size, shared->data, unref_body,
-                                                                                bytes_ref(shared))
-                       : MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
+        shared != NULL
+            ? MHD_create_response_from_buffer_with_free_callback_cls(shared->size, shared->data, unref_body,
+                                                                     bytes_ref(shared))
+            : MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
     http_front_answer(f, status, response, headers, n);
 }
 
@@ -239,9 +254,9 @@ void http_front_consumed(struct front *f, size_t size)
         f->x.drained(&f->x);
 }
 
-/* An answer that ends before it is whole: the socket is shut, so that the last chunk, which the daemon is let write, goes nowhere.
- * Told of an error by its reader, the daemon (0.9.75) closes the connection, but lets its descriptor go only once every
- * connection that has been silent for longer is gone, too. */
+/* An answer that ends before it is whole: the socket is shut, so that the last chunk, which the daemon is let write,
+ * goes nowhere. Told of an error by its reader, the daemon (0.9.75) closes the connection, but lets its descriptor go
+ * only once every connection that has been silent for longer is gone, too. */
 static ssize_t cut_stream(struct front *f)
 {
     (void)shutdown(connection_of(f->connection)->fd, SHUT_RDWR); /* the client may have done so */
@@ -295,8 +310,10 @@ static void exchange_begin(struct http_exchange *x, int status, const struct htt
     struct front *f = container_of(x, struct front, x);
     f->stream = true;
     f->sized = begin_size(headers, n) != MHD_SIZE_UNKNOWN;
-    http_front_answer(f, status, MHD_create_response_from_callback(begin_size(headers, n), HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
-           headers, n);
+    http_front_answer(
+        f, status,
+        MHD_create_response_from_callback(begin_size(headers, n), HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
+        headers, n);
 }
 
 /* There is news for whoever writes: us, or the daemon. */
@@ -407,7 +424,8 @@ static void remote_address(struct MHD_Connection *connection, char text[64])
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
     MHD_add_response_header(response, "Content-Type", "application/json");
@@ -416,15 +434,16 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
     return rv;
 }
 
-#define STATUS_TEXT(code, reason, message)                                                                       \
-    "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"" message \
+#define STATUS_TEXT(code, reason, message)                                                                             \
+    "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"" message         \
     "\",\"reason\":\"" reason "\",\"code\":" code "}\n"
 
 static enum MHD_Result refuse_too_large(struct front *f)
 {
     char text[256];
     http_server_hit(f->server, HTTP_LIMIT_BODY_BYTES);
-    (void)snprintf(text, sizeof text, STATUS_TEXT("413", "RequestEntityTooLarge", "Request entity too large: limit is %zu"),
+    (void)snprintf(text, sizeof text,
+                   STATUS_TEXT("413", "RequestEntityTooLarge", "Request entity too large: limit is %zu"),
                    f->server->options.body_bytes_max); /* fits */
     return refuse(f->connection, 413, text);
 }
@@ -434,7 +453,8 @@ static enum MHD_Result refuse_too_many(struct front *f)
 {
     char text[256];
     http_server_hit(f->server, HTTP_LIMIT_HEADERS);
-    (void)snprintf(text, sizeof text, STATUS_TEXT("431", "BadRequest", "too many headers: limit is %d"), HTTP_SERVER_HEADERS_MAX); /* fits */
+    (void)snprintf(text, sizeof text, STATUS_TEXT("431", "BadRequest", "too many headers: limit is %d"),
+                   HTTP_SERVER_HEADERS_MAX); /* fits */
     return refuse(f->connection, 431, text);
 }
 
@@ -475,15 +495,17 @@ static enum MHD_Result hand_over(struct front *f, const char *method)
     return MHD_YES;
 }
 
-struct framing {
+struct head {
+    size_t bytes; /* of the headers, each with its colon and line end */
     unsigned lengths, codings;
     bool other_coding;
 };
 
-static enum MHD_Result look_at_framing(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
-    struct framing *x = arg;
+    struct head *x = arg;
+    x->bytes += strlen(name) + strlen(": ") + strlen(value) + strlen("\r\n");
     x->lengths += strcasecmp(name, "Content-Length") == 0;
     if (strcasecmp(name, "Transfer-Encoding") == 0) {
         x->codings++;
@@ -492,22 +514,45 @@ static enum MHD_Result look_at_framing(void *arg, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
-/* Two ways to tell where a body ends: whoever stands before us may have taken the other one, and what follows for a request
- * of somebody else (RFC 9112, section 6.3). */
-static bool ambiguous(struct front *f)
+/* Two ways to tell where a body ends: whoever stands before us may have taken the other one, and what follows for a
+ * request of somebody else (RFC 9112, section 6.3). */
+static bool ambiguous(const struct head *h) { return h->lengths + h->codings > 1 || h->other_coding; }
+
+static enum MHD_Result refuse_head(struct front *f, bool line)
 {
-    struct framing x = {0};
-    MHD_get_connection_values(f->connection, MHD_HEADER_KIND, look_at_framing, &x);
-    return x.lengths + x.codings > 1 || x.other_coding;
+    char text[256];
+    http_server_hit(f->server, HTTP_LIMIT_HEADER_BYTES);
+    (void)snprintf(text, sizeof text,
+                   line ? STATUS_TEXT("414", "BadRequest", "request URI too long: limit is %d bytes with the headers")
+                        : STATUS_TEXT("431", "BadRequest", "request header fields too large: limit is %d bytes"),
+                   HTTP_SERVER_HEAD_BYTES_MAX); /* fits */
+    return refuse(f->connection, line ? 414 : 431, text);
 }
 
-/* Who asks before it sends a body that is too large is told at once (RFC 9110, section 10.1.1). Others have begun to send
- * it, and would not see an answer that comes before they are done. */
+/* Who asks before it sends a body that is too large is told at once (RFC 9110, section 10.1.1). Others have begun to
+ * send it, and would not see an answer that comes before they are done. */
 static bool refused_ahead(struct front *f)
 {
     const char *length = MHD_lookup_connection_value(f->connection, MHD_HEADER_KIND, "Content-Length");
     return MHD_lookup_connection_value(f->connection, MHD_HEADER_KIND, "Expect") != NULL && length != NULL &&
            strtoull(length, NULL, 10) > f->server->options.body_bytes_max;
+}
+
+/* `words`: size of the request line but for its URI. */
+static enum MHD_Result judge_head(struct front *f, size_t words)
+{
+    struct head h = {0};
+    expect_within(f->server, connection_of(f->connection), f->server->options.body_ms, HTTP_LIMIT_SLOW_BODY);
+    MHD_get_connection_values(f->connection, MHD_HEADER_KIND, look_at_header, &h);
+    size_t line = words + f->uri.size + strlen("  \r\n");
+    if (line + h.bytes > HTTP_SERVER_HEAD_BYTES_MAX)
+        return refuse_head(f, line > h.bytes);
+    if (f->http_1_1 && MHD_lookup_connection_value(f->connection, MHD_HEADER_KIND, "Host") == NULL)
+        return refuse(f->connection, 400, STATUS_TEXT("400", "BadRequest", "missing required Host header"));
+    if (ambiguous(&h))
+        return refuse(f->connection, 400,
+                      STATUS_TEXT("400", "BadRequest", "ambiguous or unknown framing of the request's body"));
+    return refused_ahead(f) ? refuse_too_large(f) : MHD_YES;
 }
 
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
@@ -527,12 +572,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
     }
     if (!f->in_handler) { /* first call: headers only, the body follows */
         f->in_handler = true;
-        expect_within(f->server, connection_of(f->connection), f->server->options.body_ms, HTTP_LIMIT_SLOW_BODY);
-        if (f->http_1_1 && MHD_lookup_connection_value(f->connection, MHD_HEADER_KIND, "Host") == NULL)
-            return refuse(f->connection, 400, STATUS_TEXT("400", "BadRequest", "missing required Host header"));
-        if (ambiguous(f))
-            return refuse(f->connection, 400, STATUS_TEXT("400", "BadRequest", "ambiguous or unknown framing of the request's body"));
-        return refused_ahead(f) ? refuse_too_large(f) : MHD_YES;
+        return judge_head(f, strlen(method) + strlen(version));
     }
     if (*upload_size == 0)
         return hand_over(f, method);
@@ -688,13 +728,15 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | (s->tls != NULL ? MHD_USE_TLS : 0);
-    return MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, daemon_says, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
-                            MHD_OPTION_ARRAY, s->tls != NULL ? tls : none, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
-                            MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_URI_LOG_CALLBACK,
-                            begin_request, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->options.connections_max,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_SERVER_IDLE_S,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_CONNECTION_MEMORY, MHD_OPTION_END);
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
+                     (s->tls != NULL ? MHD_USE_TLS : 0);
+    return MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, daemon_says, s,
+                            MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_ARRAY, s->tls != NULL ? tls : none,
+                            MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed,
+                            s, MHD_OPTION_URI_LOG_CALLBACK, begin_request, s, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)s->options.connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)HTTP_SERVER_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)HTTP_SERVER_CONNECTION_MEMORY, MHD_OPTION_END);
 }
 
 static void server_free(struct http_server *s)
@@ -726,7 +768,8 @@ static void attach_to_loop(struct http_server *s)
     uv_prepare_start(&s->prepare, run_daemon);
 }
 
-int http_server_new(struct uv_env *uv, const struct http_server_options *o, struct http_server **ret, struct err *reterr)
+int http_server_new(struct uv_env *uv, const struct http_server_options *o, struct http_server **ret,
+                    struct err *reterr)
 {
     struct http_server *s = NEW(struct http_server);
     s->uv = uv_env_loop(uv);
@@ -778,7 +821,8 @@ void http_server_close(struct http_server *s, void (*closed)(void *arg), void *a
 {
     s->close.closed = closed;
     s->close.arg = arg;
-    LIST_FOR_EACH(node, &s->fronts) {
+    LIST_FOR_EACH(node, &s->fronts)
+    {
         struct front *f = container_of(node, struct front, link);
         http_front_gone(f);
         http_front_resume(f); /* the daemon must not be stopped with suspended connections */

@@ -9,10 +9,75 @@
 
 #include <yyjson.h>
 
-/* `struct json` is yyjson's mutable value, never defined here; `struct json_doc` its document. Numbers are kept raw. */
+#define BLOCK_FIRST 2048 /* of a document's memory; each further one is larger, up to BLOCK_MOST */
+#define BLOCK_MOST 65536
+#define BLOCK_ALIGN 16
+
+struct block {
+    struct block *next;
+    size_t size;
+    _Alignas(BLOCK_ALIGN) char bytes[];
+};
+
+/* `struct json` is yyjson's mutable value, never defined here; a document is yyjson's together with the memory that all
+ * of it comes from, which is freed whole. Numbers are kept raw. */
+struct json_doc {
+    yyjson_mut_doc *values; /* NULL until the first is made */
+    yyjson_alc memory;
+    struct block *blocks;
+    size_t used;           /* bytes of the first block */
+    struct mem_pool *pool; /* of blocks of its size; NULL: blocks are the heap's, as large as it takes */
+};
+
+#define POOLED_BYTES (MEM_BLOCK_BYTES - offsetof(struct block, bytes))
+
+static struct block *block_new(struct json_doc *d, size_t need)
+{
+    size_t next = d->blocks == NULL ? BLOCK_FIRST : MIN(d->blocks->size * 2, (size_t)BLOCK_MOST);
+    bool pooled = d->pool != NULL && need <= POOLED_BYTES;
+    size_t size = pooled ? POOLED_BYTES : d->pool != NULL ? need : MAX(next, need);
+    struct block *b = pooled ? mem_pool_take(d->pool) : mem_alloc(sizeof *b + size);
+    *b = (struct block){.next = d->blocks, .size = size};
+    return b;
+}
+
+static void *take(void *context, size_t size)
+{
+    struct json_doc *d = context;
+    size_t need = (size + BLOCK_ALIGN - 1) & ~(size_t)(BLOCK_ALIGN - 1);
+    if (d->blocks == NULL || d->blocks->size - d->used < need) {
+        d->blocks = block_new(d, need);
+        d->used = 0;
+    }
+    void *memory = d->blocks->bytes + d->used;
+    d->used += need;
+    return memory;
+}
+
+static void *take_more(void *context, void *memory, size_t old_size, size_t size)
+{
+    void *moved = take(context, size);
+    memcpy(moved, memory, MIN(old_size, size));
+    return moved;
+}
+
+static void leave(void *context, void *memory) /* all of it goes with the document */
+{
+    (void)context;
+    (void)memory;
+}
+
 static yyjson_mut_val *val(const struct json *v) { return (yyjson_mut_val *)(uintptr_t)v; }
 static struct json *json(yyjson_mut_val *v) { return (struct json *)v; }
-static yyjson_mut_doc *doc(struct json_doc *d) { return (yyjson_mut_doc *)d; }
+
+static yyjson_mut_doc *doc(struct json_doc *d)
+{
+    if (d->values == NULL)
+        d->values = yyjson_mut_doc_new(&d->memory);
+    if (d->values == NULL)
+        PANIC("out of memory for a JSON document");
+    return d->values;
+}
 
 static struct json *made(yyjson_mut_val *v)
 {
@@ -23,21 +88,43 @@ static struct json *made(yyjson_mut_val *v)
 
 struct json_doc *json_doc_new(void)
 {
-    yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
-    if (d == NULL)
-        PANIC("out of memory for a JSON document");
-    return (struct json_doc *)d;
+    struct json_doc *d = NEW(struct json_doc);
+    d->memory = (yyjson_alc){take, take_more, leave, d};
+    return d;
 }
 
-void json_doc_free(struct json_doc *d) { yyjson_mut_doc_free(doc(d)); }
+void json_doc_free(struct json_doc *d)
+{
+    while (d != NULL && d->blocks != NULL) {
+        struct block *next = d->blocks->next;
+        if (d->pool != NULL && d->blocks->size == POOLED_BYTES)
+            mem_pool_give(d->pool, d->blocks);
+        else
+            mem_free(d->blocks);
+        d->blocks = next;
+    }
+    mem_free(d);
+}
+
+struct json_doc *json_doc_new_in(struct mem_pool *pool)
+{
+    struct json_doc *d = json_doc_new();
+    d->pool = pool;
+    return d;
+}
 
 /* Nesting is bounded, so that everything recursive over a value is bounded too. The parser itself does not recurse; its
  * values lie one behind the other, a container before what is in it. */
 static bool too_deep(yyjson_doc *parsed)
 {
-    size_t left[JSON_DEPTH_MAX], depth = 0; /* what is still to come in each container that is open */
-    const yyjson_val *v = yyjson_doc_get_root(parsed), *end = v + yyjson_doc_get_val_count(parsed);
-    for (; v < end; v++) {
+    size_t left[JSON_DEPTH_MAX], depth = 0, containers = 0; /* left: to come in each container that is open */
+    const yyjson_val *first = yyjson_doc_get_root(parsed), *end = first + yyjson_doc_get_val_count(parsed);
+    for (const yyjson_val *v = first; v < end; v++)
+        containers +=
+            unsafe_yyjson_is_ctn((void *)(uintptr_t)v) && unsafe_yyjson_get_len((void *)(uintptr_t)v) > 0 ? 1 : 0;
+    if (containers < JSON_DEPTH_MAX) /* an empty one may stand in the innermost */
+        return false;
+    for (const yyjson_val *v = first; v < end; v++) {
         size_t inside = unsafe_yyjson_get_len((void *)(uintptr_t)v);
         if (depth > 0)
             left[depth - 1]--;
@@ -52,11 +139,13 @@ static bool too_deep(yyjson_doc *parsed)
     return false;
 }
 
-static int read_text(struct slice text, yyjson_doc **ret, struct err *reterr)
+/* `text` may be written to and is followed by YYJSON_PADDING_SIZE zeros: the values' strings stay in it. */
+static int read_text(struct json_doc *d, char *text, size_t size, yyjson_doc **ret, struct err *reterr)
 {
     yyjson_read_err why;
-    yyjson_doc *parsed =
-        yyjson_read_opts((char *)(uintptr_t)text.data, text.size, YYJSON_READ_NUMBER_AS_RAW, NULL, &why);
+    const yyjson_alc *memory =
+        d->pool == NULL ? NULL : &d->memory; /* what lives long shall not keep what it read with */
+    yyjson_doc *parsed = yyjson_read_opts(text, size, YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_INSITU, memory, &why);
     if (parsed == NULL)
         return err_set(reterr, ERR_BAD_REQUEST, "invalid JSON at byte %zu: %s", why.pos, why.msg);
     if (too_deep(parsed)) {
@@ -67,15 +156,62 @@ static int read_text(struct slice text, yyjson_doc **ret, struct err *reterr)
     return 0;
 }
 
+static char *text_of_doc(struct json_doc *d, struct slice text)
+{
+    char *copy = take(d, text.size + YYJSON_PADDING_SIZE);
+    if (text.size > 0)
+        memcpy(copy, text.data, text.size);
+    memset(copy + text.size, 0, YYJSON_PADDING_SIZE);
+    return copy;
+}
+
+/* Members or elements of a container as the ring that a mutable one is made of; `from` and `to` are the same value in
+ * both arrays, in which values lie in the order of the text. */
+static void link_children(yyjson_val *from, yyjson_mut_val *to, size_t n, bool members)
+{
+    yyjson_val *v = from + 1;
+    yyjson_mut_val *last = NULL, *first = to + 1;
+    for (size_t i = 0; i < n; i++) {
+        yyjson_mut_val *at = to + (v - from), *entry = at;
+        if (members) {
+            at->next = at + 1;
+            entry = at + 1;
+            v++;
+        }
+        if (last != NULL)
+            (members ? last + 1 : last)->next = at;
+        entry->next = first;
+        last = at;
+        v = unsafe_yyjson_get_next(v);
+    }
+    to->uni.ptr = last;
+}
+
+/* The parsed values as mutable ones of `d`, which share their strings. */
+static struct json *adopt(struct json_doc *d, yyjson_doc *parsed)
+{
+    size_t n = yyjson_doc_get_val_count(parsed);
+    yyjson_val *from = yyjson_doc_get_root(parsed);
+    yyjson_mut_val *to = unsafe_yyjson_mut_val(doc(d), n);
+    if (to == NULL)
+        return made(NULL);
+    for (size_t i = 0; i < n; i++) {
+        to[i].tag = from[i].tag;
+        to[i].uni = from[i].uni;
+        if (unsafe_yyjson_is_ctn(&from[i]) && unsafe_yyjson_get_len(&from[i]) > 0)
+            link_children(&from[i], &to[i], unsafe_yyjson_get_len(&from[i]), unsafe_yyjson_is_obj(&from[i]));
+    }
+    return json(to);
+}
+
 int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct err *reterr)
 {
     yyjson_doc *parsed = NULL;
-    int code = read_text(text, &parsed, reterr);
+    int code = read_text(d, text_of_doc(d, text), text.size, &parsed, reterr);
     if (code != 0)
         return code;
-    yyjson_mut_val *v = yyjson_val_mut_copy(doc(d), yyjson_doc_get_root(parsed));
+    *ret = adopt(d, parsed);
     yyjson_doc_free(parsed);
-    *ret = made(v);
     return 0;
 }
 
@@ -102,7 +238,7 @@ int json_parse_paths(struct json_doc *d, struct slice text, const char *const *p
                      struct err *reterr)
 {
     yyjson_doc *parsed = NULL;
-    int code = read_text(text, &parsed, reterr);
+    int code = read_text(d, text_of_doc(d, text), text.size, &parsed, reterr);
     if (code != 0)
         return code;
     struct json *tree = json_new_object(d);
@@ -344,10 +480,22 @@ bool json_utf8(struct slice s)
     return true;
 }
 
+/* How many bytes at the front are ASCII for sure. */
+static size_t ascii_length(struct slice s)
+{
+    size_t at = 0;
+    for (uint64_t word; s.size - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, s.data + at, sizeof word);
+        if ((word & 0x8080808080808080u) != 0)
+            break;
+    }
+    return at;
+}
+
 /* Appends `s` with every invalid byte replaced by U+FFFD; false (and nothing appended) when it is valid as it is. */
 static bool utf8_repair(struct slice s, struct buf *out)
 {
-    size_t at = 0, n;
+    size_t at = ascii_length(s), n;
     while (at < s.size && (n = utf8_length(slice_from(s, at))) != 0)
         at += n;
     if (at >= s.size)
@@ -381,6 +529,36 @@ struct json *json_copy(struct json_doc *d, const struct json *v)
     return v == NULL ? NULL : made(yyjson_mut_val_mut_copy(doc(d), val(v)));
 }
 
+static yyjson_mut_val *share(struct json_doc *d, yyjson_mut_val *v)
+{
+    yyjson_mut_val *copy = unsafe_yyjson_mut_val(doc(d), 1);
+    if (copy == NULL)
+        return val(made(NULL));
+    copy->tag = v->tag;
+    copy->uni = v->uni;
+    if (!unsafe_yyjson_is_ctn(v) || unsafe_yyjson_get_len(v) == 0)
+        return copy;
+    /* A ring that `uni.ptr` ends: of keys and values in an object. */
+    size_t n = unsafe_yyjson_get_len(v) * (unsafe_yyjson_is_obj(v) ? 2 : 1);
+    yyjson_mut_val *last = v->uni.ptr, *end = unsafe_yyjson_is_obj(v) ? last->next : last, *made_last = NULL;
+    yyjson_mut_val *at = end->next, *first = NULL, *made_key = NULL;
+    for (size_t i = 0; i < n; i++, at = at->next) {
+        yyjson_mut_val *one = share(d, at);
+        if (first == NULL)
+            first = one;
+        else
+            made_last->next = one;
+        if (i % 2 == 0)
+            made_key = one;
+        made_last = one;
+    }
+    made_last->next = first;
+    copy->uni.ptr = unsafe_yyjson_is_obj(v) ? made_key : made_last;
+    return copy;
+}
+
+struct json *json_share(struct json_doc *d, const struct json *v) { return v == NULL ? NULL : json(share(d, val(v))); }
+
 void json_set_slice(struct json_doc *d, struct json *object, struct slice key, struct json *value)
 {
     ASSERT(json_type(object) == JSON_OBJECT);
@@ -402,6 +580,13 @@ void json_add_slice(struct json_doc *d, struct json *object, struct slice key, s
 void json_set(struct json_doc *d, struct json *object, const char *key, struct json *value)
 {
     json_set_slice(d, object, slice_str(key), value);
+}
+
+void json_add_named(struct json_doc *d, struct json *object, const char *key, size_t size, struct json *value)
+{
+    ASSERT(json_type(object) == JSON_OBJECT);
+    ASSERT(value != NULL);
+    yyjson_mut_obj_add(val(object), val(made(yyjson_mut_strn(doc(d), key, size))), val(value));
 }
 
 void json_set_str(struct json_doc *d, struct json *object, const char *key, const char *value)
@@ -515,18 +700,23 @@ static bool objects_equal(const struct json *a, const struct json *b)
     return equal;
 }
 
-size_t json_depth(const struct json *v)
+static size_t depth(const yyjson_mut_val *v)
 {
-    size_t deepest = 0;
-    struct json_iterator i = json_iterate(v);
-    if (json_type(v) != JSON_ARRAY && json_type(v) != JSON_OBJECT)
-        return 0;
-    while (json_next(&i)) {
-        size_t below = json_depth(i.value);
+    size_t deepest = 0,
+           n = unsafe_yyjson_is_ctn((void *)(uintptr_t)v) ? unsafe_yyjson_get_len((void *)(uintptr_t)v) : 0;
+    bool members = unsafe_yyjson_is_obj((void *)(uintptr_t)v);
+    const yyjson_mut_val *at =
+        n == 0 ? NULL : v->uni.ptr; /* the last key or element; the rings' order does not matter */
+    for (size_t i = 0; i < n; i++, at = at->next) {
+        if (members)
+            at = at->next;
+        size_t below = depth(at);
         deepest = MAX(deepest, below);
     }
-    return deepest + 1;
+    return unsafe_yyjson_is_ctn((void *)(uintptr_t)v) ? deepest + 1 : 0;
 }
+
+size_t json_depth(const struct json *v) { return v == NULL ? 0 : depth(val(v)); }
 
 bool json_equal(const struct json *a, const struct json *b)
 {
@@ -591,6 +781,102 @@ bool json_duplicate(const struct json *v, struct buf *ret_path)
     if (found && ret_path->data[0] == '.')
         buf_consume(ret_path, 1);
     return found;
+}
+
+struct telling {
+    void (*tell)(void *arg, const char *path);
+    void *arg;
+    struct buf path;
+};
+
+static void tell_duplicates(struct telling *t, const struct json *v)
+{
+    bool array = json_type(v) == JSON_ARRAY;
+    struct map seen = {0};
+    struct slice key;
+    if (!array && json_type(v) != JSON_OBJECT)
+        return;
+    bool repeats = !array && repeated_key(v, &key);
+    struct json_iterator i = json_iterate(v);
+    while (json_next(&i)) {
+        size_t mark = t->path.size;
+        if (array)
+            buf_printf(&t->path, "[%zu]", i.position - 1);
+        else
+            buf_printf(&t->path, "%s%.*s", mark == 0 ? "" : ".", SLICE_ARGS(i.key));
+        if (repeats && map_put(&seen, i.key, map_get(&seen, i.key) == NULL ? (void *)&seen : t) == &seen)
+            t->tell(t->arg, t->path.data);
+        tell_duplicates(t, i.value);
+        t->path.size = mark;
+        t->path.data[mark] = '\0';
+    }
+    map_release(&seen);
+}
+
+void json_duplicates(const struct json *v, void (*tell)(void *arg, const char *path), void *arg)
+{
+    struct telling t = {tell, arg, {0}};
+    buf_append(&t.path, "", 0);
+    tell_duplicates(&t, v);
+    buf_release(&t.path);
+}
+
+/* A value, and the ones before it under the same key whose members it adds to. */
+struct joined {
+    const struct json *value;
+    struct joined *before;
+};
+
+static struct json *join_one(struct json_doc *d, const struct joined *j, bool merges);
+
+/* Every member of the objects in turn, the oldest first, grouped by key: each is looked at once. */
+static struct json *join_objects(struct json_doc *d, const struct joined *j, bool merges)
+{
+    size_t objects = 0, members = 0, at = 0;
+    for (const struct joined *x = j; x != NULL; x = x->before) {
+        objects++;
+        members += json_size(x->value);
+    }
+    const struct json **order = mem_alloc(objects * sizeof *order);
+    struct joined *list = mem_alloc(MAX(members, (size_t)1) * sizeof *list);
+    struct map by_key = {0};
+    for (const struct joined *x = j; x != NULL; x = x->before)
+        order[--objects] = x->value;
+    for (; at < members; objects++) {
+        struct json_iterator i = json_iterate(order[objects]);
+        while (json_next(&i)) {
+            struct joined *m = &list[at++], *before = map_put(&by_key, i.key, m);
+            bool adds = merges && before != NULL && json_type(before->value) == JSON_OBJECT &&
+                        json_type(i.value) == JSON_OBJECT;
+            *m = (struct joined){i.value, adds ? before : NULL};
+        }
+    }
+    struct json *out = json_new_object(d);
+    struct map_entry *e;
+    for (size_t i = 0; (e = map_next(&by_key, &i)) != NULL;)
+        json_add_slice(d, out, map_key(e), join_one(d, e->value, merges));
+    map_release(&by_key);
+    mem_free(list);
+    mem_free(order);
+    return out;
+}
+
+static struct json *join_one(struct json_doc *d, const struct joined *j, bool merges)
+{
+    if (json_type(j->value) == JSON_OBJECT)
+        return join_objects(d, j, merges);
+    if (json_type(j->value) != JSON_ARRAY)
+        return json_copy(d, j->value);
+    struct json *out = json_new_array(d);
+    struct json_iterator i = json_iterate(j->value);
+    while (json_next(&i))
+        json_append(out, join_one(d, &(struct joined){i.value, NULL}, merges));
+    return out;
+}
+
+struct json *json_last_of_each(struct json_doc *d, const struct json *v, bool merges)
+{
+    return join_one(d, &(struct joined){v, NULL}, merges);
 }
 
 /* The writer's memory is the room behind what the buffer holds, so that what it writes is in its place. */

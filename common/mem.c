@@ -56,6 +56,45 @@ char *mem_printf(const char *format, ...)
     return checked(n < 0 ? NULL : text, 1);
 }
 
+#define POOL_KEPT 64
+
+static bool pool_keeps(const struct mem_pool *pool)
+{
+#ifdef KEELSON_SLOW_CHECKS
+    (void)pool;
+    return false;
+#else
+    return pool->count < POOL_KEPT;
+#endif
+}
+
+void *mem_pool_take(struct mem_pool *pool)
+{
+    void *block = pool->free;
+    if (block == NULL)
+        return mem_alloc(MEM_BLOCK_BYTES);
+    memcpy(&pool->free, block, sizeof pool->free);
+    pool->count--;
+    return block;
+}
+
+void mem_pool_give(struct mem_pool *pool, void *block)
+{
+    if (!pool_keeps(pool)) {
+        mem_free(block);
+        return;
+    }
+    memcpy(block, &pool->free, sizeof pool->free);
+    pool->free = block;
+    pool->count++;
+}
+
+void mem_pool_release(struct mem_pool *pool)
+{
+    while (pool->free != NULL)
+        mem_free(mem_pool_take(pool));
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t need = (MAX(size, (size_t)1) + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
@@ -90,10 +129,7 @@ char *arena_strdup(struct arena *arena, struct slice s)
     return copy;
 }
 
-struct slice arena_slice(struct arena *arena, struct slice s)
-{
-    return (struct slice){arena_strdup(arena, s), s.size};
-}
+struct slice arena_slice(struct arena *arena, struct slice s) { return (struct slice){arena_strdup(arena, s), s.size}; }
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {

@@ -17,6 +17,17 @@ void mem_give_back(void); /* the system gets what was freed and holds nothing, w
 
 #define NEW(type) ((type *)mem_zalloc(sizeof(type)))
 
+/* Blocks of MEM_BLOCK_BYTES for those who need a few for a moment, again and again: some that came back are kept for the
+ * next. Zero-initialised is empty; where slow checks are on none is kept, so that sanitizers see each use. */
+#define MEM_BLOCK_BYTES 32768
+struct mem_pool {
+    void *free; /* the first word of a free block is the next */
+    size_t count;
+};
+void *mem_pool_take(struct mem_pool *pool); /* uninitialised, 16-byte aligned */
+void mem_pool_give(struct mem_pool *pool, void *block);
+void mem_pool_release(struct mem_pool *pool); /* what is kept; ready for use again */
+
 /* An arena hands out zeroed, 16-byte aligned memory and frees all of it at once. Zero-initialised is ready for use. */
 struct arena_block;
 struct arena {

@@ -21,8 +21,13 @@ void random_uuid(struct random *r, char text[UUID_TEXT_SIZE])
     random_fill(r, b, sizeof b);
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(text, UUID_TEXT_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    for (size_t i = 0; i < sizeof b; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *text++ = '-';
+        *text++ = "0123456789abcdef"[b[i] >> 4];
+        *text++ = "0123456789abcdef"[b[i] & 0x0f];
+    }
+    *text = '\0';
 }
 
 static uint64_t splitmix(uint64_t *state)

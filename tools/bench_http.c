@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define CONNECT_MS 60000 /* thousands of handshakes at once take their time */
+
 static void on_open(struct net_conn *c)
 {
     struct bench_http *h = container_of(c, struct bench_http, conn);
@@ -136,7 +138,8 @@ void bench_http_open(struct bench_http *h)
 {
     h->conn.callbacks = &callbacks;
     h->b->open++;
-    net_connect(&h->b->env->net, &h->conn, &(struct net_connect_options){.address = h->host, .tls = h->b->tls});
+    net_connect(&h->b->env->net, &h->conn,
+                &(struct net_connect_options){.address = h->host, .tls = h->b->tls, .timeout_ms = CONNECT_MS});
 }
 
 void bench_http_send(struct bench_http *h, const char *method, struct slice path, struct slice body)

@@ -10,7 +10,7 @@
 #   run COMMAND          exit N (0 when left out)
 #   prints LINE          all of them together are all that it prints       says REGEX, never REGEX   on the output
 #   stored KEY JQ => TEXT   what jq -r makes of the stored object          gone KEY                  no such key
-#   unchanged KEY        same revision as before `run`; KEY/: every key below it
+#   unchanged KEY        the object is as before `run`: by its revision, or by what users wrote where controllers write too; KEY/: every key below it
 # A case without an assertion on the output and one on the store is refused. $ns is the version's own namespace.
 . "$(dirname "$0")/lib.sh"
 folder=$(dirname "$(readlink -f "$found")")
@@ -61,12 +61,16 @@ export bin
 
 # --- one case ---
 passed=0 failed=0 total_passed=0
-revision_of() { # key, or a prefix that ends with /
-    if [[ $1 == */ ]]; then
-        rsctl get --prefix -w json "/registry/$1" | jq -c '[.kvs[]? | [.key, .mod_revision]]'
-    else
-        rsctl get -w json "/registry/$1" | jq -c '.kvs[0].mod_revision'
-    fi
+# What a user wrote: what controllers and the scheduler add on their own time is left out.
+written='del(.status, .metadata.annotations["deployment.kubernetes.io/revision"])
+    | .metadata.managedFields |= map(select((.manager | startswith("keelson-") | not) and .subresource != "status"))'
+state_of() { # key, or a prefix that ends with /: its revision; of what controllers write too, what the user wrote
+    case $1 in
+    */) rsctl get --prefix -w json "/registry/$1" | jq -c '[.kvs[]? | [.key, .mod_revision]]' ;;
+    deployments/* | replicasets/* | statefulsets/* | daemonsets/* | jobs/* | pods/* | horizontalpodautoscalers/*)
+        stored "$1" | jq -cS "$written" ;;
+    *) rsctl get -w json "/registry/$1" | jq -c '.kvs[0].mod_revision' ;;
+    esac
 }
 value_of() { # key, jq program: one line
     local bytes
@@ -90,7 +94,7 @@ check_case() {
         until [ "$(value_of "$key" "${rest% => *}")" = "${rest##* => }" ] || [ $((tries -= 1)) = 0 ]; do read -rt 0.1 <> <(:) || true; done
         [ "$tries" != 0 ] || problems+=("never came to be: $line; is $(value_of "$key" "${rest% => *}")")
     done
-    for key in "${unchanged[@]}"; do before+=("$(revision_of "$key")"); done
+    for key in "${unchanged[@]}"; do before+=("$(state_of "$key")"); done
     output=$(cd "$dir" && PATH=$dir/bin:$PATH timeout 60 bash -c "$command" 2>&1 </dev/null)
     status=$?
     [ "$status" = "$wanted_exit" ] || problems+=("exit $status, wanted $wanted_exit")
@@ -108,7 +112,7 @@ check_case() {
     done
     for key in "${gone[@]}"; do [ -z "$(stored "$key")" ] || problems+=("$key is still stored"); done
     for i in "${!unchanged[@]}"; do
-        [ "${before[i]}" = "$(revision_of "${unchanged[i]}")" ] || problems+=("${unchanged[i]} has changed")
+        [ "${before[i]}" = "$(state_of "${unchanged[i]}")" ] || problems+=("${unchanged[i]} has changed")
     done
     if [ "${#problems[@]}" = 0 ]; then
         passed=$((passed + 1))

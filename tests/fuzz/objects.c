@@ -39,7 +39,7 @@ static void walk(const struct kind *k, const struct json *tree)
     struct buf text = {0};
     typed_complaints(k->type, tree, &text);
     if (schema_decode(d, k->type, tree, NULL, &canonical, NULL) == 0) {
-        typed_compare(&a, k->type, canonical, canonical, &c);
+        typed_compare(&a, k->type, NULL, canonical, canonical, &c);
         ASSERT(c.added == NULL && c.removed == NULL && c.modified == NULL);
         const struct field_set *all = typed_fields(&a, k->type, canonical);
         (void)typed_without(d, k->type, canonical, all);

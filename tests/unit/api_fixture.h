@@ -12,11 +12,13 @@
 
 struct client {
     struct http_exchange x;
+    const struct http_exchange_ops *ops; /* NULL: the ones below */
     struct net_peer peer;
     struct buf path, query, body, answer, content_type, warnings, encoding, etag;
     struct http_header headers[8]; /* the test may have put some */
     size_t header_count;
     int status;
+    size_t warning_count;
     bool answered, ended, clean;
 };
 
@@ -32,6 +34,8 @@ static void note_headers(struct client *c, const struct http_header *h, size_t n
     buf_append_slice(&c->content_type, http_header_get(h, n, "Content-Type"));
     buf_append_slice(&c->encoding, http_header_get(h, n, "Content-Encoding"));
     buf_append_slice(&c->etag, http_header_get(h, n, "ETag"));
+    for (size_t i = 0; i < n; i++)
+        c->warning_count += http_header_is(&h[i], "Warning");
 }
 
 static void on_respond(struct http_exchange *x, int status, const struct http_header *h, size_t n, struct slice body,
@@ -134,7 +138,7 @@ static void client_send(struct fixture *f, struct client *c, const char *line, c
         c->headers[n++] = (struct http_header){SLICE("Accept"), slice_str(accept)};
     if (type != NULL)
         c->headers[n++] = (struct http_header){SLICE("Content-Type"), slice_str(type)};
-    c->x.ops = &client_ops;
+    c->x.ops = c->ops == NULL ? &client_ops : c->ops;
     c->x.request = (struct http_request){.method = method,
                                          .path = buf_slice(&c->path),
                                          .query = buf_slice(&c->query),

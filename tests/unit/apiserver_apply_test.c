@@ -522,7 +522,7 @@ static void apply_pair(const struct kind *kind, uint64_t seed)
     if (!json_equal(merged, k.live))
         fail_msg("seed %llu: the object has not what was forced upon it", (unsigned long long)seed);
     struct typed_changes c;
-    typed_compare(&a, kind->type, once, k.live, &c);
+    typed_compare(&a, kind->type, NULL, once, k.live, &c);
     const struct field_set *taken = field_set_intersection(&a, entry_fields(&a, k.live, "a"), c.modified);
     assert_subset(&a, taken, NULL, seed, "lost, and still owned");
     struct json *shown = canonical(&k, k.live);

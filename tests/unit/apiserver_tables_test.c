@@ -205,6 +205,42 @@ static void test_unknown_and_wrong_fields(void **state)
     json_doc_free(d);
 }
 
+/* In the order of the document; of two of one name the last counts, and of objects what
+ * each says, as in Go; a wrong type is told
+ * alone. */
+static void test_repeated_fields(void **state)
+{
+    static const char *const told[] = {"duplicate field \"metadata.labels.a\"", "unknown field \"metadata.x\"",
+                                       "duplicate field \"spec.replicas\"", "duplicate field \"spec.replicas\"",
+                                       "unknown field \"spec.template.spec.volumes[0].y\""};
+    struct json_doc *d = json_doc_new();
+    struct json *out = NULL;
+    struct strict strict = {.count = 0};
+    struct err why;
+    (void)state;
+    assert_ok(schema_decode(
+        d, kind_deployment.type,
+        parse(d, "{\"metadata\":{\"labels\":{\"a\":\"1\",\"b\":\"2\",\"a\":\"3\"},\"x\":{\"x\":1,\"x\":2}},"
+                 "\"spec\":{\"replicas\":1,\"replicas\":null,\"replicas\":2,\"template\":{\"spec\":{\"volumes\":["
+                 "{\"secret\":{\"secretName\":\"s\"},\"y\":1,\"name\":\"v\"}]}}}}"),
+        &strict, &out, NULL));
+    assert_int_equal(strict.count, ARRAY_LEN(told));
+    for (size_t i = 0; i < ARRAY_LEN(told); i++)
+        assert_string_equal(strict.texts[i], told[i]);
+    assert_int_equal(json_int_at(out, "spec.replicas", 0), 2);
+    assert_slice_equal(json_string_at(out, "metadata.labels.a"), "3");
+    const struct json *volume = json_element(json_at(out, "spec.template.spec.volumes"), 0);
+    assert_slice_equal(json_string_at(volume, "secret.secretName"), "s");
+    strict_release(&strict);
+    assert_int_equal(
+        schema_decode(d, kind_deployment.type, parse(d, "{\"z\":1,\"spec\":{\"paused\":3}}"), &strict, &out, &why),
+        ERR_BAD_REQUEST);
+    assert_int_equal(strict.count, 0);
+    assert_string_equal(why.message,
+                        "json: cannot unmarshal number into Go struct field DeploymentSpec.spec.paused of type bool");
+    json_doc_free(d);
+}
+
 static void test_canonical_form(void **state)
 {
     (void)state;
@@ -334,31 +370,55 @@ static void test_storage_keys(void **state)
         const struct kind *kind;
         const char *prefix;
     } keys[] = {
-        {&kind_configmap, "configmaps"},   {&kind_event, "events"}, {&kind_namespace, "namespaces"},
-        {&kind_node, "minions"},           {&kind_pod, "pods"},     {&kind_deployment, "deployments"},
-        {&kind_replicaset, "replicasets"}, {&kind_lease, "leases"},
-        {&kind_service, "services/specs"}, {&kind_endpoints, "services/endpoints"},
-        {&kind_endpoint_slice, "endpointslices"}, {&kind_secret, "secrets"}, {&kind_serviceaccount, "serviceaccounts"},
-        {&kind_replicationcontroller, "controllers"}, {&kind_podtemplate, "podtemplates"},
-        {&kind_controllerrevision, "controllerrevisions"}, {&kind_role, "roles"}, {&kind_clusterrole, "clusterroles"},
-        {&kind_limitrange, "limitranges"}, {&kind_persistentvolume, "persistentvolumes"},
-        {&kind_persistentvolumeclaim, "persistentvolumeclaims"}, {&kind_resourcequota, "resourcequotas"},
-        {&kind_daemonset, "daemonsets"}, {&kind_statefulset, "statefulsets"}, {&kind_job, "jobs"},
-        {&kind_cronjob, "cronjobs"}, {&kind_horizontalpodautoscaler, "horizontalpodautoscalers"},
+        {&kind_configmap, "configmaps"},
+        {&kind_event, "events"},
+        {&kind_namespace, "namespaces"},
+        {&kind_node, "minions"},
+        {&kind_pod, "pods"},
+        {&kind_deployment, "deployments"},
+        {&kind_replicaset, "replicasets"},
+        {&kind_lease, "leases"},
+        {&kind_service, "services/specs"},
+        {&kind_endpoints, "services/endpoints"},
+        {&kind_endpoint_slice, "endpointslices"},
+        {&kind_secret, "secrets"},
+        {&kind_serviceaccount, "serviceaccounts"},
+        {&kind_replicationcontroller, "controllers"},
+        {&kind_podtemplate, "podtemplates"},
+        {&kind_controllerrevision, "controllerrevisions"},
+        {&kind_role, "roles"},
+        {&kind_clusterrole, "clusterroles"},
+        {&kind_limitrange, "limitranges"},
+        {&kind_persistentvolume, "persistentvolumes"},
+        {&kind_persistentvolumeclaim, "persistentvolumeclaims"},
+        {&kind_resourcequota, "resourcequotas"},
+        {&kind_daemonset, "daemonsets"},
+        {&kind_statefulset, "statefulsets"},
+        {&kind_job, "jobs"},
+        {&kind_cronjob, "cronjobs"},
+        {&kind_horizontalpodautoscaler, "horizontalpodautoscalers"},
         {&kind_poddisruptionbudget, "poddisruptionbudgets"},
-        {&kind_ingress, "ingress"}, {&kind_ingressclass, "ingressclasses"}, {&kind_networkpolicy, "networkpolicies"},
-        {&kind_csidriver, "csidrivers"}, {&kind_csinode, "csinodes"}, {&kind_csistoragecapacity, "csistoragecapacities"},
-        {&kind_storageclass, "storageclasses"}, {&kind_volumeattachment, "volumeattachments"},
-        {&kind_priorityclass, "priorityclasses"}, {&kind_runtimeclass, "runtimeclasses"},
+        {&kind_ingress, "ingress"},
+        {&kind_ingressclass, "ingressclasses"},
+        {&kind_networkpolicy, "networkpolicies"},
+        {&kind_csidriver, "csidrivers"},
+        {&kind_csinode, "csinodes"},
+        {&kind_csistoragecapacity, "csistoragecapacities"},
+        {&kind_storageclass, "storageclasses"},
+        {&kind_volumeattachment, "volumeattachments"},
+        {&kind_priorityclass, "priorityclasses"},
+        {&kind_runtimeclass, "runtimeclasses"},
         {&kind_certificatesigningrequest, "certificatesigningrequests"},
         {&kind_validatingadmissionpolicy, "validatingadmissionpolicies"},
         {&kind_validatingadmissionpolicybinding, "validatingadmissionpolicybindings"},
         {&kind_mutatingwebhookconfiguration, "mutatingwebhookconfigurations"},
         {&kind_validatingwebhookconfiguration, "validatingwebhookconfigurations"},
         {&kind_customresourcedefinition, "apiextensions.k8s.io/customresourcedefinitions"},
-        {&kind_apiservice, "apiregistration.k8s.io/apiservices"}, {&kind_flowschema, "flowschemas"},
+        {&kind_apiservice, "apiregistration.k8s.io/apiservices"},
+        {&kind_flowschema, "flowschemas"},
         {&kind_prioritylevelconfiguration, "prioritylevelconfigurations"},
-        {&kind_rolebinding, "rolebindings"}, {&kind_clusterrolebinding, "clusterrolebindings"},
+        {&kind_rolebinding, "rolebindings"},
+        {&kind_clusterrolebinding, "clusterrolebindings"},
     };
     assert_ok(kinds_check(NULL));
     size_t stored = 0;
@@ -443,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_protobuf_deployment),
         cmocka_unit_test(test_protobuf_damage),
         cmocka_unit_test(test_unknown_and_wrong_fields),
+        cmocka_unit_test(test_repeated_fields),
         cmocka_unit_test(test_canonical_form),
         cmocka_unit_test(test_workload_texts),
         cmocka_unit_test(test_strategic_merge),

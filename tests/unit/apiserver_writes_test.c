@@ -10,6 +10,7 @@
 
 #define NS "/api/v1/namespaces/default"
 #define PODS NS "/pods"
+#define MAPS NS "/configmaps"
 #define PDBS "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
 
 static int send_as(struct fixture *f, const char *line, const char *type, const char *body, struct json_doc *d,
@@ -259,9 +260,94 @@ static void test_growing_patches(void **state)
     buf_release(&text);
 }
 
+/* Of members of one name the last counts; who asks for strictness is refused with all of them. */
+static void test_members_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct json_doc *d = json_doc_new();
+    struct json *v;
+    static const char twice[] =
+        "{\"metadata\":{\"name\":\"a\",\"name\":\"m\"},\"data\":{\"x\":\"1\",\"y\":\"1\"},\"data\":{\"x\":"
+        "\"2\"},\"immutable\":true,\"immutable\":false}";
+    static const char patch[] = "{\"data\":{\"x\":\"7\"},\"data\":{\"z\":\"8\",\"z\":\"9\"}}";
+    assert_int_equal(ask(f, "POST " MAPS "?fieldValidation=Strict", twice, d, &v), 400);
+    assert_slice_equal(
+        json_string_at(v, "message"),
+        "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: duplicate field "
+        "\"metadata.name\", duplicate field \"data\", duplicate field \"immutable\"");
+    struct client c = {.status = 0};
+    client_send(f, &c, "POST " MAPS "?fieldValidation=Warn", NULL, NULL, slice_str(twice));
+    assert_int_equal(c.status, 201);
+    assert_int_equal(c.warning_count, 3);
+    assert_string_equal(c.warnings.data, "299 - \"duplicate field \\\"metadata.name\\\"\"");
+    client_release(&c);
+    assert_int_equal(ask(f, "GET " MAPS "/m", "", d, &v), 200);
+    assert_slice_equal(json_string_at(v, "data.x"), "2");
+    assert_slice_equal(json_string_at(v, "data.y"), "1"); /* objects are decoded one into the other */
+    assert_false(json_bool_at(v, "immutable", true));
+    assert_int_equal(ask(f, "PATCH " MAPS "/m?fieldValidation=Strict", patch, d, &v), 422);
+    assert_non_null(strstr(json_string_at(v, "message").data,
+                           "strict decoding error: duplicate field \"data\", duplicate field \"data.z\""));
+    assert_int_equal(ask(f, "PATCH " MAPS "/m", patch, d, &v), 200);
+    assert_slice_equal(json_string_at(v, "data.x"), "2"); /* patches are not: the second stands alone */
+    assert_slice_equal(json_string_at(v, "data.z"), "9");
+    assert_int_equal(
+        ask(f, "PUT " MAPS "/m", "{\"metadata\":{\"name\":\"m\"},\"data\":{\"x\":\"1\"},\"data\":null}", d, &v), 200);
+    assert_null(json_get(v, "data"));
+    json_doc_free(d);
+}
+
+static void collection_page_is(struct fixture *f, const char *query, const char *names, int64_t remaining,
+                               struct buf *token)
+{
+    struct json_doc *d = json_doc_new();
+    struct json *v;
+    struct buf line = {0}, seen = {0};
+    buf_printf(&line, "DELETE " MAPS "?%s%s", query, token->size > 0 ? token->data : "");
+    assert_int_equal(ask(f, line.data, "", d, &v), 200);
+    assert_slice_equal(json_string_at(v, "kind"), "ConfigMapList");
+    struct json_iterator i = json_iterate(json_get(v, "items"));
+    while (json_next(&i))
+        buf_printf(&seen, "%.*s ", SLICE_ARGS(json_string_at(i.value, "metadata.name")));
+    assert_string_equal(seen.data, names);
+    assert_int_equal(json_int_at(v, "metadata.remainingItemCount", 0), remaining);
+    buf_reset(token);
+    buf_append_slice(token, json_string_at(v, "metadata.continue"));
+    buf_release(&line);
+    buf_release(&seen);
+    json_doc_free(d);
+}
+
+/* With a limit only a page is deleted, and the answer is that page. */
+static void test_collection_pages(void **state)
+{
+    struct fixture *f = *state;
+    struct buf token = {0};
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char body[96];
+        (void)snprintf(body, sizeof body, "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"even\":\"%d\"}}}", names[i],
+                       i % 2 == 0); /* fits */
+        make(f, MAPS, body);
+    }
+    collection_page_is(f, "limit=1&labelSelector=even%3D1", "a ", 0, &token); /* of a selection it is not known */
+    assert_true(token.size > 0);
+    buf_reset(&token);
+    collection_page_is(f, "limit=2", "b c ", 2, &token);
+    assert_int_equal(ask(f, "GET " MAPS "/c", "", NULL, NULL), 404);
+    assert_int_equal(ask(f, "GET " MAPS "/d", "", NULL, NULL), 200);
+    collection_page_is(f, "limit=1&continue=", "d ", 1, &token);
+    collection_page_is(f, "continue=", "e ", 0, &token); /* without a limit: all that is left */
+    assert_int_equal(token.size, 0);
+    assert_int_equal(ask(f, "DELETE " MAPS "?continue=nonsense", "", NULL, NULL), 400);
+    buf_release(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_members_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_collection_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget_pays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget_exceptions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),

@@ -1,6 +1,7 @@
 /* The store's client library over an in-process mvcc, and an env with virtual time, for tests of what stands on the
- * store. Included by one test; its functions take the place of raftstore/client.c in that binary. Faults: none, but
- * `compact_watches` ends every watch with ERR_COMPACTED as a compaction would. */
+ * store. Included by one test; its functions take the place of raftstore/client.c in that binary. Faults:
+ * `compact_watches` ends every watch with ERR_COMPACTED as a compaction would, `rivals` are writers that come first,
+ * `mute` stops all watches. */
 #ifndef TESTS_UNIT_DIRECT_STORE_H
 #define TESTS_UNIT_DIRECT_STORE_H
 
@@ -25,6 +26,8 @@ struct direct {
     size_t calls;
     char dialled[64];    /* the endpoint of the newest client besides this one */
     const char *silent;  /* the member that does not answer; NULL: all do */
+    size_t rivals;       /* so many transactions find that what they compare was written just before them */
+    bool mute;           /* watches tell nothing any more, and never of what happens meanwhile */
     size_t member_count; /* at 10.0.0.1:2379, 10.0.0.2:2379, …; 0: the store does not tell */
 };
 
@@ -146,6 +149,8 @@ static bool direct_in_span(const struct kv_span *s, struct slice key)
 
 static void direct_publish(struct direct *d, const struct kv_event *events, size_t n, int64_t revision)
 {
+    if (d->mute)
+        return;
     struct kv_event *mine = mem_alloc(MAX(n, (size_t)1) * sizeof *mine);
     LIST_FOR_EACH(node, &d->watches)
     {
@@ -161,6 +166,26 @@ static void direct_publish(struct direct *d, const struct kv_event *events, size
     mem_free(mine);
 }
 
+/* Puts what the transaction's first comparison is about: as it is, or what it would put. */
+static void direct_rival(struct direct *d, const struct kv_txn *txn)
+{
+    struct arena a = {0};
+    struct kv_range_result was;
+    struct kv_txn_result result;
+    const struct kv_event *events = NULL;
+    size_t n = 0;
+    struct slice key = txn->compares[0].span.key;
+    d->rivals--;
+    int status = mvcc_range(d->mvcc, &(struct kv_range){.span = {key, {NULL, 0}}}, &a, &was, NULL);
+    ASSERT(status == 0);
+    struct slice value = was.kv_count > 0 ? was.kvs[0].value : txn->success[0].put.value;
+    const struct kv_op put = {.kind = KV_OP_PUT, .put = {.key = key, .value = value}};
+    status = mvcc_apply(d->mvcc, &(struct kv_txn){.success = &put, .success_count = 1}, &a, &result, &events, &n, NULL);
+    ASSERT(status == 0);
+    direct_publish(d, events, n, mvcc_revision(d->mvcc));
+    arena_clear(&a);
+}
+
 static void direct_run(struct deferred *x)
 {
     struct direct_call *c = container_of(x, struct direct_call, run);
@@ -172,8 +197,8 @@ static void direct_run(struct deferred *x)
     } else if (c->is_members) {
         static const char *const addresses[] = {"10.0.0.1:2379", "10.0.0.2:2379", "10.0.0.3:2379"};
         for (size_t i = 0; i < MIN(c->d->member_count, ARRAY_LEN(addresses)); i++)
-            call->members.members[call->members.count++] = (struct store_member){
-                .id = i + 1, .client_address = slice_str(addresses[i]), .voter = true};
+            call->members.members[call->members.count++] =
+                (struct store_member){.id = i + 1, .client_address = slice_str(addresses[i]), .voter = true};
         if (call->members.count == 0)
             status = err_set(&why, ERR_UNAVAILABLE, "no member answers");
     } else if (c->is_status) {
@@ -181,6 +206,8 @@ static void direct_run(struct deferred *x)
         if (c->fails)
             status = err_set(&why, ERR_TIMEOUT, "connection refused");
     } else if (c->is_txn) {
+        if (c->d->rivals > 0 && c->txn.compare_count > 0 && c->txn.success_count > 0)
+            direct_rival(c->d, &c->txn);
         const struct kv_event *events = NULL;
         size_t n = 0;
         status = mvcc_check(&c->txn, &why);
@@ -362,7 +389,7 @@ void store_watch_progress(struct store_client *client, struct store_watch *watch
 {
     struct direct_watch *w = watch->impl;
     (void)client;
-    if (!list_empty(&w->link))
+    if (!list_empty(&w->link) && !w->d->mute)
         loop_defer(&w->d->env.loop, &w->progress);
 }
 

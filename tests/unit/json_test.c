@@ -26,6 +26,77 @@ static void keeps_order_and_numbers(void **state)
     json_doc_free(d);
 }
 
+/* Values share the bytes they were parsed from, and copies the bytes of their first. */
+static void shares_strings(void **state)
+{
+    static const char text[] = "{\"a\":[],\"b\":{},\"c\":[1,{\"d\":\"e\\n\",\"f\":[[true]]},\"\"],\"g\":-0.5}";
+    struct mem_pool pool = {.free = NULL};
+    struct json_doc *outer = json_doc_new_in(&pool), *inner = json_doc_new_in(&pool);
+    struct json *v = NULL, *copy;
+    (void)state;
+    assert_ok(json_parse(outer, slice_str(text), &v, NULL));
+    copy = json_share(inner, v);
+    json_append(json_get(v, "a"), json_new_int(outer, 7)); /* two trees all the same */
+    assert_prints(copy, text);
+    assert_ptr_equal(json_string(json_get(json_element(json_get(copy, "c"), 1), "d")).data,
+                     json_string(json_get(json_element(json_get(v, "c"), 1), "d")).data);
+    struct json_iterator i = json_iterate(json_get(copy, "c"));
+    assert_true(json_next(&i) && json_next(&i));
+    json_iterator_remove(&i);
+    json_append(json_get(copy, "c"), json_new_str(inner, "h"));
+    json_add_named(inner, json_get(copy, "b"), "key", 3, json_new_null(inner));
+    assert_prints(copy, "{\"a\":[],\"b\":{\"key\":null},\"c\":[1,\"\",\"h\"],\"g\":-0.5}");
+    assert_prints(v, "{\"a\":[7],\"b\":{},\"c\":[1,{\"d\":\"e\\n\",\"f\":[[true]]},\"\"],\"g\":-0.5}");
+    json_doc_free(inner);
+    json_doc_free(outer);
+    mem_pool_release(&pool);
+}
+
+/* Documents larger than a block, and many in a row out of one pool. */
+static void documents_of_every_size(void **state)
+{
+    struct mem_pool pool = {.free = NULL};
+    (void)state;
+    for (size_t n = 1; n < 3 * MEM_BLOCK_BYTES; n = n * 3 + 1) {
+        struct json_doc *of_pool = json_doc_new_in(&pool), *of_heap = json_doc_new();
+        struct buf text = {0};
+        struct json *v = NULL;
+        buf_append_str(&text, "[\"");
+        for (size_t i = 0; i < n; i++)
+            buf_append_char(&text, 'x');
+        buf_append_str(&text, "\"]");
+        assert_ok(json_parse(of_pool, buf_slice(&text), &v, NULL));
+        assert_int_equal(json_string(json_element(v, 0)).size, n);
+        assert_prints(json_copy(of_heap, v), text.data);
+        json_doc_free(of_pool);
+        json_doc_free(of_heap);
+        buf_release(&text);
+    }
+    mem_pool_release(&pool);
+    assert_int_equal(pool.count, 0);
+}
+
+/* Empty containers do not nest, so many of them are not deep; the bound is exact however many there are. */
+static void depth_is_bounded_exactly(void **state)
+{
+    (void)state;
+    for (size_t depth = JSON_DEPTH_MAX - 1; depth <= JSON_DEPTH_MAX + 1; depth++) {
+        struct buf text = {0};
+        struct json_doc *d = json_doc_new();
+        struct json *v = NULL;
+        for (size_t i = 0; i + 1 < depth; i++)
+            buf_append_str(&text, "[{},[],");
+        buf_append_str(&text, "{}");
+        for (size_t i = 0; i + 1 < depth; i++)
+            buf_append_char(&text, ']');
+        assert_int_equal(json_parse(d, buf_slice(&text), &v, NULL), depth > JSON_DEPTH_MAX ? ERR_BAD_REQUEST : 0);
+        if (depth <= JSON_DEPTH_MAX)
+            assert_int_equal(json_depth(v), depth);
+        json_doc_free(d);
+        buf_release(&text);
+    }
+}
+
 static void refuses_what_is_not_json(void **state)
 {
     (void)state;
@@ -122,6 +193,44 @@ static void iterates_and_removes(void **state)
     json_doc_free(d);
 }
 
+static void note_path(void *out, const char *path) { buf_printf(out, "%s ", path); }
+
+static void the_last_of_each_counts(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    const struct json *v =
+        parse(d, "{\"a\":1,\"o\":{\"x\":1,\"p\":{\"q\":1}},\"a\":[{\"b\":1,\"b\":2}],\"o\":{\"x\":2,\"y\":3,"
+                 "\"p\":{\"r\":2}},\"n\":{\"x\":1},\"n\":null,\"n\":{\"y\":1}}");
+    assert_prints(json_last_of_each(d, v, false),
+                  "{\"a\":[{\"b\":2}],\"o\":{\"x\":2,\"y\":3,\"p\":{\"r\":2}},\"n\":{\"y\":1}}");
+    assert_prints(json_last_of_each(d, v, true),
+                  "{\"a\":[{\"b\":2}],\"o\":{\"x\":2,\"p\":{\"q\":1,\"r\":2},\"y\":3},\"n\":{\"y\":1}}");
+    assert_prints(json_last_of_each(d, parse(d, "{}"), true), "{}");
+    json_doc_free(d);
+}
+
+/* Every member is looked at once, however many stand under one key. */
+static void many_under_one_key(void **state)
+{
+    (void)state;
+    struct json_doc *d = json_doc_new();
+    struct buf text = {0};
+    const char *separator = "{\"a\":{";
+    for (int i = 0; i < 100000; i++, separator = ",")
+        buf_printf(&text, "%s\"k%d\":1", separator, i);
+    buf_append_char(&text, '}');
+    for (int i = 0; i < 100000; i++)
+        buf_append_str(&text, ",\"a\":{\"k1\":2}");
+    buf_append_char(&text, '}');
+    const struct json *v = json_last_of_each(d, parse(d, text.data), true);
+    assert_int_equal(json_size(v), 1);
+    assert_int_equal(json_size(json_get(v, "a")), 100000);
+    assert_int_equal(json_int_at(v, "a.k1", 0), 2);
+    buf_release(&text);
+    json_doc_free(d);
+}
+
 static void compares_and_finds_duplicates(void **state)
 {
     (void)state;
@@ -132,6 +241,10 @@ static void compares_and_finds_duplicates(void **state)
     assert_false(json_duplicate(parse(d, "{\"a\":{\"b\":1},\"c\":{\"b\":1}}"), &path));
     assert_true(json_duplicate(parse(d, "{\"a\":[{\"x\":1},{\"b\":1,\"b\":2}]}"), &path));
     assert_string_equal(path.data, "a[1].b");
+    buf_reset(&path);
+    json_duplicates(parse(d, "{\"a\":[{\"x\":1},{\"b\":1,\"b\":{\"y\":0},\"b\":{\"y\":1,\"y\":2}}],\"c\":1,\"a\":0}"),
+                    note_path, &path);
+    assert_string_equal(path.data, "a[1].b a[1].b.y a ");
     buf_release(&path);
     json_doc_free(d);
 }
@@ -174,7 +287,12 @@ int main(void)
         cmocka_unit_test(changes_in_place),
         cmocka_unit_test(iterates_and_removes),
         cmocka_unit_test(compares_and_finds_duplicates),
+        cmocka_unit_test(the_last_of_each_counts),
+        cmocka_unit_test(many_under_one_key),
         cmocka_unit_test(parses_paths),
+        cmocka_unit_test(shares_strings),
+        cmocka_unit_test(documents_of_every_size),
+        cmocka_unit_test(depth_is_bounded_exactly),
         cmocka_unit_test(repairs_broken_utf8),
     };
     return RUN_TESTS(tests);

@@ -3,6 +3,7 @@
 // shell command that compacts the store, SECONDS_LONG how long the informer runs, with a compaction every COMPACT_EVERY seconds.
 import { execFileSync } from 'node:child_process'
 import * as k8s from '@kubernetes/client-node'
+import WebSocket from 'ws' // which that one brings
 
 const space = 'node-client'
 const say = (text) => console.log(`  ok ${text}`)
@@ -141,6 +142,40 @@ const watching = async () => {
   say(`watch by lines: ${types.length} events, an object of 200 KB, bookmarks, ended by the server`)
 }
 
+// A watch by WebSocket, as browsers have it: a text frame each event, the end told by a close frame.
+const sockets = async () => {
+  const cluster = config.getCurrentCluster()
+  const user = config.getCurrentUser()
+  const tls = Object.fromEntries([['ca', cluster.caData], ['cert', user.certData], ['key', user.keyData]].map(([name, data]) => [name, Buffer.from(data, 'base64')]))
+  const open = (query, protocols) => {
+    const socket = new WebSocket(`${cluster.server.replace('https', 'wss')}/api/v1/namespaces/${space}/configmaps?watch=true&${query}`, protocols, { ...tls, perMessageDeflate: true })
+    socket.seen = []
+    socket.on('message', (data, binary) => socket.seen.push([binary, JSON.parse(data)]))
+    socket.opened = new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
+    socket.closed = new Promise((resolve) => socket.on('close', (code) => resolve(code)))
+    return socket
+  }
+  const version = (await core.listNamespacedConfigMap({ namespace: space })).metadata.resourceVersion
+  for (const protocols of [[], ['binary.k8s.io'], ['base64.binary.k8s.io', 'binary.k8s.io']]) {
+    const socket = open(`resourceVersion=${version}&timeoutSeconds=3&fieldSelector=metadata.name%3Dby-socket`, protocols)
+    await socket.opened
+    hold(socket.protocol === (protocols.length ? 'binary.k8s.io' : ''), 'subprotocol', socket.protocol)
+    let answered = false
+    socket.on('pong', () => (answered = true))
+    socket.ping('here?')
+    await core.createNamespacedConfigMap({ namespace: space, body: { metadata: { name: 'by-socket' }, data: { text: 'x'.repeat(200000) } } })
+    await core.deleteNamespacedConfigMap({ namespace: space, name: 'by-socket' })
+    const code = await Promise.race([socket.closed, pause(20000)])
+    const types = socket.seen.map(([binary, event]) => `${binary} ${event.type} ${event.object.metadata.name}`)
+    hold(code === 1000 && answered, 'the end of a watch by WebSocket', { code, answered })
+    hold(types.slice(-2).join() === 'false ADDED by-socket,false DELETED by-socket', 'events by WebSocket', types)
+    hold(socket.seen.at(-2)[1].object.data.text.length === 200000, 'a long event', 0)
+  }
+  const refused = await open('resourceVersion=x', []).opened.then(() => 'opened', (error) => error.message)
+  hold(/422/.test(refused), 'a watch by WebSocket that cannot be', refused)
+  say('watch by WebSocket: subprotocols, text frames, pings, a close frame, a refusal')
+}
+
 // An informer that lives through compactions while objects come, change and go.
 const informing = async () => {
   const seconds = Number(process.env.SECONDS_LONG ?? 20)
@@ -202,7 +237,7 @@ const informing = async () => {
 
 await core.createNamespace({ body: { metadata: { name: space } } })
 await until(20, 'default account', () => core.readNamespacedServiceAccount({ namespace: space, name: 'default' }).then(() => true, () => false))
-const subjects = { kinds, patches, errors, watching, informing }
+const subjects = { kinds, patches, errors, watching, sockets, informing }
 for (const [name, subject] of Object.entries(subjects)) {
   const begin = Date.now()
   await subject().catch((error) => fail(`${name}: ${error?.stack ?? error} ${error?.body ?? ''}`))
