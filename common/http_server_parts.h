@@ -82,6 +82,7 @@ struct direct {
     size_t head_at, head_left, content_left, end_left;
     struct buf unsent;        /* records that the kernel has not taken yet, from unsent_at on */
     size_t unsent_at, sealed_content;
+    size_t room; /* of the next write */
     struct deferred flush;
 };
 

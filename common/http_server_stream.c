@@ -25,7 +25,8 @@
 
 #define CHUNK_END "\r\n"
 #define WRITE_BYTES (256 * 1024) /* of one write to the socket; after it others have their turn */
-#define PARTS_MAX 64             /* of a record or a plain write */
+#define WRITE_BYTES_LEAST (16 * 1024)
+#define PARTS_MAX 64 /* of a record or a plain write */
 #define SEQUENCE_LEFT_TO_LIBRARY                                                                                       \
     (1u << 23) /* records under one key; later ones are its: it knows when to change keys */
 
@@ -119,6 +120,8 @@ static ssize_t write_sealed(struct front *f, struct buf *sealed)
     ssize_t sent = write_socket(f, &all, 1);
     if (sent < 0)
         return -1;
+    d->room =
+        (size_t)sent == all.size ? MIN(d->room * 2, (size_t)WRITE_BYTES) : MAX(d->room / 4, (size_t)WRITE_BYTES_LEAST);
     if ((size_t)sent == all.size) {
         size_t content = d->sealed_content;
         buf_release(&d->unsent);
@@ -163,14 +166,16 @@ static void give_sequence_back(struct front *f)
     ASSERT(rv == 0); /* of a session whose state was got */
 }
 
+/* As much as the kernel will probably take: what it does not is a copy of our own until it does. */
 static ssize_t write_records(struct front *f)
 {
+    struct direct *d = &f->direct;
     struct slice parts[PARTS_MAX];
     struct buf *sealed = &f->server->sealed;
     const size_t record_max = MIN(gnutls_record_get_max_size(f->direct.session), (size_t)TLS_SEAL_RECORD_MAX);
     size_t n;
     buf_reset(sealed);
-    while (sealed->size < WRITE_BYTES && framed_left(&f->direct) > 0) {
+    while (sealed->size < d->room && framed_left(&f->direct) > 0) {
         n = gather(f, record_max, parts);
         tls_seal_record(f->server->seal, parts, n, sealed);
         f->direct.sealed_content += take(f, total(parts, n));
@@ -266,6 +271,7 @@ void http_front_go_direct(struct front *f)
     const union MHD_ConnectionInfo *tls = MHD_get_connection_info(f->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     int on = 1, off = 0;
     d->on = true;
+    d->room = WRITE_BYTES_LEAST;
     d->session = tls == NULL ? NULL : tls->tls_session;
     (void)setsockopt(d->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off);  /* they fail on a dead socket only, */
     (void)setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* which the first write tells */
