@@ -70,7 +70,7 @@ images: all ## make the demo images from busybox
 bench: all ## figures of docs/benchmarks.md
 	@tests/bench/run
 
-bench-api: all ## the apiserver under load; SECTIONS="writes reads lists watches start"
+bench-api: all ## the apiserver under load; SECTIONS="writes reads lists watches start plain"
 	@tests/bench/api $(SECTIONS)
 
 bench-store: all ## raftstore beside etcd in one run; SECTIONS="speed watch size failover gigabyte"

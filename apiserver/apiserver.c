@@ -6,6 +6,7 @@
 #include "common/tls.h"
 
 #define PROBE_MS 2000
+#define GIVE_BACK_PROBES 10
 #define STORE_SILENCE_MS 10000
 
 bool apiserver_ready(const struct apiserver *a)
@@ -51,6 +52,8 @@ static void probe_fire(struct timer *t)
 {
     struct apiserver *a = container_of(t, struct apiserver, probe);
     loop_timer_start(&a->env->loop, &a->probe, PROBE_MS);
+    if (++a->probes % GIVE_BACK_PROBES == 0)
+        mem_give_back(); /* watches and long lists leave much behind */
     if (a->probe_call != NULL)
         return;
     struct probe *p = NEW(struct probe);
@@ -75,6 +78,7 @@ static void finish_close(struct deferred *d)
     rbac_free(a->rbac);
     openapi_cache_free(a->openapi);
     metrics_free(a->metrics);
+    watch_frames_free(a);
     tls_unref(a->any_tls);
     void (*closed)(void *) = a->closed;
     void *arg = a->closed_arg;
@@ -144,6 +148,7 @@ int apiserver_new(struct env *env, const struct apiserver_options *o, struct api
     deferred_init(&a->finish, finish_close);
     timer_init(&a->probe, probe_fire);
     metrics_make(a);
+    watch_frames_make(a);
     for (const struct kind *const *k = kinds_all(); *k != NULL; k++) {
         if (!(*k)->never_stored && (*k)->stored_as == NULL) { /* other versions: request_cache */
             a->caches[kinds_index(*k)] = watch_cache_new(env, o->store, *k);

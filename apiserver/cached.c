@@ -3,9 +3,11 @@
 
 #include "apiserver/convert.h"
 #include "apiserver/watch_cache.h"
+#include "common/json_scan.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 struct cached *cached_ref(struct cached *o)
 {
@@ -18,10 +20,7 @@ void cached_unref(struct cached *o)
     if (o == NULL || --o->references > 0)
         return;
     bytes_unref(o->json);
-    mem_free(o->key);
-    mem_free(o->labels);
-    mem_free(o->fields);
-    mem_free(o->text);
+    json_doc_free(o->texts);
     mem_free(o);
 }
 
@@ -54,20 +53,46 @@ static bool find_metadata(struct slice s, size_t *ret)
     return false;
 }
 
+#define REVISION_HEAD "\"resourceVersion\":\""
+
+/* What is put in, and where. */
+static int revision_text(struct slice stored, int64_t revision, char text[64], size_t *ret_size, size_t *ret_at,
+                         struct err *reterr)
+{
+    if (!find_metadata(stored, ret_at))
+        return err_set(reterr, ERR_CORRUPT, "a stored object has no metadata");
+    bool empty = *ret_at < stored.size && stored.data[*ret_at] == '}';
+    *ret_size = (size_t)snprintf(text, 64, REVISION_HEAD "%" PRId64 "\"%s", revision, empty ? "" : ","); /* fits */
+    return 0;
+}
+
 int splice_revision(struct slice stored, int64_t revision, struct buf *out, struct err *reterr)
 {
-    size_t at;
-    if (!find_metadata(stored, &at))
-        return err_set(reterr, ERR_CORRUPT, "a stored object has no metadata");
-    buf_reserve(out, stored.size + 64);
+    char text[64];
+    size_t at, size;
+    int code = revision_text(stored, revision, text, &size, &at, reterr);
+    if (code != 0)
+        return code;
+    buf_reserve(out, stored.size + size);
     buf_append(out, stored.data, at);
-    bool empty = at < stored.size && stored.data[at] == '}';
-    buf_printf(out, "\"resourceVersion\":\"%" PRId64 "\"%s", revision, empty ? "" : ",");
+    buf_append(out, text, size);
     buf_append_slice(out, slice_from(stored, at));
     return 0;
 }
 
-#define REVISION_HEAD "\"resourceVersion\":\""
+static int spliced_new(struct slice stored, int64_t revision, struct bytes **ret, struct err *reterr)
+{
+    char text[64];
+    size_t at, size;
+    int code = revision_text(stored, revision, text, &size, &at, reterr);
+    if (code != 0)
+        return code;
+    struct bytes *b = *ret = bytes_alloc(stored.size + size);
+    memcpy(b->data, stored.data, at);
+    memcpy(b->data + at, text, size);
+    memcpy(b->data + at + size, stored.data + at, stored.size - at);
+    return 0;
+}
 
 /* Where the revision's digits stand in bytes that splice_revision made. */
 static struct slice revision_digits(struct slice json)
@@ -101,25 +126,19 @@ void restamp_revision(struct slice json, int64_t revision, struct buf *out)
     buf_append_slice(out, slice_from(json, from + digits.size));
 }
 
-/* Appends a value's text and remembers its place as an offset until the buffer stands still. */
-static struct slice keep(struct buf *out, struct slice value)
+/* A value as selectors compare it: strings without their quotes, read only when they have escapes. */
+static struct slice text_of(struct cached *o, struct slice raw, const char *absent)
 {
-    size_t at = out->size;
-    buf_append_slice(out, value);
-    buf_append_char(out, '\0');
-    return (struct slice){(const char *)(uintptr_t)at, value.size};
-}
-
-static void settle(struct slice *s, const char *text) { s->data = text + (uintptr_t)s->data; }
-
-static struct slice scalar_text(const struct json *v, const char *absent)
-{
-    switch (json_type(v)) {
-    case JSON_STRING: return json_string(v);
-    case JSON_NUMBER: return json_number_text(v);
-    case JSON_BOOL: return json_bool(v, false) ? SLICE("true") : SLICE("false");
-    default: return slice_str(absent == NULL ? "" : absent);
-    }
+    struct json *read;
+    if (raw.data == NULL || raw.data[0] == '{' || raw.data[0] == '[' || slice_is(raw, "null"))
+        return slice_str(absent == NULL ? "" : absent);
+    if (raw.data[0] != '"')
+        return raw;
+    if (memchr(raw.data, '\\', raw.size) == NULL)
+        return slice_of(raw.data + 1, raw.size - 2);
+    if (o->texts == NULL)
+        o->texts = json_doc_new();
+    return json_parse(o->texts, raw, &read, NULL) == 0 ? json_string(read) : SLICE("");
 }
 
 static size_t selectable_count(const struct kind *k)
@@ -135,43 +154,48 @@ static size_t selectable_count(const struct kind *k)
 static const char *path_of(const struct selectable *s) { return s->path == NULL ? s->label : s->path; }
 
 /* Of an object only what it can be selected by is looked at. */
-static int parse_index(const struct kind *k, struct json_doc *d, struct slice value, struct json **ret,
-                       struct err *reterr)
+enum { PICK_LABELS, PICK_DELETED, PICK_FIELDS };
+
+static int pick_index(const struct kind *k, size_t fields, struct slice json, struct slice *ret, struct err *reterr)
 {
-    const char *paths[2 + SELECTABLE_MAX] = {"metadata.labels", "metadata.deletionTimestamp"};
-    size_t n = selectable_count(k);
-    ASSERT(n <= SELECTABLE_MAX);
-    for (size_t i = 0; i < n; i++)
-        paths[2 + i] = path_of(&k->selectable[i]);
-    return json_parse_paths(d, value, paths, 2 + n, ret, reterr);
+    const char *paths[PICK_FIELDS + SELECTABLE_MAX] = {"metadata.labels", "metadata.deletionTimestamp"};
+    ASSERT(fields <= SELECTABLE_MAX);
+    for (size_t i = 0; i < fields; i++)
+        paths[PICK_FIELDS + i] = path_of(&k->selectable[i]);
+    return json_pick(json, paths, PICK_FIELDS + fields, ret, reterr);
 }
 
-static void index_object(struct cached *o, const struct kind *k, const struct json *tree)
+static uint32_t count_members(struct slice object)
 {
-    struct buf text = {0};
-    const struct json *labels = json_at(tree, "metadata.labels");
-    size_t n = selectable_count(k);
-    o->labels = mem_zalloc(json_size(labels) * sizeof *o->labels);
-    o->fields = mem_zalloc(n * sizeof *o->fields);
-    buf_append_char(&text, '\0');
-    struct json_iterator i = json_iterate(labels);
-    while (json_next(&i)) {
-        struct label *l = &o->labels[o->label_count++];
-        l->key = keep(&text, i.key);
-        l->value = keep(&text, json_string(i.value));
-    }
-    for (size_t f = 0; f < n; f++) {
-        const struct selectable *s = &k->selectable[f];
-        o->fields[f] = keep(&text, scalar_text(json_at(tree, path_of(s)), s->absent));
-    }
-    for (size_t l = 0; l < o->label_count; l++) {
-        settle(&o->labels[l].key, text.data);
-        settle(&o->labels[l].value, text.data);
-    }
-    for (size_t f = 0; f < n; f++)
-        settle(&o->fields[f], text.data);
-    o->text = text.data;
-    o->deleting = json_string_at(tree, "metadata.deletionTimestamp").size > 0;
+    struct slice name, value;
+    uint32_t n = 0;
+    for (size_t at = 0; json_pick_member(object, &at, &name, &value);)
+        n++;
+    return n;
+}
+
+static void index_object(struct cached *o, const struct kind *k, size_t fields, const struct slice *picked)
+{
+    struct slice key, value;
+    size_t at = 0;
+    for (struct label *l = o->labels; json_pick_member(picked[PICK_LABELS], &at, &key, &value); l++)
+        *l = (struct label){text_of(o, key, NULL), text_of(o, value, NULL)};
+    for (size_t f = 0; f < fields; f++)
+        o->fields[f] = text_of(o, picked[PICK_FIELDS + f], k->selectable[f].absent);
+    o->deleting = text_of(o, picked[PICK_DELETED], NULL).size > 0;
+}
+
+static struct cached *cached_alloc(struct slice key, uint32_t labels, size_t fields)
+{
+    struct cached *o =
+        mem_alloc(sizeof *o + labels * sizeof o->labels[0] + fields * sizeof o->fields[0] + key.size + 1);
+    *o = (struct cached){.references = 1, .label_count = labels, .key_size = key.size};
+    o->labels = (struct label *)(o + 1);
+    o->fields = (struct slice *)(o->labels + labels);
+    o->key = (char *)(o->fields + fields);
+    memcpy(o->key, key.data, key.size);
+    o->key[key.size] = '\0';
+    return o;
 }
 
 int cached_new(const struct kind *k, struct slice key, struct slice value, int64_t revision, struct cached **ret,
@@ -192,30 +216,26 @@ int cached_new(const struct kind *k, struct slice key, struct slice value, int64
 int cached_new_converted(const struct kind *k, struct slice key, struct slice value, int64_t revision,
                          struct cached **ret, struct err *reterr)
 {
-    struct json_doc *d = json_doc_new();
-    struct json *tree;
-    struct buf spliced = {0};
-    int code = parse_index(k, d, value, &tree, reterr);
+    struct slice picked[PICK_FIELDS + SELECTABLE_MAX];
+    struct bytes *json = NULL;
+    size_t fields = selectable_count(k);
+    int code = spliced_new(value, revision, &json, reterr);
     if (code == 0)
-        code = splice_revision(value, revision, &spliced, reterr);
-    if (code == 0) {
-        struct cached *o = NEW(struct cached);
-        o->references = 1;
-        o->json = bytes_new(buf_slice(&spliced));
-        o->key = mem_slice_dup(key);
-        o->revision = revision;
-        struct slice rest = slice_of(o->key, key.size);
-        if (k->namespaced)
-            o->namespace = slice_cut(&rest, '/');
-        o->name = rest;
-        index_object(o, k, tree);
-        *ret = o;
-    } else {
-        code = err_wrap(reterr, ERR_CORRUPT, "/registry/%s/%.*s", k->storage_prefix, SLICE_ARGS(key));
+        code = pick_index(k, fields, bytes_slice(json), picked, reterr);
+    if (code != 0) {
+        bytes_unref(json);
+        return err_wrap(reterr, ERR_CORRUPT, "/registry/%s/%.*s", k->storage_prefix, SLICE_ARGS(key));
     }
-    buf_release(&spliced);
-    json_doc_free(d);
-    return code;
+    struct cached *o = cached_alloc(key, count_members(picked[PICK_LABELS]), fields);
+    o->json = json;
+    o->revision = revision;
+    struct slice rest = cached_key(o);
+    if (k->namespaced)
+        o->namespace = slice_cut(&rest, '/');
+    o->name = rest;
+    index_object(o, k, fields, picked);
+    *ret = o;
+    return 0;
 }
 
 static struct slice get_label(void *arg, struct slice key)

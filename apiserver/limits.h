@@ -10,10 +10,11 @@
 #define GZIP_BYTES_MIN (128 * 1024)       /* smaller answers are not worth compressing */
 #define STREAM_WINDOW_BYTES (1024 * 1024) /* written to a client and not yet taken: then the stream waits */
 #define RING_EVENTS_MAX 16384             /* recent events of one resource; a watcher behind them is cut */
-#define RING_BYTES_MAX (64 * 1024 * 1024)
+#define RING_BYTES_MAX (20 * 1024 * 1024) /* of states that no object is in any more */
 #define RING_BYTES_KEPT (8 * 1024 * 1024) /* beyond that only events of the last RING_FRESH_MS are kept */
 #define RING_FRESH_MS 75000               /* a watcher that reconnects within it is never told to list again */
-#define CACHE_PAGE_OBJECTS 500            /* of the initial list */
+#define CACHE_PAGE_OBJECTS 100000         /* of the initial list; they come, and are taken in, in much smaller parts */
+#define CACHE_LOAD_MS 60000               /* for such a page */
 #define CACHE_RETRY_MS 500
 #define FRESH_WAIT_MS 10000  /* a consistent read waits so long for its cache */
 #define FUTURE_WAIT_MS 3000  /* a resourceVersion from the future is waited for so long */

@@ -269,7 +269,7 @@ static void page_from_cache(struct api_request *r, int64_t revision, size_t limi
     l->objects = page.objects;
     l->count = page.count;
     if (page.next != NULL) {
-        continue_token_make(l->revision, slice_str(page.next->key), &l->continue_token);
+        continue_token_make(l->revision, cached_key(page.next), &l->continue_token);
         if (l->selection.labels.count == 0 && l->selection.fields.count == 0)
             l->remaining = (int64_t)page.rest;
     }

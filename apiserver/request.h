@@ -36,6 +36,7 @@ struct apiserver {
     struct list requests, ops;
     size_t request_count;
     struct metrics *metrics;
+    struct bytes *event_heads[EVENT_TYPES], *event_end; /* around an object in a watch: watch_frames_make */
     struct api_metrics count;
     struct bootstrap *bootstrap;     /* NULL once what every cluster has exists */
     struct flow_status *flow_status; /* NULL: not yet bootstrapped */
@@ -47,6 +48,7 @@ struct apiserver {
     struct timer probe; /* asks the store whether it answers */
     uint64_t store_seen_ms;
     struct probe *probe_call; /* under way, or NULL */
+    unsigned probes;
     bool closing;
     size_t caches_open, ops_open;
     struct deferred finish;
@@ -162,6 +164,8 @@ void read_list(struct api_request *r);
 int list_options_invalid(struct api_request *r, const char *field,
                          const char *detail); /* 422 of ListOptions: Forbidden */
 void watch_begin(struct api_request *r);
+void watch_frames_make(struct apiserver *a);
+void watch_frames_free(struct apiserver *a);
 void write_begin(struct api_request *r);
 void log_begin(struct api_request *r);
 void components_begin(struct api_request *r); /* components.c: how the parts of the control plane are */

@@ -49,6 +49,25 @@ void watch_free(struct watch_stream *w)
 static const char *const type_names[] = {
     [EVENT_ADDED] = "ADDED", [EVENT_MODIFIED] = "MODIFIED", [EVENT_DELETED] = "DELETED"};
 
+void watch_frames_make(struct apiserver *a)
+{
+    struct buf out = {0};
+    for (size_t t = 0; t < EVENT_TYPES; t++) {
+        buf_reset(&out);
+        buf_printf(&out, "{\"type\":\"%s\",\"object\":", type_names[t]);
+        a->event_heads[t] = bytes_new(buf_slice(&out));
+    }
+    a->event_end = bytes_new(SLICE("}\n"));
+    buf_release(&out);
+}
+
+void watch_frames_free(struct apiserver *a)
+{
+    for (size_t t = 0; t < EVENT_TYPES; t++)
+        bytes_unref(a->event_heads[t]);
+    bytes_unref(a->event_end);
+}
+
 static struct bytes *frame_new(struct watch_stream *w, enum event_type type, struct slice json, bool columns)
 {
     struct api_request *r = w->request;
@@ -67,6 +86,15 @@ static void send(struct watch_stream *w, struct bytes *frame)
     metric_add(w->request->api->count.watch_events, 1);
 }
 
+/* An object's own bytes between two that all watches share. */
+static void send_shared(struct watch_stream *w, enum event_type type, struct bytes *json)
+{
+    struct apiserver *a = w->request->api;
+    http_write(w->request->x, a->event_heads[type]);
+    http_write(w->request->x, json);
+    send(w, a->event_end);
+}
+
 /* What leaves a selection by a change is told of as it was when it still belonged there, under the change's revision.
  */
 static struct bytes *event_frame(struct watch_stream *w, const struct cache_event *e, enum event_type type,
@@ -81,7 +109,8 @@ static struct bytes *event_frame(struct watch_stream *w, const struct cache_even
     return frame;
 }
 
-/* Framed once per type and format for all watchers; a Table's first event carries the columns and is one's own. */
+/* JSON goes out as the cache holds it. Other forms are framed once per type and format for all watchers; a Table's
+ * first event carries the columns and is one's own. */
 static void send_event(struct watch_stream *w, struct cache_event *e, enum event_type type)
 {
     enum event_format format = w->request->accept.format;
@@ -90,6 +119,10 @@ static void send_event(struct watch_stream *w, struct cache_event *e, enum event
         send(w, frame);
         bytes_unref(frame);
         w->described = true;
+        return;
+    }
+    if (format == EVENT_JSON && (type != EVENT_DELETED || e->is_delete)) {
+        send_shared(w, type, e->object->json);
         return;
     }
     if (e->frames[type][format] == NULL)
@@ -213,16 +246,24 @@ static void go_live(struct watch_stream *w)
     pump_live(w);
 }
 
+static void send_initial(struct watch_stream *w, const struct cached *o)
+{
+    if (w->request->accept.format == EVENT_JSON) {
+        send_shared(w, EVENT_ADDED, o->json);
+        return;
+    }
+    struct bytes *frame = frame_new(w, EVENT_ADDED, bytes_slice(o->json), w->request->accept.table && !w->described);
+    w->described = true;
+    send(w, frame);
+    bytes_unref(frame);
+}
+
 static void pump(struct watch_stream *w)
 {
     while (w->request->x != NULL && w->initial_next < w->initial_count &&
            w->request->x->pending_bytes < STREAM_WINDOW_BYTES) {
         struct cached *o = w->initial[w->initial_next++];
-        struct bytes *frame =
-            frame_new(w, EVENT_ADDED, bytes_slice(o->json), w->request->accept.table && !w->described);
-        w->described = true;
-        send(w, frame);
-        bytes_unref(frame);
+        send_initial(w, o);
         cached_unref(o);
     }
     if (w->request->x == NULL || w->initial_next < w->initial_count)

@@ -10,7 +10,6 @@
 
 #include "apiserver/limits.h"
 #include "apiserver/watch_cache.h"
-#include "common/map.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
@@ -37,7 +36,6 @@ struct watch_cache {
     struct cached **objects;
     size_t count, capacity;
     uint64_t changes;
-    struct map by_key;
     struct cache_event **ring;
     uint64_t head, tail; /* events are tail … head-1 */
     size_t ring_bytes;
@@ -68,9 +66,11 @@ size_t watch_cache_count(const struct watch_cache *c) { return c->count; }
 static size_t position(const struct watch_cache *c, struct slice key, bool *ret_found)
 {
     size_t low = 0, high = c->count;
+    if (high > 0 && slice_compare(cached_key(c->objects[high - 1]), key) < 0)
+        low = high; /* a load comes in their order */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = slice_compare(slice_str(c->objects[middle]->key), key);
+        int order = slice_compare(cached_key(c->objects[middle]), key);
         if (order == 0) {
             *ret_found = true;
             return middle;
@@ -84,14 +84,18 @@ static size_t position(const struct watch_cache *c, struct slice key, bool *ret_
     return low;
 }
 
-struct cached *watch_cache_get(const struct watch_cache *c, struct slice key) { return map_get(&c->by_key, key); }
+struct cached *watch_cache_get(const struct watch_cache *c, struct slice key)
+{
+    bool found;
+    size_t at = position(c, key, &found);
+    return found ? c->objects[at] : NULL;
+}
 
 /* Takes the reference of `o`; returns the object replaced, or NULL, as a reference of the caller's. */
 static struct cached *put_object(struct watch_cache *c, struct cached *o)
 {
     bool found;
-    size_t at = position(c, slice_str(o->key), &found);
-    map_put(&c->by_key, slice_str(o->key), o);
+    size_t at = position(c, cached_key(o), &found);
     c->changes++;
     if (found) {
         struct cached *old = c->objects[at];
@@ -115,7 +119,6 @@ static struct cached *remove_object(struct watch_cache *c, struct slice key)
     if (!found)
         return NULL;
     struct cached *old = c->objects[at];
-    map_remove(&c->by_key, key);
     c->changes++;
     memmove(c->objects + at, c->objects + at + 1, (c->count - at - 1) * sizeof(struct cached *));
     c->count--;
@@ -133,11 +136,21 @@ static void event_free(struct cache_event *e)
     mem_free(e);
 }
 
+#define CACHED_BYTES 512 /* of an object beside its text, about */
+
+static size_t bytes_of(const struct cached *o) { return o->json->size + CACHED_BYTES; }
+
+/* What only the ring holds: itself, and states that the objects are in no longer. */
+static size_t held_by(const struct cache_event *e)
+{
+    return sizeof *e + (e->previous == NULL ? 0 : bytes_of(e->previous)) + (e->is_delete ? bytes_of(e->object) : 0);
+}
+
 static void drop_oldest(struct watch_cache *c)
 {
     struct cache_event *e = c->ring[c->tail % RING_EVENTS_MAX];
     c->ring[c->tail % RING_EVENTS_MAX] = NULL;
-    c->ring_bytes -= e->object->json->size;
+    c->ring_bytes -= held_by(e);
     c->floor = e->revision;
     c->tail++;
     event_free(e);
@@ -163,7 +176,7 @@ static void push_event(struct watch_cache *c, struct cache_event *e)
     e->seen_ms = clock_monotonic_ms(&c->env->clock);
     trim_ring(c);
     c->ring[c->head++ % RING_EVENTS_MAX] = e;
-    c->ring_bytes += e->object->json->size;
+    c->ring_bytes += held_by(e);
 }
 
 static void clear(struct watch_cache *c)
@@ -172,7 +185,6 @@ static void clear(struct watch_cache *c)
         cached_unref(c->objects[i]);
     c->count = 0;
     c->changes++;
-    map_release(&c->by_key);
     while (c->tail < c->head)
         drop_oldest(c);
 }
@@ -230,18 +242,12 @@ static struct cache_event *apply_event(struct watch_cache *c, const struct kv_ev
         struct cached *old = remove_object(c, key_of(c, e->kv.key)), *last = NULL;
         if (old == NULL)
             return NULL;
-        struct json_doc *d = json_doc_new();
-        struct json *tree;
         struct buf text = {0};
         /* The last state under the deletion's revision: the one place where a held object is made anew. */
-        if (json_parse(d, bytes_slice(old->json), &tree, NULL) == 0) {
-            (void)json_remove(json_get(tree, "metadata"), "resourceVersion"); /* it has one */
-            json_print(tree, &text);
-            (void)cached_new_converted(c->kind, slice_str(old->key), buf_slice(&text), e->kv.mod_revision, &last,
-                                       NULL); /* NULL: left out */
-        }
+        unsplice_revision(bytes_slice(old->json), &text);
+        (void)cached_new_converted(c->kind, cached_key(old), buf_slice(&text), e->kv.mod_revision, &last,
+                                   NULL); /* NULL: left out */
         buf_release(&text);
-        json_doc_free(d);
         event = NEW(struct cache_event);
         *event =
             (struct cache_event){.object = last == NULL ? cached_ref(old) : last, .previous = old, .is_delete = true};
@@ -365,6 +371,15 @@ static void fetch_over(struct deferred *d)
 
 static void fetch_page(struct watch_cache *c);
 
+static void take(struct watch_cache *c, const struct kv *kvs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct cached *o = ingest(c, &kvs[i]);
+        if (o != NULL)
+            cached_unref(put_object(c, o));
+    }
+}
+
 static void page_done(struct watch_cache *c, struct store_call *call, int status, const struct err *why)
 {
     if (status != 0) {
@@ -375,11 +390,7 @@ static void page_done(struct watch_cache *c, struct store_call *call, int status
     }
     if (c->page_revision == 0)
         c->page_revision = call->header.revision;
-    for (size_t i = 0; i < call->range.kv_count; i++) {
-        struct cached *o = ingest(c, &call->range.kvs[i]);
-        if (o != NULL)
-            cached_unref(put_object(c, o));
-    }
+    take(c, call->range.kvs, call->range.kv_count);
     if (!call->range.more || call->range.kv_count == 0) {
         start_watch(c);
         return;
@@ -388,6 +399,13 @@ static void page_done(struct watch_cache *c, struct store_call *call, int status
     buf_append_slice(&c->page_key, call->range.kvs[call->range.kv_count - 1].key);
     buf_append_char(&c->page_key, '\0'); /* the smallest key behind it */
     fetch_page(c);
+}
+
+static void page_part(struct store_call *call, const struct kv *kvs, size_t n)
+{
+    struct watch_cache *c = container_of(call, struct fetch, call)->cache;
+    if (!c->closing)
+        take(c, kvs, n);
 }
 
 static void fresh_done(struct watch_cache *c, struct store_call *call, int status)
@@ -444,7 +462,9 @@ static void fetch_page(struct watch_cache *c)
         .limit = CACHE_PAGE_OBJECTS,
         .revision = c->page_revision,
     };
-    store_range(c->store, &fetch_new(c, false)->call, &range, STORE_TIMEOUT_MS);
+    struct fetch *f = fetch_new(c, false);
+    f->call.part = page_part; /* read in while the store sends the next ones */
+    store_range(c->store, &f->call, &range, CACHE_LOAD_MS);
 }
 
 static void load(struct watch_cache *c)

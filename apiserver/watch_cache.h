@@ -13,21 +13,24 @@
 
 struct watch_cache;
 
-/* An object as held: immutable, counted. */
+/* An object as held: immutable, counted. One piece of memory beside its bytes, which are shared with answers. */
 struct cached {
     uint32_t references;
+    uint32_t label_count;
     struct bytes *json; /* with metadata.resourceVersion spliced in */
-    char *key;          /* "namespace/name", or "name" */
+    char *key;          /* "namespace/name", or "name"; behind the struct */
+    size_t key_size;
     int64_t revision;
     struct slice namespace, name; /* into key */
     bool deleting;                /* has a deletionTimestamp */
     struct label {
-        struct slice key, value; /* into `text` */
-    } * labels;
-    size_t label_count;
-    struct slice *fields; /* values of the kind's selectable fields, in table order; into `text` */
-    char *text;
+        struct slice key, value; /* into `json`, or `texts` */
+    } * labels;                  /* behind the struct */
+    struct slice
+        *fields; /* values of the kind's selectable fields, in table order; behind the labels, as the labels are */
+    struct json_doc *texts; /* of values that stand in `json` with escapes; NULL: there are none */
 };
+static inline struct slice cached_key(const struct cached *o) { return slice_of(o->key, o->key_size); }
 
 struct cached *cached_ref(struct cached *o);
 void cached_unref(struct cached *o);

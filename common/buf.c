@@ -75,14 +75,20 @@ void buf_release(struct buf *b)
     *b = (struct buf){0};
 }
 
+struct bytes *bytes_alloc(size_t size)
+{
+    struct bytes *b = mem_alloc(sizeof *b + size + 1);
+    b->references = 1;
+    b->size = size;
+    b->data[size] = '\0';
+    return b;
+}
+
 struct bytes *bytes_new(struct slice content)
 {
-    struct bytes *b = mem_alloc(sizeof *b + content.size + 1);
-    b->references = 1;
-    b->size = content.size;
+    struct bytes *b = bytes_alloc(content.size);
     if (content.size != 0)
         memcpy(b->data, content.data, content.size);
-    b->data[content.size] = '\0';
     return b;
 }
 

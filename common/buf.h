@@ -30,6 +30,7 @@ struct bytes {
     char data[]; /* `size` bytes and a terminator */
 };
 
+struct bytes *bytes_alloc(size_t size);         /* `data` is the caller's to fill before it shares them */
 struct bytes *bytes_new(struct slice content);  /* a copy; one reference, the caller's */
 struct bytes *bytes_ref(struct bytes *b);
 void bytes_unref(struct bytes *b);              /* NULL is fine */

@@ -3,6 +3,7 @@
 #include "common/http_server_parts.h"
 #include "common/mem.h"
 #include "common/tls.h"
+#include "common/tls_seal.h"
 #include "common/uv_env.h"
 
 #include <arpa/inet.h>
@@ -25,6 +26,11 @@
 #define HTTP_SERVER_STREAM_BLOCK                                                                                       \
     (4 * 1024) /* of answers to HTTP/1.0 only: chunks are made in the connection's memory */
 #define HTTP_SERVER_TUNNELS_MAX 1024
+#define STREAM_PARTS 32
+/* The cheapest cipher of those that the client offers; all three are as good as any. */
+#define PRIORITIES                                                                                                     \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:%SERVER_"     \
+    "PRECEDENCE"
 /* The daemon's. Into it go a head, the daemon's notes of its headers, and the head of the answer: as much as each may
  * have fits together, so that what is refused is told why; only of far larger heads the daemon says so in its own
  * words. Not more: the daemon clears all of it after each request and fills it with pieces of streams, 128 KB cost a
@@ -132,8 +138,7 @@ void http_front_resume(struct front *f)
     MHD_resume_connection(f->connection);
 }
 
-/* Tells the core, once, that nobody waits for this answer any more. */
-static void front_gone(struct front *f)
+void http_front_gone(struct front *f)
 {
     if (f->state == FRONT_GONE || f->state == FRONT_READING || f->state == FRONT_TAKEN ||
         (f->state == FRONT_ANSWERED && (!f->stream || f->ended)))
@@ -145,35 +150,49 @@ static void front_gone(struct front *f)
 
 static void front_hung_up(uv_poll_t *poll, int status, int events)
 {
-    (void)status;
-    (void)events;
     struct front *f = poll->data;
+    if (status == 0 && (events & UV_DISCONNECT) == 0) {
+        http_front_wait_writable(f, false);
+        http_front_flush_soon(f);
+        return;
+    }
     uv_poll_stop(poll);
     if (f->tunnel.state != TUNNEL_NONE) {
         http_front_tunnel_hung_up(f);
         return;
     }
-    front_gone(f);
+    if (f->direct.on && f->ended) { /* its answer's end is on its way */
+        f->direct.half_closed = true;
+        http_front_flush_soon(f);
+        return;
+    }
+    f->direct.on = false;
+    http_front_gone(f);
     http_front_resume(f);
 }
 
-static void drop_chunks(struct front *f)
+void http_front_wait_writable(struct front *f, bool wait)
 {
-    LIST_FOR_EACH(node, &f->chunks)
-    {
-        struct chunk *c = container_of(node, struct chunk, link);
-        bytes_unref(c->bytes);
-        list_remove(node);
-        mem_free(c);
+    int events = (f->direct.half_closed ? 0 : UV_DISCONNECT) | (wait ? UV_WRITABLE : 0);
+    if (f->hangup == NULL && wait) {
+        f->direct.broken = true; /* nothing would tell */
+        http_front_flush_soon(f);
+    } else if (f->hangup == NULL) {
+        return;
+    } else if (events == 0) {
+        uv_poll_stop(f->hangup);
+    } else {
+        uv_poll_start(f->hangup, events, front_hung_up);
     }
 }
 
 static void front_free(struct front *f)
 {
-    front_gone(f);
+    http_front_gone(f);
     http_front_tunnel_drop(f);
     unwatch_hangup(f);
-    drop_chunks(f);
+    http_front_direct_release(f);
+    pieces_drop(&f->pieces);
     if (f->response != NULL)
         MHD_destroy_response(f->response);
     mem_free(f->headers);
@@ -237,8 +256,10 @@ static void exchange_respond(struct http_exchange *x, int status, const struct h
     http_front_answer(f, status, response, headers, n);
 }
 
-static void consume(struct front *f, size_t size)
+void http_front_consumed(struct front *f, size_t size)
 {
+    if (size == 0)
+        return;
     f->x.pending_bytes -= size;
     if (f->x.pending_bytes == 0 && !f->ended)
         expect_nothing(f); /* what the daemon and the kernel hold is little, and bounded by HTTP_SERVER_IDLE_S */
@@ -262,23 +283,23 @@ static ssize_t read_stream(void *arg, uint64_t position, char *out, size_t max)
     (void)position;
     struct front *f = arg;
     size_t size = 0;
-    if (f->state == FRONT_GONE)
+    if (f->state == FRONT_GONE || f->direct.broken)
         return cut_stream(f);
-    while (size < max && !list_empty(&f->chunks)) {
-        struct chunk *c = container_of(f->chunks.next, struct chunk, link);
-        size_t n = MIN(max - size, c->bytes->size - f->chunk_offset);
-        memcpy(out + size, c->bytes->data + f->chunk_offset, n);
-        size += n;
-        f->chunk_offset += n;
-        if (f->chunk_offset < c->bytes->size)
-            break;
-        f->chunk_offset = 0;
-        list_remove(&c->link);
-        bytes_unref(c->bytes);
-        mem_free(c);
+    if (http_front_goes_direct(f)) {
+        front_suspend(f);
+        f->direct.fd = connection_of(f->connection)->fd;
+        http_front_go_direct(f);
+        return 0;
     }
+    struct slice parts[STREAM_PARTS];
+    size_t n = pieces_gather(&f->pieces, max, parts, STREAM_PARTS);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(out + size, parts[i].data, parts[i].size);
+        size += parts[i].size;
+    }
+    pieces_take(&f->pieces, size);
     if (size > 0) {
-        consume(f, size);
+        http_front_consumed(f, size);
         return (ssize_t)size;
     }
     if (f->ended)
@@ -303,10 +324,20 @@ static void exchange_begin(struct http_exchange *x, int status, const struct htt
 {
     struct front *f = container_of(x, struct front, x);
     f->stream = true;
+    f->sized = begin_size(headers, n) != MHD_SIZE_UNKNOWN;
     http_front_answer(
         f, status,
         MHD_create_response_from_callback(begin_size(headers, n), HTTP_SERVER_STREAM_BLOCK, read_stream, f, NULL),
         headers, n);
+}
+
+/* There is news for whoever writes: us, or the daemon. */
+static void go_on(struct front *f)
+{
+    if (f->direct.on)
+        http_front_flush_soon(f);
+    else
+        http_front_resume(f);
 }
 
 static void exchange_write(struct http_exchange *x, struct bytes *bytes)
@@ -315,13 +346,11 @@ static void exchange_write(struct http_exchange *x, struct bytes *bytes)
     ASSERT(f->state == FRONT_ANSWERED && f->stream && !f->ended);
     if (bytes->size == 0)
         return;
-    struct chunk *c = NEW(struct chunk);
-    c->bytes = bytes_ref(bytes);
-    list_push_back(&f->chunks, &c->link);
+    pieces_push(&f->pieces, bytes);
     if (x->pending_bytes == 0)
         expect_taken(f);
     x->pending_bytes += bytes->size;
-    http_front_resume(f);
+    go_on(f);
 }
 
 static void exchange_end(struct http_exchange *x, bool clean)
@@ -332,8 +361,8 @@ static void exchange_end(struct http_exchange *x, bool clean)
     f->clean = clean;
     expect_taken(f);
     if (!clean)
-        drop_chunks(f);
-    http_front_resume(f);
+        http_front_direct_drop(f);
+    go_on(f);
 }
 
 static const struct http_exchange_ops exchange_ops = {exchange_respond, exchange_begin, exchange_write, exchange_end,
@@ -346,7 +375,7 @@ static void *begin_request(void *arg, const char *uri, struct MHD_Connection *co
     f->server = arg;
     f->connection = connection;
     f->x.ops = &exchange_ops;
-    list_init(&f->chunks);
+    http_front_direct_init(f);
     list_push_back(&f->server->fronts, &f->link);
     buf_append_str(&f->uri, uri);
     expect_within(f->server, connection_of(connection), f->server->options.head_ms, HTTP_LIMIT_SLOW_HEAD);
@@ -709,7 +738,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, s->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, s->key},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PRIORITIES},
         {s->ca == NULL ? MHD_OPTION_END : MHD_OPTION_HTTPS_MEM_TRUST, 0, s->ca},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -728,6 +757,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
 static void server_free(struct http_server *s)
 {
     tls_unref(s->tls);
+    tls_seal_free(s->seal);
+    buf_release(&s->sealed);
     mem_free(s->certificate);
     mem_free(s->key);
     mem_free(s->ca);
@@ -768,6 +799,7 @@ int http_server_new(struct uv_env *uv, const struct http_server_options *o, stru
     s->options.head_ms = o->head_ms == 0 ? HTTP_SERVER_HEAD_S * 1000 : o->head_ms;
     s->options.body_ms = o->body_ms == 0 ? HTTP_SERVER_BODY_S * 1000 : o->body_ms;
     s->options.stall_ms = o->stall_ms == 0 ? HTTP_SERVER_STALL_S * 1000 : o->stall_ms;
+    s->seal = o->tls == NULL ? NULL : tls_seal_new();
     list_init(&s->fronts);
     list_init(&s->connections);
     int rv = load_credentials(s, reterr);
@@ -807,7 +839,7 @@ void http_server_close(struct http_server *s, void (*closed)(void *arg), void *a
     LIST_FOR_EACH(node, &s->fronts)
     {
         struct front *f = container_of(node, struct front, link);
-        front_gone(f);
+        http_front_gone(f);
         http_front_resume(f); /* the daemon must not be stopped with suspended connections */
         if (f->tunnel.state != TUNNEL_NONE)
             http_front_tunnel_shut(f);

@@ -30,6 +30,8 @@ struct http_server {
     struct tls *tls;
     char *certificate, *key, *ca; /* PEM; the daemon reads them while it lives */
     struct list fronts;
+    struct tls_seal *seal;   /* NULL: records are the TLS library's */
+    struct buf sealed;       /* of one write: of nobody between two */
     size_t connection_count;
     struct list connections; /* struct connection: looked through each second for deadlines that have passed */
     uv_timer_t deadlines;
@@ -59,9 +61,29 @@ struct connection {
  *                 └──────▶ gone (the client left) */
 enum front_state { FRONT_READING, FRONT_HANDED, FRONT_ANSWERED, FRONT_TAKEN, FRONT_GONE };
 
-struct chunk {
-    struct bytes *bytes;
-    struct list link;
+/* What a core has written of a stream and nobody has taken yet: a ring, in one piece of memory, none while it is empty. */
+struct pieces {
+    struct bytes **ring; /* references */
+    size_t first, count, capacity;
+    size_t offset; /* already taken of the first */
+    size_t bytes;  /* not taken */
+};
+
+/* A stream whose bytes go past the daemon: http_server_stream.c. */
+struct direct {
+    bool on;          /* the daemon is suspended within its question for bytes */
+    bool broken;      /* the socket takes no more */
+    bool half_closed; /* the client has ended its side; only a stream whose end is on its way goes on */
+    bool record_open; /* the TLS library has a record partly sent */
+    int fd;
+    gnutls_session_t session; /* NULL: plain */
+    /* The HTTP chunk under way: what is left of its head, its content and its end. */
+    char head[24];
+    size_t head_at, head_left, content_left, end_left;
+    struct buf unsent;        /* records that the kernel has not taken yet, from unsent_at on */
+    size_t unsent_at, sealed_content;
+    size_t room; /* of the next write */
+    struct deferred flush;
 };
 
 /* The connection behind an upgrade; we work on a duplicate of its socket.
@@ -101,9 +123,10 @@ struct front {
     size_t header_count;
     struct MHD_Response *response;
     unsigned status;
-    struct list chunks;
+    struct pieces pieces;
+    bool sized; /* a stream whose length was told ahead */
+    struct direct direct;
     size_t discarded;    /* of a body that is too large */
-    size_t chunk_offset; /* already sent of the first chunk */
     uv_poll_t *hangup;   /* of who streams or waits for long while suspended: the daemon does not look then */
     unsigned looked_at;  /* how often it was found waiting */
     struct tunnel tunnel;
@@ -117,6 +140,23 @@ void http_server_hit(const struct http_server *s, enum http_server_limit which);
 void http_front_watch(struct front *f); /* the client's departure is seen from now on, whether the daemon looks or not */
 void http_front_resume(struct front *f);
 void http_front_answer(struct front *f, int status, struct MHD_Response *response, const struct http_header *headers, size_t n);
+void http_front_gone(struct front *f);                     /* tells the core, once, that nobody waits for this answer any more */
+void http_front_consumed(struct front *f, size_t size);    /* so much of what the core wrote is the kernel's */
+void http_front_wait_writable(struct front *f, bool wait); /* then a flush follows when the socket takes bytes again */
+
+/* http_server_pieces.c */
+void pieces_push(struct pieces *p, struct bytes *bytes); /* takes a reference of its own */
+size_t pieces_gather(const struct pieces *p, size_t max, struct slice *parts, size_t parts_max); /* the first `max` bytes; borrowed */
+void pieces_take(struct pieces *p, size_t size);
+void pieces_drop(struct pieces *p);
+
+/* http_server_stream.c */
+bool http_front_goes_direct(const struct front *f); /* asked where the daemon wants bytes of a stream */
+void http_front_go_direct(struct front *f);         /* it is suspended there */
+void http_front_flush_soon(struct front *f);
+void http_front_direct_drop(struct front *f);
+void http_front_direct_init(struct front *f);
+void http_front_direct_release(struct front *f);
 
 /* http_server_tunnel.c */
 int http_front_upgrade(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *core);

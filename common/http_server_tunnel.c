@@ -78,7 +78,8 @@ void http_front_tunnel_drop(struct front *f)
 
 static void tunnel_pending(struct front *f)
 {
-    f->tunnel.core->pending_bytes = f->tunnel.late.size + (f->tunnel.stream == NULL ? 0 : uv_fd_pending(f->tunnel.stream));
+    f->tunnel.core->pending_bytes =
+        f->tunnel.late.size + (f->tunnel.stream == NULL ? 0 : uv_fd_pending(f->tunnel.stream));
 }
 
 static void tunnel_read(void *arg, struct slice bytes)
@@ -215,8 +216,8 @@ static void tunnel_open(struct front *f, MHD_socket socket)
         loop_defer(loop_of(f), &t->resumed);
 }
 
-static void tunnel_handed_out(void *arg, struct MHD_Connection *connection, void *context, const char *extra, size_t extra_size,
-                              MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
+static void tunnel_handed_out(void *arg, struct MHD_Connection *connection, void *context, const char *extra,
+                              size_t extra_size, MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
 {
     (void)connection;
     (void)context;
@@ -282,7 +283,8 @@ int http_front_upgrade(struct http_exchange *x, const struct http_header *header
     core->pending_bytes = 0;
     const union MHD_ConnectionInfo *tls = MHD_get_connection_info(f->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (tls == NULL)
-        http_front_answer(f, MHD_HTTP_SWITCHING_PROTOCOLS, MHD_create_response_for_upgrade(tunnel_handed_out, f), headers, n);
+        http_front_answer(f, MHD_HTTP_SWITCHING_PROTOCOLS, MHD_create_response_for_upgrade(tunnel_handed_out, f),
+                          headers, n);
     else
         tunnel_take(f, tls->tls_session, headers, n);
     return 0;

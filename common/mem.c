@@ -3,6 +3,7 @@
 #include "common/mem.h"
 
 #include <stdio.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #define ARENA_BLOCK_BYTES 8192
@@ -152,4 +153,13 @@ void arena_clear(struct arena *arena)
         arena->blocks = next;
     }
     *arena = (struct arena){0};
+}
+
+#define GIVE_BACK_BYTES (16 * 1024 * 1024) /* free within the heap: less is kept for what comes next */
+
+void mem_give_back(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    if (heap.fordblks > GIVE_BACK_BYTES)
+        (void)malloc_trim(0); /* whether there was any */
 }

@@ -13,6 +13,7 @@ char *mem_strdup(const char *text);            /* NULL stays NULL */
 char *mem_slice_dup(struct slice s);           /* a terminated copy */
 char *mem_printf(const char *format, ...) PRINTF_ARGS(1, 2); /* terminated; free with mem_free */
 void mem_free(void *memory);                   /* NULL is fine */
+void mem_give_back(void); /* the system gets what was freed and holds nothing, when that is much: takes milliseconds then */
 
 #define NEW(type) ((type *)mem_zalloc(sizeof(type)))
 

@@ -17,6 +17,9 @@
 #include <unistd.h>
 
 #define NET_BACKLOG 1024
+/* Of connections that we open, through which whole states are read. The window that the kernel finds by itself shuts again and
+ * again while a long answer is worked on, and each time costs a probe. */
+#define NET_RECEIVE_BYTES (2 * 1024 * 1024)
 #define NET_READ_BYTES (64 * 1024)
 #define NET_CONNECT_TIMEOUT_MS 5000
 #define NET_HANDSHAKE_TIMEOUT_MS 10000
@@ -337,6 +340,8 @@ static void tcp_options(struct uv_conn *u)
     (void)uv_tcp_keepalive(&u->tcp, 1, NET_KEEPALIVE_S); /* a connection without them still works */
     if (uv_fileno((uv_handle_t *)&u->tcp, &fd) == 0)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+    if (!u->accepted && uv_fileno((uv_handle_t *)&u->tcp, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){NET_RECEIVE_BYTES}, sizeof(int));
     peer_address(&u->tcp, u->conn->peer.address);
 }
 

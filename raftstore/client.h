@@ -91,6 +91,9 @@ struct store_call {
      * ERR_COMPACTED, ERR_FUTURE_REVISION, ERR_INVALID, ERR_TOO_LARGE, ERR_NO_SPACE, ERR_BUSY, ERR_CANCELED */
     void (*done)(struct store_call *call, int status, const struct err *why);
     void *data; /* of the caller */
+    /* Of a range: takes the parts of a long answer as they come, borrowed for the call; `done` has the rest of it, and where no part
+     * was told of, all. It is not asked for again on another connection then: ERR_UNAVAILABLE. NULL: they are collected. */
+    void (*part)(struct store_call *call, const struct kv *kvs, size_t n);
 
     bool sent;               /* valid in done: false: it never left this client, so a write that failed did not happen */
     struct kv_header header; /* valid in done, status 0 */

@@ -127,7 +127,10 @@ void calls_lost(struct store_client *c)
     {
         struct client_call *k = container_of(node, struct client_call, link);
         k->sent = false;
-        call_forget_parts(k);
+        if (k->parted)
+            call_end_later(k, ERR_UNAVAILABLE, "the connection was lost within an answer");
+        else
+            call_forget_parts(k);
     }
 }
 
@@ -403,20 +406,38 @@ static struct unpack keep_rest(struct client_call *k, const struct unpack *u)
     return unpack_of(arena_slice(&k->call->arena, u->in));
 }
 
+/* Straight from what was received. */
+static void give_part(struct client_call *k, struct unpack *u)
+{
+    size_t n = (size_t)unpack_below(u, u->in.size / 6 + 1);
+    struct kv *kvs = mem_alloc(n * sizeof kvs[0]);
+    for (size_t i = 0; i < n && !u->bad; i++)
+        kv_decode(u, &kvs[i]);
+    k->parted = true;
+    if (!u->bad)
+        k->call->part(k->call, kvs, n);
+    mem_free(kvs);
+}
+
 void call_part(struct store_client *c, struct unpack *u, struct slice payload)
 {
     struct client_call *k = find_call(c, unpack_uint(u));
     (void)payload;
     if (k == NULL || k->type != STORE_RANGE || !k->sent)
         return;
-    struct unpack own = keep_rest(k, u);
-    size_t n = (size_t)unpack_below(&own, own.in.size / 6 + 1);
-    for (size_t i = 0; i < n && !own.bad; i++) {
-        struct kv kv;
-        kv_decode(&own, &kv);
-        add_kvs(k, &kv, 1);
+    if (k->call->part != NULL) {
+        give_part(k, u);
+    } else {
+        struct unpack own = keep_rest(k, u);
+        size_t n = (size_t)unpack_below(&own, own.in.size / 6 + 1);
+        for (size_t i = 0; i < n && !own.bad; i++) {
+            struct kv kv;
+            kv_decode(&own, &kv);
+            add_kvs(k, &kv, 1);
+        }
+        *u = own;
     }
-    if (!unpack_done(&own))
+    if (!unpack_done(u))
         client_hang_up(c, ERR_CORRUPT, "malformed part of an answer");
 }
 
@@ -565,6 +586,8 @@ static void call_failed(struct client_call *k, const struct store_result *head)
     err_set(&why, head->status, "%.*s", (int)MIN(head->message.size, (size_t)400), head->message.data);
     if (k->call == NULL && head->status == ERR_PERMISSION) {
         session_refused(k, &why);
+    } else if (k->parted) {
+        call_done(k, head->status, &why); /* what was told of cannot be taken back */
     } else if (head->status == ERR_UNAVAILABLE || head->status == ERR_NOT_LEADER) {
         send_later(k); /* until the deadline; perhaps another member sees a leader */
         if (!c->pinned && c->endpoint_count > 1)

@@ -30,6 +30,7 @@ struct client_call {
     uint64_t sequence;       /* of a write; 0: has none yet */
     unsigned attempts;       /* times sent under this sequence */
     bool sent;               /* on this connection */
+    bool parted;             /* a part went to call->part */
     struct timer deadline, again;
     struct kv *kvs;          /* of parts, in call->arena */
     size_t kv_count, kv_capacity;

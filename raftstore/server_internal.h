@@ -29,6 +29,7 @@ struct read {
     struct mvcc_hold hold;      /* while answering in parts */
     bool holding;
     int64_t left, count, revision; /* keys still wanted; count and header of the answer */
+    int64_t page_keys;             /* looked up for the next part */
     struct buf next_key;
 };
 

@@ -99,12 +99,13 @@ static bool send_page(struct read *r)
     struct kv_range page = r->range;
     struct kv_range_result result;
     page.span.key = buf_slice(&r->next_key);
-    page.limit = MIN(r->left, (int64_t)READ_PAGE_KEYS);
+    page.limit = MIN(r->left, r->page_keys);
     int status = mvcc_range_held(server_store(s), &r->hold, &page, &s->arena, &result, NULL);
     ASSERT(status == 0); /* checked when it began */
     size_t n = part_count(result.kvs, result.kv_count);
     bool last = n == result.kv_count && (!result.more || r->left == (int64_t)n);
     r->left -= (int64_t)n;
+    r->page_keys = MIN((int64_t)n * 2, (int64_t)READ_PAGE_KEYS); /* keys that no part has room for are looked up in vain */
     if (last) {
         result.count = r->count;
         read_finish(r, &result);
@@ -149,6 +150,7 @@ static void read_answer(struct read *r)
         r->holding = true;
         r->count = result.count;
         r->left = r->range.limit > 0 ? r->range.limit : INT64_MAX;
+        r->page_keys = READ_PAGE_KEYS;
         buf_append_slice(&r->next_key, r->range.span.key);
         read_page_on(r);
     }

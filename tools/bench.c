@@ -238,6 +238,8 @@ int main(int argc, char **argv)
         {"per-txn", FLAG_INT, &b.per_txn, "fill: puts of one transaction", 0, NULL},
         {"rate", FLAG_INT, &b.rate, "pace: puts a second", 0, NULL},
         {"seconds", FLAG_INT, &b.seconds, "pace: how long", 0, NULL},
+        {"first", FLAG_INT, &b.first, "api-create: number in the first name", 0, NULL},
+        {"token", FLAG_TEXT, &b.token, "api-*: bearer token, for plain HTTP", 0, NULL},
         {"watchers", FLAG_INT, &b.watchers, "watch: how many, over the connections", 0, NULL},
         {"data", FLAG_TEXT, &b.data, "disk: folder to write in", 0, NULL},
         {0},

@@ -15,7 +15,7 @@
 
 struct bench {
     const char *endpoints, *ca, *cert, *key, *data;
-    int64_t clients, total, value_bytes, keys, connections, per_txn, rate, seconds, watchers;
+    int64_t clients, total, value_bytes, keys, connections, per_txn, rate, seconds, watchers, first;
     struct uv_env *uv;
     struct env *env;
     struct tls *tls;
@@ -23,6 +23,7 @@ struct bench {
     size_t store_count, open;
     char *pool;       /* what values are pieces of */
     uint64_t pool_at; /* generator of where the next one is */
+    const char *token;        /* of a service account, for apiservers without TLS */
     int64_t *leases;          /* keepalive: `keys` of them */
     uint32_t *latencies_us;   /* of `finished` requests */
     int64_t started, finished, failed, ready;

@@ -80,7 +80,7 @@ static void next(struct api_worker *w)
 {
     struct bench *b = w->http.b;
     w->began_ns = bench_now_ns(b);
-    send_request(&w->http, w->request, b->started++);
+    send_request(&w->http, w->request, b->first + b->started++);
 }
 
 static void answered(struct bench_http *h)
@@ -161,10 +161,15 @@ int bench_api_list(struct bench *b, const struct bench_load *load) { return clos
 
 /* Watchers, and one writer of statuses at a steady rate. An event's delay is the time between the write's sending and
  * its arrival here, which the message tells; the clock is one. */
+#define OPENED_AT_ONCE 100 /* watchers; each handshake takes the server a millisecond */
+
 struct fan {
     struct bench *b;
     struct api_worker *watchers, writer;
     struct timer tick;
+    const char **endpoints;
+    size_t endpoint_count;
+    int64_t opened; /* watchers: so many are on their way or there */
     int64_t written, answered, events;
     uint64_t began_ns;
     uint32_t *delays_us;
@@ -200,9 +205,26 @@ static void watch_ended(struct bench_http *h)
     uv_env_stop(h->b->uv);
 }
 
+static void watch_opened(struct bench_http *h);
+
+static void open_watcher(struct fan *f)
+{
+    struct bench *b = f->b;
+    int64_t i = f->opened++;
+    f->watchers[i].http = (struct bench_http){.b = b,
+                                              .host = f->endpoints[(size_t)i % f->endpoint_count],
+                                              .on_open = watch_opened,
+                                              .on_body = saw_events,
+                                              .on_end = watch_ended,
+                                              .conn = {.data = f}};
+    bench_http_open(&f->watchers[i].http);
+}
+
 static void watch_opened(struct bench_http *h)
 {
     struct fan *f = h->conn.data;
+    if (f->opened < f->b->watchers)
+        open_watcher(f);
     struct buf path = {0};
     buf_printf(&path, PODS "?watch=1&resourceVersion=%" PRId64, f->b->revision);
     bench_http_send(h, "GET", buf_slice(&path), (struct slice){NULL, 0});
@@ -263,15 +285,10 @@ static void fan_connect(struct fan *f, const char **endpoints, size_t count)
     f->writer.http.on_body = NULL;
     f->writer.http.on_end = writer_answered;
     b->clients = 1 + b->watchers;
-    for (int64_t i = 0; i < b->watchers && b->failed == 0; i++) {
-        f->watchers[i].http = (struct bench_http){.b = b,
-                                                  .host = endpoints[(size_t)i % count],
-                                                  .on_open = watch_opened,
-                                                  .on_body = saw_events,
-                                                  .on_end = watch_ended,
-                                                  .conn = {.data = f}};
-        bench_http_open(&f->watchers[i].http);
-    }
+    f->endpoints = endpoints;
+    f->endpoint_count = count;
+    while (f->opened < MIN(b->watchers, (int64_t)OPENED_AT_ONCE) && b->failed == 0)
+        open_watcher(f);
     uv_env_run(b->uv, NULL, NULL);
 }
 

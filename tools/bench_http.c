@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define CONNECT_MS 60000 /* thousands of handshakes at once take their time */
+
 static void on_open(struct net_conn *c)
 {
     struct bench_http *h = container_of(c, struct bench_http, conn);
@@ -136,7 +138,8 @@ void bench_http_open(struct bench_http *h)
 {
     h->conn.callbacks = &callbacks;
     h->b->open++;
-    net_connect(&h->b->env->net, &h->conn, &(struct net_connect_options){.address = h->host, .tls = h->b->tls});
+    net_connect(&h->b->env->net, &h->conn,
+                &(struct net_connect_options){.address = h->host, .tls = h->b->tls, .timeout_ms = CONNECT_MS});
 }
 
 void bench_http_send(struct bench_http *h, const char *method, struct slice path, struct slice body)
@@ -144,6 +147,8 @@ void bench_http_send(struct bench_http *h, const char *method, struct slice path
     struct buf head = {0};
     buf_printf(&head, "%s %.*s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\nUser-Agent: bench/1\r\n", method,
                SLICE_ARGS(path), h->host);
+    if (h->b->token != NULL)
+        buf_printf(&head, "Authorization: Bearer %s\r\n", h->b->token);
     if (body.size > 0)
         buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.size);
     buf_append_str(&head, "\r\n");

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* A core with a few paths: /echo, /who, /later, /stream, /forever, /never. */
+/* A core with a few paths: /echo, /who, /later, /stream, /long, /forever, /never. */
 struct fixture {
     struct uv_env *uv;
     struct env *env;
@@ -17,6 +17,7 @@ struct fixture {
     struct http_server *server;
     struct http_exchange *waiting;
     struct timer timer;
+    size_t long_written, long_seen;
     unsigned ticks, gone, chunks_seen, calls_open;
     bool stopping;
     struct http_call call;
@@ -64,6 +65,29 @@ static void tick(struct timer *t)
     loop_timer_start(&f->env->loop, &f->timer, 1);
 }
 
+#define LONG_BYTES (24u * 1024 * 1024)
+#define LONG_WINDOW (1024 * 1024)
+
+static char long_byte(size_t at) { return (char)('a' + at * 7 % 251 % 26); }
+
+/* Pieces of one byte up to more than a write holds, each byte told by its place. */
+static void write_long(struct http_exchange *x)
+{
+    static const size_t sizes[] = {1, 5300, 1, 16384, 16383, 70000, 3, 400000};
+    struct fixture *f = x->data;
+    for (size_t i = 0; f->long_written < LONG_BYTES && x->pending_bytes < LONG_WINDOW; i++) {
+        size_t n = MIN(sizes[(f->long_written + i) % ARRAY_LEN(sizes)], LONG_BYTES - f->long_written);
+        struct bytes *piece = bytes_alloc(n);
+        for (size_t at = 0; at < n; at++)
+            piece->data[at] = long_byte(f->long_written + at);
+        http_write(x, piece);
+        bytes_unref(piece);
+        f->long_written += n;
+    }
+    if (f->long_written == LONG_BYTES)
+        http_end(x, true);
+}
+
 static void on_request(void *core, struct http_exchange *x)
 {
     struct fixture *f = core;
@@ -90,6 +114,11 @@ static void on_request(void *core, struct http_exchange *x)
     } else if (slice_is(path, "/stream")) {
         http_begin(x, 200, headers, 1);
         loop_timer_start(&f->env->loop, &f->timer, 1);
+    } else if (slice_is(path, "/long")) {
+        f->long_written = f->long_seen = 0;
+        x->drained = write_long;
+        http_begin(x, 200, headers, 1);
+        write_long(x);
     } else if (slice_is(path, "/forever")) {
         http_begin(x, 200, headers, 1);
     } else if (!slice_is(path, "/never")) {
@@ -222,6 +251,32 @@ static void streams_each_piece_at_once(void **state)
     assert_int_equal(f->gone, 0);
 }
 
+static void on_long_piece(struct http_call *c, struct slice bytes)
+{
+    struct fixture *f = c->data;
+    for (size_t i = 0; i < bytes.size; i++) {
+        if (bytes.data[i] != long_byte(f->long_seen + i))
+            fail_msg("byte %zu is another", f->long_seen + i);
+    }
+    f->long_seen += bytes.size;
+}
+
+/* And the connection is the daemon's again: the next request comes over it. */
+static void a_long_stream_comes_whole(void **state)
+{
+    struct fixture *f = *state;
+    for (int round = 0; round < 2; round++) {
+        f->call.on_data = on_long_piece;
+        call(f, "GET", "/long", (struct slice){0});
+        assert_int_equal(f->status, 0);
+        assert_int_equal(f->long_seen, LONG_BYTES);
+        f->call.on_data = NULL;
+        call(f, "GET", "/who", (struct slice){0});
+        assert_int_equal(f->call.http_status, 200);
+    }
+    assert_int_equal(f->gone, 0);
+}
+
 static void silence_ends_a_stream_and_the_core_learns(void **state)
 {
     struct fixture *f = *state;
@@ -297,6 +352,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(echoes, setup_plain, teardown),
+        cmocka_unit_test_setup_teardown(a_long_stream_comes_whole, setup_plain, teardown),
+        cmocka_unit_test_setup_teardown(a_long_stream_comes_whole, setup_tls, teardown),
         cmocka_unit_test_setup_teardown(large_bodies_have_a_limit, setup_plain, teardown),
         cmocka_unit_test_setup_teardown(answers_later, setup_plain, teardown),
         cmocka_unit_test_setup_teardown(streams_each_piece_at_once, setup_tls, teardown),

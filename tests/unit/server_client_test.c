@@ -1,11 +1,12 @@
-/* Servers and clients in one process over real loopback sockets. Consensus is a list: what the leader proposes is applied
- * to every running member in the next turn. */
+/* Servers and clients in one process over real loopback sockets. Consensus is a list: what the leader proposes is
+ * applied to every running member in the next turn. */
 #include "tests/test.h"
 
 #include "common/mem.h"
 #include "common/uv_env.h"
 #include "common/wire/frame.h"
 #include "raftstore/client.h"
+#include "raftstore/client_internal.h"
 #include "raftstore/server.h"
 #include "raftstore/store_limits.h"
 
@@ -127,7 +128,9 @@ static void status(void *impl, struct driver_status *ret)
 {
     struct node *node = impl;
     int at = (int)(node - node->cluster->nodes);
-    *ret = (struct driver_status){.member_id = (uint64_t)at + 1, .term = 7, .leader = (uint64_t)(node->cluster->leader + 1),
+    *ret = (struct driver_status){.member_id = (uint64_t)at + 1,
+                                  .term = 7,
+                                  .leader = (uint64_t)(node->cluster->leader + 1),
                                   .applied_index = node->applied};
     ret->role = node->cluster->leader == at ? ROLE_LEADER : ROLE_FOLLOWER;
 }
@@ -175,9 +178,16 @@ static void start_node(struct cluster *k, int at)
     struct node *node = &k->nodes[at];
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%d", FIRST_PORT + at);
-    struct server_options o = {.cluster_id = "test cluster 16", .member_id = (uint64_t)at + 1, .address = address, .apply = node->apply,
-                               .consensus = {.propose = propose, .read_index = read_index, .status = status,
-                                             .configuration = configuration, .pass = pass, .impl = node}};
+    struct server_options o = {.cluster_id = "test cluster 16",
+                               .member_id = (uint64_t)at + 1,
+                               .address = address,
+                               .apply = node->apply,
+                               .consensus = {.propose = propose,
+                                             .read_index = read_index,
+                                             .status = status,
+                                             .configuration = configuration,
+                                             .pass = pass,
+                                             .impl = node}};
     k->members.count = NODES;
     for (int i = 0; i < NODES; i++) {
         struct member *m = &k->members.members[i];
@@ -214,8 +224,11 @@ static int setup(void **state)
     for (int i = 0; i < NODES; i++) {
         struct node *node = &k->nodes[i];
         node->cluster = k;
-        node->apply = apply_new(&(struct apply_options){.on_events = on_events, .on_result = on_result, .on_entry = on_entry,
-                                                            .on_restored = on_restored, .arg = node});
+        node->apply = apply_new(&(struct apply_options){.on_events = on_events,
+                                                        .on_result = on_result,
+                                                        .on_entry = on_entry,
+                                                        .on_restored = on_restored,
+                                                        .arg = node});
         node->machine = apply_machine(node->apply);
         start_node(k, i);
     }
@@ -291,7 +304,8 @@ static struct store_client *client_of(struct cluster *k, int first, int n)
         snprintf(texts[i], sizeof texts[i], "127.0.0.1:%d", FIRST_PORT + first + i);
         endpoints[i] = texts[i];
     }
-    return store_client_new(k->env, &(struct store_client_options){.endpoints = endpoints, .endpoint_count = (size_t)n});
+    return store_client_new(k->env,
+                            &(struct store_client_options){.endpoints = endpoints, .endpoint_count = (size_t)n});
 }
 
 static void close_client(struct cluster *k, struct store_client *c)
@@ -408,8 +422,9 @@ static void saw_close(struct store_watch *w, int rv, int64_t compact_revision, c
 static void watch(struct store_client *c, struct seen *s, const char *key, const char *end, int64_t from)
 {
     *s = (struct seen){.watch = {.on_events = saw_events, .on_progress = saw_progress, .on_closed = saw_close}};
-    store_watch_start(c, &s->watch, &(struct store_watch_options){
-        .span = {slice_str(key), slice_str(end)}, .start_revision = from, .prev_kv = true});
+    store_watch_start(c, &s->watch,
+                      &(struct store_watch_options){
+                          .span = {slice_str(key), slice_str(end)}, .start_revision = from, .prev_kv = true});
 }
 
 /* --- stories --- */
@@ -438,7 +453,8 @@ static void transactions(void **state)
     struct kv_op op = {.kind = KV_OP_PUT, .put = {.key = SLICE("a"), .value = SLICE("2"), .prev_kv = true}};
     for (int i = 0; i < 2; i++) {
         struct call call = {.call = {.done = finish_txn}};
-        store_txn(c, &call.call, &(struct kv_txn){.compares = &compare, .compare_count = 1, .success = &op, .success_count = 1}, 0);
+        store_txn(c, &call.call,
+                  &(struct kv_txn){.compares = &compare, .compare_count = 1, .success = &op, .success_count = 1}, 0);
         wait_for(k, is_set, &call.done);
         assert_int_equal(call.succeeded, i == 0);
     }
@@ -449,6 +465,44 @@ static void transactions(void **state)
     assert_int_equal(call.status, ERR_INVALID);
     assert_non_null(strstr(call.message, "duplicate key"));
     close_client(k, c);
+}
+
+struct parts {
+    struct call call;
+    size_t seen, parts;
+    bool in_order;
+    char last[32];
+};
+
+static void see_part(struct store_call *call, const struct kv *kvs, size_t n)
+{
+    struct parts *p = container_of(container_of(call, struct call, call), struct parts, call);
+    p->parts++;
+    for (size_t i = 0; i < n; i++) {
+        p->in_order &= slice_compare(slice_str(p->last), kvs[i].key) < 0;
+        snprintf(p->last, sizeof p->last, "%.*s", SLICE_ARGS(kvs[i].key));
+    }
+    p->seen += n;
+}
+
+static bool part_seen(void *arg) { return ((struct parts *)arg)->parts > 0; }
+
+/* Parts as they come, the rest with the end; the same when the connection is lost between. */
+static void parts_of_a_long_answer(struct cluster *k, struct store_client *c, const struct kv_range *range,
+                                   size_t wanted)
+{
+    struct parts p = {.call.call = {.done = finish_range, .part = see_part}, .in_order = true};
+    store_range(c, &p.call.call, range, 0);
+    wait_for(k, is_set, &p.call.done);
+    assert_true(p.call.status == 0 && p.parts > 2 && p.in_order && p.call.in_order);
+    assert_int_equal(p.seen + p.call.kvs, wanted);
+    struct parts cut = {.call.call = {.done = finish_range, .part = see_part}, .in_order = true};
+    store_range(c, &cut.call.call, range, 0);
+    wait_for(k, part_seen, &cut);
+    client_hang_up(c, ERR_EOF, "cut by the test");
+    wait_for(k, is_set, &cut.call.done);
+    assert_int_equal(cut.call.status, ERR_UNAVAILABLE);
+    assert_true(cut.seen < wanted);
 }
 
 /* An answer of many parts, then the same with a limit; and many writes at once. */
@@ -472,6 +526,7 @@ static void long_answers(void **state)
     struct kv_range range = {.span = {SLICE("/r/"), SLICE("/r0")}};
     struct call r = get(k, c, range);
     assert_true(r.status == 0 && r.kvs == MANY && r.count == MANY && r.in_order);
+    parts_of_a_long_answer(k, c, &range, MANY);
     range.limit = 2500;
     r = get(k, c, range);
     assert_true(r.kvs == 2500 && r.count == MANY && r.in_order);
@@ -552,7 +607,8 @@ static void compaction(void **state)
     store_compact(c, &call.call, second, 0);
     wait_for(k, is_set, &call.done);
     assert_int_equal(call.status, 0);
-    assert_int_equal(get(k, c, (struct kv_range){.span = {.key = SLICE("a")}, .revision = first}).status, ERR_COMPACTED);
+    assert_int_equal(get(k, c, (struct kv_range){.span = {.key = SLICE("a")}, .revision = first}).status,
+                     ERR_COMPACTED);
     watch(c, &old, "a", "", first);
     wait_for(k, is_set, &old.closed);
     assert_int_equal(old.status, ERR_COMPACTED);
@@ -615,9 +671,13 @@ static void watch_filters(void **state)
             put(k, c, "w", "1");
             del(k, c, "w");
         }
-        seen[i].watch = (struct store_watch){.on_events = saw_events, .on_progress = saw_progress, .on_closed = saw_close};
-        store_watch_start(c, &seen[i].watch, &(struct store_watch_options){
-            .span = {.key = SLICE("w")}, .start_revision = i < 2 ? 0 : first, .no_put = i % 2 == 0, .no_delete = i % 2 == 1});
+        seen[i].watch =
+            (struct store_watch){.on_events = saw_events, .on_progress = saw_progress, .on_closed = saw_close};
+        store_watch_start(c, &seen[i].watch,
+                          &(struct store_watch_options){.span = {.key = SLICE("w")},
+                                                        .start_revision = i < 2 ? 0 : first,
+                                                        .no_put = i % 2 == 0,
+                                                        .no_delete = i % 2 == 1});
         wait_for(k, is_set, &seen[i].synced);
     }
     put(k, c, "w", "2");
@@ -708,7 +768,8 @@ static void disk_floor(void **state)
     struct cluster *k = *state;
     struct disk_space space = {100ull << 30, 10ull << 30};
     struct store_client *clients[] = {client_of(k, 0, 1), client_of(k, 1, 1)};
-    struct kv_op write = {.kind = KV_OP_PUT, .put = {.key = SLICE("a")}}, erase = {.kind = KV_OP_DELETE, .delete = {.span = {.key = SLICE("a")}}};
+    struct kv_op write = {.kind = KV_OP_PUT, .put = {.key = SLICE("a")}},
+                 erase = {.kind = KV_OP_DELETE, .delete = {.span = {.key = SLICE("a")}}};
     struct kv_op nested = {.kind = KV_OP_TXN, .txn = {.failure = &write, .failure_count = 1}};
     assert_int_equal(server_space_floor(space.total_bytes), (100ull << 30) / 100);
     assert_int_equal(server_space_floor(1ull << 30), 256ull << 20);
@@ -748,7 +809,8 @@ static void damage(struct node *node)
     struct arena arena = {0};
     const struct kv_event *events;
     size_t n;
-    assert_ok(mvcc_apply(apply_mvcc(node->apply), &(struct kv_txn){.success = &op, .success_count = 1}, &arena, &result, &events, &n, NULL));
+    assert_ok(mvcc_apply(apply_mvcc(node->apply), &(struct kv_txn){.success = &op, .success_count = 1}, &arena, &result,
+                         &events, &n, NULL));
     arena_clear(&arena);
 }
 
@@ -782,7 +844,8 @@ static void odd_one_out(void **state)
     }
 }
 
-/* A bit flips in a follower's memory: no entry tells, and no other member could; it finds that by itself, and serves nobody. */
+/* A bit flips in a follower's memory: no entry tells, and no other member could; it finds that by itself, and serves
+ * nobody. */
 static void flipped_bit(void **state)
 {
     struct cluster *k = *state;
@@ -793,7 +856,8 @@ static void flipped_bit(void **state)
     stop_node(k, 2);
     start_node(k, 2);
     put(k, c, "a", "value");
-    assert_ok(mvcc_range(apply_mvcc(k->nodes[2].apply), &(struct kv_range){.span = {.key = SLICE("a")}}, &arena, &result, NULL));
+    assert_ok(mvcc_range(apply_mvcc(k->nodes[2].apply), &(struct kv_range){.span = {.key = SLICE("a")}}, &arena,
+                         &result, NULL));
     ((char *)(uintptr_t)result.kvs[0].value.data)[3] ^= 32;
     arena_clear(&arena);
     wait_for(k, is_quarantined, &k->nodes[2]);
@@ -813,8 +877,8 @@ struct relayed {
     struct relayed *other; /* NULL: closed */
 };
 
-/* Between one client and member 0; with `stopped` it takes nothing from the member any more, as a client would whose process
- * stands still or whose connection is full of other things. */
+/* Between one client and member 0; with `stopped` it takes nothing from the member any more, as a client would whose
+ * process stands still or whose connection is full of other things. */
 struct relay {
     struct cluster *cluster;
     struct net_listener listener;
@@ -844,8 +908,9 @@ static void relay_closed(struct net_conn *c, const struct err *why UNUSED)
     mem_free(from);
 }
 
-static void relay_open(struct net_conn *c UNUSED) { }
-static const struct net_conn_callbacks relay_callbacks = {.on_open = relay_open, .on_read = relay_read, .on_close = relay_closed};
+static void relay_open(struct net_conn *c UNUSED) {}
+static const struct net_conn_callbacks relay_callbacks = {
+    .on_open = relay_open, .on_read = relay_read, .on_close = relay_closed};
 
 static struct net_conn *relay_accept(struct net_listener *l)
 {
@@ -880,8 +945,8 @@ struct all_seen {
 };
 static bool all_seen(void *arg) { return ((struct all_seen *)arg)->seen->events >= ((struct all_seen *)arg)->events; }
 
-/* A watch whose connection starves is cut off, once too much waits for it; it goes on where it was, without a gap and without
- * anything twice. Other watches of the member notice nothing. */
+/* A watch whose connection starves is cut off, once too much waits for it; it goes on where it was, without a gap and
+ * without anything twice. Other watches of the member notice nothing. */
 static void starved_stream(void **state)
 {
     enum { PUTS = 400, BYTES = 100000 };
@@ -893,7 +958,8 @@ static void starved_stream(void **state)
     assert_ok(net_listen(&k->env->net, &relay.listener, &(struct net_listen_options){.address = "127.0.0.1:0"}, NULL));
     char endpoint[32];
     snprintf(endpoint, sizeof endpoint, "127.0.0.1:%d", net_listener_port(&k->env->net, &relay.listener));
-    struct store_client *slow = store_client_new(k->env, &(struct store_client_options){.endpoints = (const char *[]){endpoint}, .endpoint_count = 1});
+    struct store_client *slow = store_client_new(
+        k->env, &(struct store_client_options){.endpoints = (const char *[]){endpoint}, .endpoint_count = 1});
     struct store_client *c = client_of(k, 0, 1);
     struct seen starved, fed;
     watch(slow, &starved, "s/", "s0", 0);
@@ -914,7 +980,8 @@ static void starved_stream(void **state)
     if (relay.to_member != NULL)
         net_read_pause(&k->env->net, &relay.to_member->conn, false); /* what was on its way comes, and the end of it */
     wait_for(k, all_seen, &(struct all_seen){&starved, PUTS});
-    assert_true(starved.events == PUTS && starved.revisions == PUTS && starved.last == fed.last); /* and each later than the one before */
+    assert_true(starved.events == PUTS && starved.revisions == PUTS &&
+                starved.last == fed.last); /* and each later than the one before */
     assert_true(relay.connections >= 2);
     close_client(k, slow);
     close_client(k, c);
@@ -923,7 +990,8 @@ static void starved_stream(void **state)
     wait_for(k, is_set, &relay.listener_gone);
 }
 
-/* The events of one revision are more than may wait for a client: one that reads gets them all the same, live and from history. */
+/* The events of one revision are more than may wait for a client: one that reads gets them all the same, live and from
+ * history. */
 static void large_revision(void **state)
 {
     enum { PUTS = 100, BYTES = 5000 };
@@ -1135,8 +1203,9 @@ static void snapshots(void **state)
     assert_int_equal(read_part(k, a, &r, 0, 5000), 0);
     assert_int_equal(read_part(k, a, &r, 2, 5000), ERR_NOT_FOUND); /* part 1 is the next */
     assert_int_equal(read_part(k, b, &other, 0, 5000), 0);
-    assert_int_equal(read_part(k, c, &third, 0, 300), ERR_TIMEOUT); /* one more than is allowed: busy until its time is over */
-    close_client(k, b);                                             /* who goes lets go */
+    assert_int_equal(read_part(k, c, &third, 0, 300),
+                     ERR_TIMEOUT); /* one more than is allowed: busy until its time is over */
+    close_client(k, b);            /* who goes lets go */
     assert_int_equal(read_part(k, c, &third, 0, 5000), 0);
     assert_int_equal(read_part(k, a, &r, 0, 5000), 0); /* begun again: its first one makes room for itself */
 
@@ -1176,7 +1245,8 @@ static void stranger_close(struct net_conn *net, const struct err *why UNUSED)
 
 static void garbage(void **state)
 {
-    static const struct net_conn_callbacks callbacks = {.on_open = stranger_open, .on_read = stranger_read, .on_close = stranger_close};
+    static const struct net_conn_callbacks callbacks = {
+        .on_open = stranger_open, .on_read = stranger_read, .on_close = stranger_close};
     struct cluster *k = *state;
     struct buf frame = {0};
     size_t mark = frame_begin(&frame);
@@ -1201,9 +1271,11 @@ int main(void)
 {
 #define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        STORY(put_get),       STORY(transactions), STORY(long_answers), STORY(watches),       STORY(big_revision), STORY(compaction),
-        STORY(executed_once), STORY(failover),     STORY(time_outs),    STORY(about_members), STORY(garbage),       STORY(snapshots),
-        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor), STORY(odd_one_out), STORY(flipped_bit), STORY(starved_stream), STORY(large_revision), STORY(compaction_by_itself),
+        STORY(put_get),       STORY(transactions),        STORY(long_answers),   STORY(watches),
+        STORY(big_revision),  STORY(compaction),          STORY(executed_once),  STORY(failover),
+        STORY(time_outs),     STORY(about_members),       STORY(garbage),        STORY(snapshots),
+        STORY(watch_filters), STORY(watch_of_the_future), STORY(disk_floor),     STORY(odd_one_out),
+        STORY(flipped_bit),   STORY(starved_stream),      STORY(large_revision), STORY(compaction_by_itself),
     };
     return RUN_TESTS(tests);
 }
