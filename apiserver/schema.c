@@ -48,14 +48,14 @@ static void note_twice(void *strict, const char *path)
     strict_note(strict, mem_printf("duplicate field \"%s\"", path));
 }
 
-const struct json *strict_once(struct strict *s, struct json_doc *d, const struct json *v, bool merges)
+const struct json *strict_once(struct strict *s, struct json_doc *d, const struct json *v)
 {
     struct buf first = {0};
     bool twice = json_duplicate(v, &first);
     buf_release(&first);
     if (twice && s != NULL)
         json_duplicates(v, note_twice, s);
-    return twice ? json_last_of_each(d, v, merges) : v;
+    return twice ? json_last_of_each(d, v, false) : v;
 }
 
 void strict_message(const struct strict *s, struct buf *out)

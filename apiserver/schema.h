@@ -21,13 +21,13 @@ void strict_note(struct strict *s, char *text); /* whose owner it becomes */
 void strict_release(struct strict *s);
 void strict_message(const struct strict *s, struct buf *out); /* joined by ", " */
 
-/* What `v` says when of members of one name the last counts, and in `strict` (may be NULL) which those are; `v` itself
- * when there are none. `merges` as in json_last_of_each: true for what Go decodes into structs, false for patches. */
-const struct json *strict_once(struct strict *s, struct json_doc *d, const struct json *v, bool merges);
+/* What a patch says when of members of one name the last counts, and in `strict` (may be NULL) which those are; `v`
+ * itself when there are none. Decoding into a type sees to it by itself. */
+const struct json *strict_once(struct strict *s, struct json_doc *d, const struct json *v);
 
 /* A fresh tree in `d` in canonical form: fields in table order, map keys sorted, unset ones absent, quantities and
- * times canonical, unknown fields dropped (and noted in `strict`, may be NULL). ERR_BAD_REQUEST with Go's decoding text
- * when a value has the wrong type. */
+ * times canonical, unknown fields dropped (and noted in `strict`, may be NULL, as are those that stand twice).
+ * ERR_BAD_REQUEST with Go's decoding text when a value has the wrong type. */
 int schema_decode(struct json_doc *d, const struct type *t, const struct json *in, struct strict *strict,
                   struct json **ret, struct err *reterr);
 

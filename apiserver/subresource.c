@@ -384,6 +384,6 @@ int verb_scale_patch(const struct verb_facts *v, struct json_doc *d, const struc
         return apply_scale(v, d, old, old_revision, patch, force, ret, f);
     int code = scale_of(old, v->kind, old_revision, d, &scale);
     if (code == 0)
-        code = patch_tree(d, type, kind_scale.type, scale, strict_once(v->strict, d, patch, false), &patched, f);
+        code = patch_tree(d, type, kind_scale.type, scale, strict_once(v->strict, d, patch), &patched, f);
     return code != 0 ? code : verb_scale(v, d, old, old_revision, patched, ret, f);
 }

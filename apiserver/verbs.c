@@ -250,7 +250,7 @@ int verb_patch(const struct verb_facts *v, struct json_doc *d, const struct json
         return failure_from(f, &why);
     (void)snprintf(revision, sizeof revision, "%" PRId64, old_revision); /* fits */
     json_set_str(d, json_ensure_object(d, target, "metadata"), "resourceVersion", revision);
-    patch = strict_once(v->strict, d, patch, false);
+    patch = strict_once(v->strict, d, patch);
     int code = patch_tree(d, type, v->kind->type, target, patch, &patched, f);
     if (code == 0)
         code = decode_patched(v, d, patched, &o, f);
@@ -263,7 +263,7 @@ int verb_apply(const struct verb_facts *v, struct json_doc *d, const struct json
     struct apply_options options = {.writer = writer_of(v), .namespace = v->namespace, .name = v->name, .force = force};
     struct slice uid = json_string_at(config, "metadata.uid");
     struct json *o = NULL;
-    int code = apply_config(&options, d, old, strict_once(v->strict, d, config, false), &o, f);
+    int code = apply_config(&options, d, old, strict_once(v->strict, d, config), &o, f);
     if (code != 0)
         return code;
     if (old == NULL && uid.size > 0)
