@@ -6,9 +6,12 @@
 #include "apiserver/subresource.h"
 #include "apiserver/verbs_parts.h"
 
+#define PRINT_RESERVE 8192 /* most objects are printed without growing, and copied, on the way */
+
 /* The stored bytes of a canonical tree. */
 static int print_stored(const struct verb_facts *v, const struct json *canonical, struct buf *out, struct failure *f)
 {
+    buf_reserve(out, PRINT_RESERVE);
     json_print(canonical, out);
     if (out->size > OBJECT_BYTES_MAX) {
         failure_set(f, ERR_TOO_LARGE, "%s is %zu bytes large; at most %d can be stored", v->kind->name, out->size,

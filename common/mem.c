@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#define ARENA_BLOCK_FIRST 960 /* what the allocator hands out fastest; each further one is larger */
 #define ARENA_BLOCK_BYTES 8192
 #define ARENA_ALIGN 16
 
@@ -99,7 +100,8 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t need = (MAX(size, (size_t)1) + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (arena->blocks == NULL || arena->blocks->size - arena->used < need) {
-        size_t block_size = MAX(need, (size_t)ARENA_BLOCK_BYTES);
+        size_t next = arena->blocks == NULL ? ARENA_BLOCK_FIRST : MIN(arena->total * 2, (size_t)ARENA_BLOCK_BYTES);
+        size_t block_size = MAX(need, MAX(next, (size_t)ARENA_BLOCK_FIRST));
         struct arena_block *block = mem_alloc(sizeof *block + block_size);
         block->next = arena->blocks;
         block->size = block_size;

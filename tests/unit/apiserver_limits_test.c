@@ -68,15 +68,20 @@ static void refused(struct fixture *f, const char *line, const char *type, struc
     client_release(&c);
 }
 
-static void put_map(struct fixture *f, const char *name, size_t bytes)
+static void put_letters(struct fixture *f, const char *line, const char *name, size_t bytes, char letter, int expected)
 {
     struct buf body = {0};
     buf_printf(&body, "{\"metadata\":{\"name\":\"%s\"},\"data\":{\"a\":\"", name);
     for (size_t i = 0; i < bytes; i++)
-        buf_append_char(&body, 'a');
+        buf_append_char(&body, letter);
     buf_append_str(&body, "\"}}");
-    assert_int_equal(ask(f, "POST " MAPS, body.data, NULL, NULL), 201);
+    assert_int_equal(ask(f, line, body.data, NULL, NULL), expected);
     buf_release(&body);
+}
+
+static void put_map(struct fixture *f, const char *name, size_t bytes)
+{
+    put_letters(f, "POST " MAPS, name, bytes, 'a', 201);
 }
 
 static int setup_small(void **state)
@@ -201,15 +206,14 @@ static void watch_ring(void **state)
     struct json_doc *d = json_doc_new();
     struct json *v;
     assert_int_equal(ask(f, "GET " MAPS, "", d, &v), 200);
-    char line[96], name[16];
+    char line[96];
     (void)snprintf(line, sizeof line, "GET " MAPS "?watch=1&resourceVersion=%s",
                    json_string_at(v, "metadata.resourceVersion").data); /* fits */
     client_send(f, &slow, line, NULL, NULL, SLICE(""));
     slow.x.pending_bytes = STREAM_WINDOW_BYTES;
-    for (int i = 0; i <= RING_BYTES_KEPT / 1000000; i++) {
-        (void)snprintf(name, sizeof name, "m%d", i); /* fits */
-        put_map(f, name, 1000000);
-    }
+    put_map(f, "m", 1);
+    for (int i = 0; i <= RING_BYTES_KEPT / 1000000 + 1; i++) /* states that no object is in any more */
+        put_letters(f, "PUT " MAPS "/m", "m", 1000000, (char)('a' + i), 200);
     direct_run_ms(&f->d, RING_FRESH_MS + 1000);
     put_map(f, "last", 1);
     put_map(f, "really-last", 1);
