@@ -2,6 +2,7 @@
 #include "common/base.h"
 
 #include "apiserver/convert.h"
+#include "apiserver/names.h"
 #include "apiserver/watch_cache.h"
 #include "common/json_scan.h"
 #include "common/mem.h"
@@ -287,8 +288,29 @@ static bool is_selectable(const struct kind *k, const char *label)
     return false;
 }
 
+/* Keys and values are such as labels can have. */
+static int check_labels(const struct selector *labels, struct err *reterr)
+{
+    struct err why;
+    for (size_t i = 0; i < labels->count; i++) {
+        const struct selector_term *t = &labels->terms[i];
+        if (name_check_qualified(slice_str(t->key), &why) != 0)
+            return err_set(reterr, ERR_BAD_REQUEST, "unable to parse requirement: <nil>: Invalid value: \"%s\": %s",
+                           t->key, why.message);
+        for (size_t v = 0; v < t->value_count; v++)
+            if (name_check_label_value(slice_str(t->values[v]), &why) != 0)
+                return err_set(reterr, ERR_BAD_REQUEST,
+                               "unable to parse requirement: values[%zu][%s]: Invalid value: \"%s\": %s", v, t->key,
+                               t->values[v], why.message);
+    }
+    return 0;
+}
+
 int selection_check(const struct selection *s, const struct kind *k, struct err *reterr)
 {
+    int code = check_labels(&s->labels, reterr);
+    if (code != 0)
+        return code;
     for (size_t i = 0; i < s->fields.count; i++) {
         if (is_selectable(k, s->fields.terms[i].key))
             continue;
