@@ -13,6 +13,11 @@ int admission_service_account(const struct verb_facts *v, struct json_doc *d, st
  * stays for five minutes. */
 void admission_tolerations(struct json_doc *d, struct json *pod);
 
+/* DefaultStorageClass, DefaultIngressClass: a new claim or ingress that names no class gets the default one of v->classes. */
+void admission_class(const struct verb_facts *v, struct json_doc *d, struct json *o);
+/* The kind of the classes that objects of kind `k` may name; NULL: they name none. */
+const struct kind *admission_class_kind(const struct kind *k);
+
 /* The account a pod to be made asks for; "default" when it names none. */
 struct slice admission_account_name(const struct json *pod);
 

@@ -110,6 +110,7 @@ static void record(const struct verb_facts *v, struct json_doc *d, const struct 
 
 static int admit(const struct verb_facts *v, struct json_doc *d, struct json *o, struct failure *f)
 {
+    admission_class(v, d, o);
     if (v->kind != &kind_pod)
         return 0;
     admission_tolerations(d, o);

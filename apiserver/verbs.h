@@ -21,6 +21,8 @@ struct verb_facts {
     struct strict *strict;             /* unknown fields are noted here */
     const struct json *account;        /* of a new pod: the ServiceAccount it asks for; NULL: there is none */
     bool mounts_tokens;                /* this apiserver makes tokens, and the namespace is there to have accounts */
+    const struct json *const *classes; /* of a new object that may name one (admission_class_kind): all there are */
+    size_t class_count;
     const struct user *user;           /* who asks; NULL: nobody is known */
     const struct allocator *allocator; /* for kinds that claim values; NULL: none are filled in */
 };

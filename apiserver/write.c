@@ -25,6 +25,7 @@ void write_free(struct write *w)
     if (w->claims != NULL)
         map_release(&w->claims->taken);
     mem_free(w->claims);
+    mem_free(w->classes);
     for (size_t i = 0; i < w->target_count; i++)
         cached_unref(w->targets[i]);
     mem_free(w->targets);
@@ -253,6 +254,7 @@ static void decide_create(struct api_request *r, struct verb_facts *v)
 {
     struct write *w = r->write;
     w->creating = true;
+    classes_find(r, v);
     if (r->route.kind == &kind_pod)
         account_find(r, v);
     if (r->route.kind == &kind_pod && account_waits(r, v))

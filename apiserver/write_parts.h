@@ -40,6 +40,7 @@ struct write {
     struct verb_result result;
     struct write_claims *claims; /* NULL: of a kind that claims nothing */
     struct allocator allocator;
+    const struct json **classes; /* the array that v->classes borrows */
     /* deletecollection: what is still to do */
     struct cached **targets;
     size_t target_count, target_next;
@@ -99,6 +100,9 @@ bool claim_is_taken(const struct allocator *a, const char *key);
 void account_find(struct api_request *r, struct verb_facts *v);
 /* True: its account may be there in a moment; write_decide is called again then. */
 bool account_waits(struct api_request *r, const struct verb_facts *v);
+
+/* write_classes.c: fills v->classes for a new object that may name a class. */
+void classes_find(struct api_request *r, struct verb_facts *v);
 
 /* write_collection.c: a request_wait_fresh's, and after each object of a deletecollection the next, or the answer. */
 void collection_begin(struct api_request *r, int status);

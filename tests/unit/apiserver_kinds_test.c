@@ -639,6 +639,62 @@ static void test_volumes(void **state)
     json_doc_free(d);
 }
 
+/* The default class of claims and ingresses: the newest of several, of equally old ones the first by name. */
+static void test_default_classes(void **state)
+{
+    struct fixture *f = *state;
+    struct json_doc *d = json_doc_new();
+    const char *storage = "/apis/storage.k8s.io/v1/storageclasses",
+               *ingress = "/apis/networking.k8s.io/v1/ingressclasses";
+    const char *ingresses = "/apis/networking.k8s.io/v1/namespaces/default/ingresses";
+    const char *claim = "{\"metadata\":{\"name\":\"%s\"%s},\"spec\":{%s\"accessModes\":[\"ReadWriteOnce\"],"
+                        "\"resources\":{\"requests\":{"
+                        "\"storage\":\"1Gi\"}}}}";
+    const char *rules =
+        "{\"metadata\":{\"name\":\"%s\"%s},\"spec\":{%s\"defaultBackend\":{\"service\":{\"name\":\"a\",\"port\":{"
+        "\"number\":80}}}}}";
+    static const struct {
+        const char *name, *meta;
+        bool names; /* a class of its own */
+        const char *storage, *ingress;
+    } cases[] = {
+        {"a", "", false, "\"m\"", "\"m\""},
+        {"b", "", true, "\"other\"", "\"other\""},
+        {"c",
+         ",\"annotations\":{\"volume.beta.kubernetes.io/storage-class\":\"x\",\"kubernetes.io/ingress.class\":\"x\"}",
+         false, "(absent)", "(absent)"},
+    };
+    char *early = mem_printf(claim, "early", "", "");
+    wants(make(f, d, CLAIMS, early), "spec.storageClassName", "(absent)");
+    mem_free(early);
+    static const char *const names[] = {"z", "m", "plain"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *mark = i == 2 ? "false" : "true";
+        char *s = mem_printf("{\"metadata\":{\"name\":\"%s\",\"annotations\":{\"storageclass.%skubernetes.io/"
+                             "is-default-class\":\"%s\"}},"
+                             "\"provisioner\":\"x.y/z\"}",
+                             names[i], i == 1 ? "beta." : "", mark);
+        char *n = mem_printf(
+            "{\"metadata\":{\"name\":\"%s\",\"annotations\":{\"ingressclass.kubernetes.io/is-default-class\":\"%s\"}},"
+            "\"spec\":{\"controller\":\"x.y/z\"}}",
+            names[i], mark);
+        (void)make(f, d, storage, s); /* made, or the test has failed */
+        (void)make(f, d, ingress, n);
+        mem_free(s);
+        mem_free(n);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *text =
+            mem_printf(claim, cases[i].name, cases[i].meta, cases[i].names ? "\"storageClassName\":\"other\"," : "");
+        wants(make(f, d, CLAIMS, text), "spec.storageClassName", cases[i].storage);
+        mem_free(text);
+        text = mem_printf(rules, cases[i].name, cases[i].meta, cases[i].names ? "\"ingressClassName\":\"other\"," : "");
+        wants(make(f, d, ingresses, text), "spec.ingressClassName", cases[i].ingress);
+        mem_free(text);
+    }
+    json_doc_free(d);
+}
+
 static void test_claims(void **state)
 {
     struct fixture *f = *state;
@@ -832,6 +888,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_daemon_sets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_volumes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_default_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits_and_quotas, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budgets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_component_statuses, setup, teardown),
