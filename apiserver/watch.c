@@ -90,9 +90,9 @@ static void send(struct watch_stream *w, struct bytes *frame)
 static void send_shared(struct watch_stream *w, enum event_type type, struct bytes *json)
 {
     struct apiserver *a = w->request->api;
-    http_write(w->request->x, a->event_heads[type]);
-    http_write(w->request->x, json);
-    send(w, a->event_end);
+    struct bytes *const parts[] = {a->event_heads[type], json, a->event_end};
+    http_write_all(w->request->x, parts, ARRAY_LEN(parts));
+    metric_add(a->count.watch_events, 1);
 }
 
 /* What leaves a selection by a change is told of as it was when it still belonged there, under the change's revision.

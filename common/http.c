@@ -91,8 +91,7 @@ bool http_token_listed(struct slice list, const char *token)
 struct slice http_upgrade_wanted(const struct http_request *r)
 {
     for (size_t i = 0; i < r->header_count; i++)
-        if (http_header_is(&r->headers[i], "Connection") &&
-            http_token_listed(r->headers[i].value, "upgrade"))
+        if (http_header_is(&r->headers[i], "Connection") && http_token_listed(r->headers[i].value, "upgrade"))
             return slice_trim(http_header_get(r->headers, r->header_count, "Upgrade"));
     return (struct slice){0};
 }
@@ -102,4 +101,19 @@ int http_upgrade(struct http_exchange *x, const struct http_header *headers, siz
     if (x->ops->upgrade == NULL || http_upgrade_wanted(&x->request).size == 0)
         return ERR_BAD_REQUEST;
     return x->ops->upgrade(x, headers, n, t);
+}
+
+void http_write_all(struct http_exchange *x, struct bytes *const *parts, size_t n)
+{
+    if (x->ops->write_all != NULL) {
+        x->ops->write_all(x, parts, n);
+        return;
+    }
+    struct buf all = {0};
+    for (size_t i = 0; i < n; i++)
+        buf_append_slice(&all, bytes_slice(parts[i]));
+    struct bytes *one = bytes_new(buf_slice(&all));
+    x->ops->write(x, one);
+    bytes_unref(one);
+    buf_release(&all);
 }

@@ -84,6 +84,8 @@ struct http_exchange_ops {
      * which may be written to at once. 0, or the exchange still waits for its answer: ERR_BUSY, too many tunnels;
      * ERR_BAD_REQUEST, the client did not ask for it or cannot (HTTP/1.0). NULL where the front has no such thing. */
     int (*upgrade)(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *t);
+    /* `write` of several that belong together. NULL where the front has no such thing: then `write` gets them as one. */
+    void (*write_all)(struct http_exchange *x, struct bytes *const *parts, size_t n);
 };
 
 struct http_exchange {
@@ -105,6 +107,7 @@ static inline void http_begin(struct http_exchange *x, int status, const struct 
     x->ops->begin(x, status, headers, n);
 }
 static inline void http_write(struct http_exchange *x, struct bytes *chunk) { x->ops->write(x, chunk); }
+void http_write_all(struct http_exchange *x, struct bytes *const *parts, size_t n);
 static inline void http_end(struct http_exchange *x, bool clean) { x->ops->end(x, clean); }
 int http_upgrade(struct http_exchange *x, const struct http_header *headers, size_t n, struct http_tunnel *t);
 

@@ -340,18 +340,25 @@ static void go_on(struct front *f)
         http_front_resume(f);
 }
 
-static void exchange_write(struct http_exchange *x, struct bytes *bytes)
+static void exchange_write_all(struct http_exchange *x, struct bytes *const *parts, size_t n)
 {
     struct front *f = container_of(x, struct front, x);
+    size_t before = f->pieces.bytes;
     ASSERT(f->state == FRONT_ANSWERED && f->stream && !f->ended);
-    if (bytes->size == 0)
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i]->size > 0)
+            pieces_push(&f->pieces, parts[i]);
+    }
+    size_t size = f->pieces.bytes - before;
+    if (size == 0)
         return;
-    pieces_push(&f->pieces, bytes);
     if (x->pending_bytes == 0)
         expect_taken(f);
-    x->pending_bytes += bytes->size;
+    x->pending_bytes += size;
     go_on(f);
 }
+
+static void exchange_write(struct http_exchange *x, struct bytes *bytes) { exchange_write_all(x, &bytes, 1); }
 
 static void exchange_end(struct http_exchange *x, bool clean)
 {
@@ -365,8 +372,8 @@ static void exchange_end(struct http_exchange *x, bool clean)
     go_on(f);
 }
 
-static const struct http_exchange_ops exchange_ops = {exchange_respond, exchange_begin, exchange_write, exchange_end,
-                                                      http_front_upgrade};
+static const struct http_exchange_ops exchange_ops = {exchange_respond, exchange_begin,     exchange_write,
+                                                      exchange_end,     http_front_upgrade, exchange_write_all};
 
 /* Called with the raw request line's URI, before anything else: the start of a request. */
 static void *begin_request(void *arg, const char *uri, struct MHD_Connection *connection)

@@ -73,7 +73,7 @@ static void on_end(struct http_exchange *x, bool clean)
     c->clean = clean;
 }
 
-static const struct http_exchange_ops client_ops = {on_respond, on_begin, on_write, on_end, NULL};
+static const struct http_exchange_ops client_ops = {.respond = on_respond, .begin = on_begin, .write = on_write, .end = on_end};
 
 /* With tokens, pods have to wait for their accounts: who needs them says so before the include. */
 #ifndef FIXTURE_TOKENS

@@ -49,7 +49,8 @@ static void on_write(struct http_exchange *x, struct bytes *chunk)
 
 static void on_end(struct http_exchange *x, bool clean) { (void)x, (void)clean; }
 
-static const struct http_exchange_ops ops = {on_respond, on_begin, on_write, on_end, NULL};
+static const struct http_exchange_ops ops = {
+    .respond = on_respond, .begin = on_begin, .write = on_write, .end = on_end};
 
 static int setup(void **state)
 {
@@ -164,16 +165,19 @@ static void test_base64(void **state)
     "\"default\"}]}"
 #define RBAC "/apis/rbac.authorization.k8s.io/v1"
 
-/* A pod waits for the account `default`, in vain here; with the account it gets its token and the default tolerations. */
+/* A pod waits for the account `default`, in vain here; with the account it gets its token and the default tolerations.
+ */
 static void test_pod_waits_for_its_account(void **state)
 {
     struct fixture *f = *state;
-    static const char pod[] = "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b:1\"}]}}";
+    static const char pod[] =
+        "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b:1\"}]}}";
     f->patience_ms = 3000;
     assert_int_equal(ask(f, "POST", DEFAULT "/pods", pod, NULL), 403);
     char *text = answer_text(f, "message");
-    assert_string_equal(text, "pods \"p\" is forbidden: error looking up service account default/default: serviceaccount "
-                              "\"default\" not found");
+    assert_string_equal(text,
+                        "pods \"p\" is forbidden: error looking up service account default/default: serviceaccount "
+                        "\"default\" not found");
     mem_free(text);
     f->patience_ms = 50;
     assert_int_equal(ask(f, "POST", DEFAULT "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", NULL), 201);
@@ -227,7 +231,8 @@ static void test_issuer(void **state)
     char *token = answer_text(f, "status.token");
     assert_ok(base64_decode(slice_of(token, strcspn(token, ".")), &head));
     assert_ok(json_parse(d, buf_slice(&head), &named, NULL));
-    assert_int_equal(ask(f, "GET", "/.well-known/openid-configuration", "", token), 200); /* accounts may, by their role */
+    assert_int_equal(ask(f, "GET", "/.well-known/openid-configuration", "", token),
+                     200); /* accounts may, by their role */
     char *issuer = answer_text(f, "issuer"), *keys = answer_text(f, "jwks_uri");
     assert_string_equal(issuer, "https://kubernetes.default.svc.cluster.local");
     assert_string_equal(keys, "https://kubernetes.default.svc.cluster.local/openid/v1/jwks");
