@@ -60,7 +60,7 @@ static size_t gather(const struct front *f, size_t max, struct slice parts[PARTS
     for (size_t i = 0; i < pieces; i++)
         got += parts[n++].size;
     if (got == d->content_left && d->end_left <= max - got)
-        parts[n++] = slice_of(CHUNK_END + strlen(CHUNK_END) - d->end_left, d->end_left);
+        parts[n++] = slice_of(&CHUNK_END[strlen(CHUNK_END) - d->end_left], d->end_left);
     return n;
 }
 
