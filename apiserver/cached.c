@@ -288,6 +288,15 @@ static bool is_selectable(const struct kind *k, const char *label)
     return false;
 }
 
+/* Where a value stands among all of its term once they are sorted, which is how the reference counts them. */
+static size_t sorted_index(const struct selector_term *t, const char *value)
+{
+    size_t smaller = 0;
+    for (size_t i = 0; i < t->value_count; i++)
+        smaller += strcmp(t->values[i], value) < 0 ? 1 : 0;
+    return smaller;
+}
+
 /* Keys and values are such as labels can have. */
 static int check_labels(const struct selector *labels, struct err *reterr)
 {
@@ -300,8 +309,8 @@ static int check_labels(const struct selector *labels, struct err *reterr)
         for (size_t v = 0; v < t->value_count; v++)
             if (name_check_label_value(slice_str(t->values[v]), &why) != 0)
                 return err_set(reterr, ERR_BAD_REQUEST,
-                               "unable to parse requirement: values[%zu][%s]: Invalid value: \"%s\": %s", v, t->key,
-                               t->values[v], why.message);
+                               "unable to parse requirement: values[%zu][%s]: Invalid value: \"%s\": %s",
+                               sorted_index(t, t->values[v]), t->key, t->values[v], why.message);
     }
     return 0;
 }
