@@ -13,9 +13,12 @@
 #define AFFINITY_SECONDS_MAX 86400
 #define FAMILIES_MAX 2
 
-static bool is_type(const struct json *spec, const char *type) { return slice_is(json_string_at(spec, "type"), type); }
+bool service_spec_is_type(const struct json *spec, const char *type)
+{
+    return slice_is(json_string_at(spec, "type"), type);
+}
 
-static bool is_headless(const struct json *spec) { return slice_is(json_string_at(spec, "clusterIP"), "None"); }
+bool service_spec_is_headless(const struct json *spec) { return slice_is(json_string_at(spec, "clusterIP"), "None"); }
 
 size_t ip_parse(struct slice text, unsigned char ret[IP_BYTES_MAX])
 {
@@ -66,7 +69,7 @@ static void set_missing(struct json_doc *d, struct json *v, const char *key, con
         json_set_str(d, v, key, value);
 }
 
-static void set_list(struct json_doc *d, struct json *v, const char *key, struct slice value)
+void service_spec_set_list(struct json_doc *d, struct json *v, const char *key, struct slice value)
 {
     struct json *list = json_new_array(d);
     json_append(list, json_new_string(d, value));
@@ -78,7 +81,7 @@ static void agree_on_address(struct json_doc *d, struct json *v)
 {
     struct slice one = json_string_at(v, "clusterIP"), first = json_string(json_element(json_get(v, "clusterIPs"), 0));
     if (one.size > 0 && first.size == 0)
-        set_list(d, v, "clusterIPs", one);
+        service_spec_set_list(d, v, "clusterIPs", one);
     else if (one.size == 0 && first.size > 0)
         json_set_string(d, v, "clusterIP", first);
 }
@@ -97,15 +100,16 @@ static void fill_ports(struct json_doc *d, struct json *v)
 
 void fill_service_spec(struct json_doc *d, struct json *v)
 {
-    bool outside = is_type(v, "NodePort") || is_type(v, "LoadBalancer") || json_size(json_get(v, "externalIPs")) > 0;
+    bool outside = service_spec_is_type(v, "NodePort") || service_spec_is_type(v, "LoadBalancer") ||
+                   json_size(json_get(v, "externalIPs")) > 0;
     fill_ports(d, v);
     agree_on_address(d, v);
-    if (is_type(v, "ExternalName"))
+    if (service_spec_is_type(v, "ExternalName"))
         return;
     set_missing(d, v, "internalTrafficPolicy", "Cluster");
     if (outside)
         set_missing(d, v, "externalTrafficPolicy", "Cluster");
-    if (is_type(v, "LoadBalancer") && json_get(v, "allocateLoadBalancerNodePorts") == NULL)
+    if (service_spec_is_type(v, "LoadBalancer") && json_get(v, "allocateLoadBalancerNodePorts") == NULL)
         json_set_bool(d, v, "allocateLoadBalancerNodePorts", true);
     if (!slice_is(json_string_at(v, "sessionAffinity"), "ClientIP"))
         (void)json_remove(v, "sessionAffinityConfig"); /* absent is as good */
@@ -115,7 +119,8 @@ void fill_service_spec(struct json_doc *d, struct json *v)
 
 static void check_node_port(struct check *c, const struct json *spec, const struct json *port)
 {
-    if (json_int_at(port, "nodePort", 0) != 0 && (is_type(spec, "ClusterIP") || is_type(spec, "ExternalName")))
+    if (json_int_at(port, "nodePort", 0) != 0 &&
+        (service_spec_is_type(spec, "ClusterIP") || service_spec_is_type(spec, "ExternalName")))
         check_fail_at(c, "nodePort", CHECK_FORBIDDEN, NULL, "may not be used when `type` is '%.*s'",
                       SLICE_ARGS(json_string_at(spec, "type")));
 }
@@ -151,7 +156,7 @@ static void check_ports(struct check *c, const struct json *spec)
 {
     const struct json *ports = json_get(spec, "ports");
     size_t n = json_size(ports), mark = check_enter(c, "ports");
-    if (n == 0 && !is_headless(spec) && !is_type(spec, "ExternalName"))
+    if (n == 0 && !service_spec_is_headless(spec) && !service_spec_is_type(spec, "ExternalName"))
         check_fail(c, CHECK_REQUIRED, NULL, "%s", "");
     if (n > SERVICE_PORTS_MAX)
         check_fail(c, CHECK_TOO_MANY, NULL, "must have at most %d items", SERVICE_PORTS_MAX);
@@ -183,7 +188,7 @@ static void check_addresses(struct check *c, const struct json *spec)
         struct slice text = json_string(json_element(list, i)), family = json_string(json_element(families, i));
         size_t mark = check_enter(c, "clusterIPs"), size = ip_parse(text, address);
         (void)check_enter_index(c, i); /* left with `mark` */
-        if (slice_is(text, "None") && i == 0 && !is_type(spec, "ClusterIP"))
+        if (slice_is(text, "None") && i == 0 && !service_spec_is_type(spec, "ClusterIP"))
             check_fail(c, CHECK_INVALID, json_element(list, i), "may not be set to 'None' for %.*s services",
                        SLICE_ARGS(json_string_at(spec, "type")));
         else if (size == 0 && !(slice_is(text, "None") && i == 0))
@@ -202,7 +207,7 @@ static void check_families(struct check *c, const struct json *spec)
 {
     static const char *const known[] = {"IPv4", "IPv6", NULL};
     const struct json *list = json_get(spec, "ipFamilies"), *policy = json_get(spec, "ipFamilyPolicy");
-    bool any = is_headless(spec) && has_no_selector(spec); /* nobody needs an address of ours then */
+    bool any = service_spec_is_headless(spec) && has_no_selector(spec); /* nobody needs an address of ours then */
     size_t mark = check_enter(c, "ipFamilies");
     if (json_size(list) > FAMILIES_MAX)
         check_fail(c, CHECK_INVALID, list, "may only hold up to %d values", FAMILIES_MAX);
@@ -258,9 +263,9 @@ static void check_outside(struct check *c, const struct json *spec)
     static const char *const balanced[] = {"allocateLoadBalancerNodePorts", "loadBalancerClass"};
     const struct json *policy = json_get(spec, "externalTrafficPolicy"),
                       *health = json_get(spec, "healthCheckNodePort");
-    bool balancer = is_type(spec, "LoadBalancer");
-    bool outside = balancer || is_type(spec, "NodePort") ||
-                   (is_type(spec, "ClusterIP") && json_size(json_get(spec, "externalIPs")) > 0);
+    bool balancer = service_spec_is_type(spec, "LoadBalancer");
+    bool outside = balancer || service_spec_is_type(spec, "NodePort") ||
+                   (service_spec_is_type(spec, "ClusterIP") && json_size(json_get(spec, "externalIPs")) > 0);
     if (!outside && json_string(policy).size > 0)
         check_fail_at(c, "externalTrafficPolicy", CHECK_INVALID, policy,
                       "may only be set for externally-accessible services");
@@ -275,7 +280,7 @@ static void check_outside(struct check *c, const struct json *spec)
 void check_service_spec(struct check *c, const struct json *v)
 {
     check_ports(c, v);
-    if (is_type(v, "ExternalName")) {
+    if (service_spec_is_type(v, "ExternalName")) {
         check_external_name(c, v);
     } else {
         check_addresses(c, v);
@@ -297,7 +302,7 @@ void check_service_update(struct check *c, const struct json *object, const stru
     struct slice address = json_string_at(was, "clusterIP");
     const struct json *family = json_element(json_get(was, "ipFamilies"), 0);
     const struct json *health = json_get(spec, "healthCheckNodePort");
-    if (is_type(spec, "ExternalName") || is_type(was, "ExternalName"))
+    if (service_spec_is_type(spec, "ExternalName") || service_spec_is_type(was, "ExternalName"))
         return;
     if (address.size > 0 && !slice_equal(json_string_at(spec, "clusterIP"), address))
         check_fail_at(c, "spec.clusterIPs[0]", CHECK_INVALID, json_get(spec, "clusterIPs"), "may not change once set");
@@ -307,7 +312,7 @@ void check_service_update(struct check *c, const struct json *object, const stru
     if (service_needs_health_port(spec) && service_needs_health_port(was) &&
         json_int_at(was, "healthCheckNodePort", 0) != json_int_or(health, 0))
         check_fail_at(c, "spec.healthCheckNodePort", CHECK_INVALID, health, "field is immutable");
-    if (is_type(spec, "LoadBalancer") && is_type(was, "LoadBalancer") &&
+    if (service_spec_is_type(spec, "LoadBalancer") && service_spec_is_type(was, "LoadBalancer") &&
         !json_equal(json_get(spec, "loadBalancerClass"), json_get(was, "loadBalancerClass")))
         check_fail_at(c, "spec.loadBalancerClass", CHECK_INVALID, json_get(spec, "loadBalancerClass"),
                       "may not change once set");

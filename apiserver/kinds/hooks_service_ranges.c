@@ -34,21 +34,21 @@ static const struct claim_range ports = {
     .component = "portallocator-repair-controller",
 };
 
-static bool is_type(const struct json *spec, const char *type) { return slice_is(json_string_at(spec, "type"), type); }
-
 static bool wants_node_ports(const struct json *spec)
 {
-    return is_type(spec, "NodePort") ||
-           (is_type(spec, "LoadBalancer") && json_bool_at(spec, "allocateLoadBalancerNodePorts", true));
+    return service_spec_is_type(spec, "NodePort") ||
+           (service_spec_is_type(spec, "LoadBalancer") && json_bool_at(spec, "allocateLoadBalancerNodePorts", true));
 }
 
-static bool is_headless(const struct json *spec) { return slice_is(json_string_at(spec, "clusterIP"), "None"); }
-
-static bool wants_address(const struct json *spec) { return !is_type(spec, "ExternalName") && !is_headless(spec); }
+static bool wants_address(const struct json *spec)
+{
+    return !service_spec_is_type(spec, "ExternalName") && !service_spec_is_headless(spec);
+}
 
 bool service_needs_health_port(const struct json *spec)
 {
-    return is_type(spec, "LoadBalancer") && slice_is(json_string_at(spec, "externalTrafficPolicy"), "Local");
+    return service_spec_is_type(spec, "LoadBalancer") &&
+           slice_is(json_string_at(spec, "externalTrafficPolicy"), "Local");
 }
 
 static bool port_is_in_range(int64_t port) { return port >= NODE_PORT_MIN && port <= NODE_PORT_MAX; }
@@ -62,20 +62,13 @@ static bool address_is_in_range(struct slice text)
     return address > SERVICE_IP_BASE && address < SERVICE_IP_BASE + SERVICE_IP_COUNT - 1;
 }
 
-static void set_list(struct json_doc *d, struct json *v, const char *key, struct slice value)
-{
-    struct json *list = json_new_array(d);
-    json_append(list, json_new_string(d, value));
-    json_set(d, v, key, list);
-}
-
 /* The policy and families that are not said: as before, else IPv4 alone, but both where no address of ours is needed.
  */
 static void settle_families(struct json_doc *d, struct json *spec, const struct json *was)
 {
     struct slice before = json_string_at(was, "ipFamilyPolicy");
-    bool any = is_headless(spec) && json_size(json_get(spec, "selector")) == 0;
-    if (is_type(spec, "ExternalName"))
+    bool any = service_spec_is_headless(spec) && json_size(json_get(spec, "selector")) == 0;
+    if (service_spec_is_type(spec, "ExternalName"))
         return;
     if (json_string_at(spec, "ipFamilyPolicy").size == 0)
         json_set_string(d, spec, "ipFamilyPolicy",
@@ -84,7 +77,7 @@ static void settle_families(struct json_doc *d, struct json *spec, const struct 
                                         : SLICE("SingleStack"));
     unsigned char address[IP_BYTES_MAX];
     if (json_size(json_get(spec, "ipFamilies")) == 0 && ip_parse(json_string_at(spec, "clusterIP"), address) != 16)
-        set_list(d, spec, "ipFamilies", SLICE("IPv4"));
+        service_spec_set_list(d, spec, "ipFamilies", SLICE("IPv4"));
     struct json *families = json_get(spec, "ipFamilies");
     if (any && json_size(families) == 1 && !slice_is(json_string_at(spec, "ipFamilyPolicy"), "SingleStack"))
         json_append(families,
@@ -150,11 +143,15 @@ static void drop_former(struct json *spec, const struct json *was)
     static const char *const inside[] = {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy",
                                          "internalTrafficPolicy"};
     static const char *const balanced[] = {"allocateLoadBalancerNodePorts", "loadBalancerClass"};
-    bool outside = is_type(spec, "NodePort") || is_type(spec, "LoadBalancer") ||
-                   (is_type(spec, "ClusterIP") && json_size(json_get(spec, "externalIPs")) > 0);
-    for (size_t i = 0; is_type(spec, "ExternalName") && !is_type(was, "ExternalName") && i < ARRAY_LEN(inside); i++)
+    bool outside = service_spec_is_type(spec, "NodePort") || service_spec_is_type(spec, "LoadBalancer") ||
+                   (service_spec_is_type(spec, "ClusterIP") && json_size(json_get(spec, "externalIPs")) > 0);
+    for (size_t i = 0; service_spec_is_type(spec, "ExternalName") && !service_spec_is_type(was, "ExternalName") &&
+                       i < ARRAY_LEN(inside);
+         i++)
         drop_unchanged(spec, was, inside[i]);
-    for (size_t i = 0; !is_type(spec, "LoadBalancer") && is_type(was, "LoadBalancer") && i < ARRAY_LEN(balanced); i++)
+    for (size_t i = 0; !service_spec_is_type(spec, "LoadBalancer") && service_spec_is_type(was, "LoadBalancer") &&
+                       i < ARRAY_LEN(balanced);
+         i++)
         drop_unchanged(spec, was, balanced[i]);
     if (service_needs_health_port(was) && !service_needs_health_port(spec))
         drop_unchanged(spec, was, "healthCheckNodePort");
@@ -171,12 +168,12 @@ void prepare_service_update(struct json_doc *d, struct json *o, const struct jso
     struct json *spec = json_ensure_object(d, o, "spec");
     const struct json *was = json_get(old, "spec");
     struct slice address = json_string_at(was, "clusterIP"), now = json_string_at(spec, "clusterIP");
-    if (!is_type(spec, "ExternalName") && now.size == 0 && address.size > 0) {
+    if (!service_spec_is_type(spec, "ExternalName") && now.size == 0 && address.size > 0) {
         json_set_string(d, spec, "clusterIP", address);
         json_set(d, spec, "clusterIPs", json_copy(d, json_get(was, "clusterIPs")));
     } else if (now.size > 0 && !slice_equal(now, address) &&
                json_equal(json_get(spec, "clusterIPs"), json_get(was, "clusterIPs"))) {
-        set_list(d, spec, "clusterIPs", now); /* who changes only one of the two names means both */
+        service_spec_set_list(d, spec, "clusterIPs", now); /* who changes only one of the two names means both */
     }
     if (wants_node_ports(spec) && wants_node_ports(was))
         keep_node_ports(d, spec, was);
@@ -329,7 +326,7 @@ static int give_address(struct json_doc *d, struct json *spec, const struct json
     if (!pick_address(a, SERVICE_IP_ASKED, SERVICE_IP_COUNT - 1, text) && !pick_address(a, 2, SERVICE_IP_ASKED, text))
         return err_set(reterr, ERR_INTERNAL, "failed to allocate a serviceIP: range is full");
     json_set_str(d, spec, "clusterIP", text);
-    set_list(d, spec, "clusterIPs", slice_str(text));
+    service_spec_set_list(d, spec, "clusterIPs", slice_str(text));
     return 0;
 }
 

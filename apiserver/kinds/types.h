@@ -119,7 +119,11 @@ void claim_service(const struct json *o, struct claims *out);
 int allocate_service(struct json_doc *d, struct json *o, const struct json *old, const struct allocator *a, struct check *c,
                      struct err *reterr);
 void prepare_service_create(struct json_doc *d, struct json *o);
-/* Nodes tell a load balancer whether they have pods of it. `spec` is a Service's. */
+/* hooks_service.c: `spec` is a Service's. */
+bool service_spec_is_type(const struct json *spec, const char *type);
+bool service_spec_is_headless(const struct json *spec);
+void service_spec_set_list(struct json_doc *d, struct json *spec, const char *key, struct slice only); /* of one text */
+/* Nodes tell a load balancer whether they have pods of it. */
 bool service_needs_health_port(const struct json *spec);
 
 /* Roles and bindings: rbac_types.c. */

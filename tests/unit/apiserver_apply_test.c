@@ -1,5 +1,5 @@
 /* Sets of fields, who owns what, and server-side apply: by example, and over random objects of a real kind's table. */
-#include "tests/test.h"
+#include "tests/support/json_text.h"
 
 #include "apiserver/apply.h"
 #include "apiserver/kinds/kinds.h"
@@ -8,15 +8,6 @@
 #include "common/random.h"
 
 #include <stdio.h>
-
-static struct json *parse(struct json_doc *d, const char *text)
-{
-    struct json *v = NULL;
-    struct err why;
-    if (json_parse(d, slice_str(text), &v, &why) != 0)
-        fail_msg("%s: %s", text, why.message);
-    return v;
-}
 
 static void assert_json(const struct json *v, const char *text)
 {

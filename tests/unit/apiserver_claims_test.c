@@ -1,6 +1,6 @@
 /* Claims: what a comparison of keys and Services finds, and which values a Service is given when few or none are left.
  */
-#include "tests/test.h"
+#include "tests/support/json_text.h"
 
 #include "apiserver/check.h"
 #include "apiserver/claims.h"
@@ -10,15 +10,6 @@
 #include <stdio.h>
 
 #define FOUND_MAX 16
-
-static struct json *parse(struct json_doc *d, const char *text)
-{
-    struct json *v = NULL;
-    struct err why;
-    if (json_parse(d, slice_str(text), &v, &why) != 0)
-        fail_msg("%s: %s", text, why.message);
-    return v;
-}
 
 /* "fault object key key_revision rounds" a line, of two Services `a` and `b` and keys. */
 static void compare(const char *a, const char *b, const struct claim_key *keys, size_t n, struct map *leaks,

@@ -1,5 +1,5 @@
 /* The table engine: quantities, selectors, decoding, defaults, validation, protobuf bodies, patches, storage keys. */
-#include "tests/test.h"
+#include "tests/support/json_text.h"
 
 #include "apiserver/columns.h"
 #include "apiserver/kinds/kinds.h"
@@ -10,15 +10,6 @@
 #include "common/buf.h"
 #include "common/kube/quantity.h"
 #include "common/kube/selector.h"
-
-static struct json *parse(struct json_doc *d, const char *text)
-{
-    struct json *v = NULL;
-    struct err why;
-    if (json_parse(d, slice_str(text), &v, &why) != 0)
-        fail_msg("%s: %s", text, why.message);
-    return v;
-}
 
 static void assert_json(const struct json *v, const char *text)
 {

@@ -1,13 +1,4 @@
-#include "tests/test.h"
-
-#include "common/json.h"
-
-static struct json *parse(struct json_doc *d, const char *text)
-{
-    struct json *v = NULL;
-    assert_ok(json_parse(d, slice_str(text), &v, NULL));
-    return v;
-}
+#include "tests/support/json_text.h"
 
 static void assert_prints(const struct json *v, const char *text)
 {
