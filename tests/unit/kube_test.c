@@ -408,7 +408,7 @@ static void queue_hands_out_each_key_once(void **state)
     workqueue_add(q.queue, SLICE("a"));
     workqueue_add(q.queue, SLICE("b"));
     workqueue_add(q.queue, SLICE("a"));
-    workqueue_add_after(q.queue, SLICE("late"), 30);
+    workqueue_add_after(q.queue, SLICE("late"), 1000); /* well after the two retries of `bad`, on any machine */
     workqueue_add(q.queue, SLICE("bad"));
     workqueue_pause(q.queue, false);
     uv_env_run(f->uv, NULL, NULL);
