@@ -220,7 +220,10 @@ int cached_new_converted(const struct kind *k, struct slice key, struct slice va
     struct slice picked[PICK_FIELDS + SELECTABLE_MAX];
     struct bytes *json = NULL;
     size_t fields = selectable_count(k);
-    int code = spliced_new(value, revision, &json, reterr);
+    /* Someone may have had a hand in the store, and whoever reads the cache relies on it. */
+    int code = json_check(value, reterr);
+    if (code == 0)
+        code = spliced_new(value, revision, &json, reterr);
     if (code == 0)
         code = pick_index(k, fields, bytes_slice(json), picked, reterr);
     if (code != 0) {

@@ -35,36 +35,6 @@ int verb_store_new(const struct verb_facts *v, struct json_doc *d, struct json *
     return print_stored(v, canonical, &ret->bytes, f);
 }
 
-static bool same_content(const struct json *a, const struct json *b)
-{
-    struct json_iterator i = json_iterate(a);
-    while (json_next(&i))
-        if (!slice_is(i.key, "metadata") && !json_equal(i.value, json_get_slice(b, i.key)))
-            return false;
-    return json_size(a) == json_size(b);
-}
-
-/* A write that changes nothing but the times of managedFields changes nothing. */
-static void keep_times(struct json_doc *d, struct json *o, const struct json *old)
-{
-    const struct json *before = json_at(old, "metadata.managedFields");
-    struct json *meta = json_get(o, "metadata"), *now = json_get(meta, "managedFields");
-    if (now == NULL || json_equal(now, before) || !managed_same_but_times(now, before) || !same_content(o, old))
-        return;
-    struct json *mine = json_share(d, meta), *theirs = json_share(d, json_get(old, "metadata"));
-    (void)json_remove(mine, "managedFields"); /* both are there */
-    (void)json_remove(theirs, "managedFields");
-    if (json_equal(mine, theirs))
-        json_set(d, meta, "managedFields", json_share(d, before));
-}
-
-bool verb_deletion_is_due(const struct verb_facts *v, const struct json *o)
-{
-    return json_at(o, "metadata.deletionTimestamp") != NULL && json_size(json_at(o, "metadata.finalizers")) == 0 &&
-           json_int_at(o, "metadata.deletionGracePeriodSeconds", 0) == 0 &&
-           (strcmp(v->kind->plural, "namespaces") != 0 || json_size(json_at(o, "spec.finalizers")) == 0);
-}
-
 /* Are all members but metadata and status the same? Both are canonical. */
 static bool same_spec(const struct json *a, const struct json *b)
 {
@@ -78,6 +48,28 @@ static bool same_spec(const struct json *a, const struct json *b)
             return false;
     }
     return n == json_size(b) - (json_get(b, "metadata") != NULL ? 1u : 0u) - (json_get(b, "status") != NULL ? 1u : 0u);
+}
+
+/* A write that changes nothing but the times of managedFields changes nothing. */
+static void keep_times(struct json_doc *d, struct json *o, const struct json *old)
+{
+    const struct json *before = json_at(old, "metadata.managedFields");
+    struct json *meta = json_get(o, "metadata"), *now = json_get(meta, "managedFields");
+    if (now == NULL || json_equal(now, before) || !managed_same_but_times(now, before) || !same_spec(o, old) ||
+        !json_equal(json_get(o, "status"), json_get(old, "status")))
+        return;
+    struct json *mine = json_share(d, meta), *theirs = json_share(d, json_get(old, "metadata"));
+    (void)json_remove(mine, "managedFields"); /* both are there */
+    (void)json_remove(theirs, "managedFields");
+    if (json_equal(mine, theirs))
+        json_set(d, meta, "managedFields", json_share(d, before));
+}
+
+bool verb_deletion_is_due(const struct verb_facts *v, const struct json *o)
+{
+    return json_at(o, "metadata.deletionTimestamp") != NULL && json_size(json_at(o, "metadata.finalizers")) == 0 &&
+           json_int_at(o, "metadata.deletionGracePeriodSeconds", 0) == 0 &&
+           (strcmp(v->kind->plural, "namespaces") != 0 || json_size(json_at(o, "spec.finalizers")) == 0);
 }
 
 /* A change of what is asked for makes a new generation. `ret` stays canonical. */

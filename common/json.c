@@ -215,6 +215,17 @@ int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct 
     return 0;
 }
 
+int json_check(struct slice text, struct err *reterr)
+{
+    struct json_doc *d = json_doc_new();
+    yyjson_doc *parsed = NULL;
+    int code = read_text(d, text_of_doc(d, text), text.size, &parsed, reterr);
+    if (code == 0)
+        yyjson_doc_free(parsed);
+    json_doc_free(d);
+    return code;
+}
+
 static void copy_path(struct json_doc *d, yyjson_val *from, struct slice path, struct json *to)
 {
     struct slice key = slice_cut(&path, '.');

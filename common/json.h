@@ -31,6 +31,9 @@ int json_parse(struct json_doc *d, struct slice text, struct json **ret, struct 
 int json_parse_paths(struct json_doc *d, struct slice text, const char *const *paths, size_t n, struct json **ret,
                      struct err *reterr);
 
+/* What json_parse would say of the text, without a tree. */
+int json_check(struct slice text, struct err *reterr);
+
 /* All readers accept NULL and the wrong type, and then answer JSON_NONE, NULL, 0, the empty slice or the fallback. */
 enum json_type json_type(const struct json *v);
 bool json_bool(const struct json *v, bool fallback);

@@ -1,5 +1,5 @@
 /* Looks values up in JSON text without reading it into a tree, at about a byte in a third of a nanosecond: for texts
- * that were checked when they were written, of which little is wanted. Only what it walks through is looked at:
+ * that were checked (json_check), of which little is wanted. Only what it walks through is looked at:
  * brackets and strings of the rest have to end, no more. */
 #ifndef COMMON_JSON_SCAN_H
 #define COMMON_JSON_SCAN_H

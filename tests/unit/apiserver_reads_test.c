@@ -371,6 +371,54 @@ static void test_gets_of_a_stale_cache(void **state)
     f->d.mute = false;
 }
 
+/* What a hand in the store left is not JSON: its object is not served from the cache, its neighbours are, in every
+ * form, and nothing that reads kinds by itself (rights, classes, budgets) takes harm. */
+static void test_a_hand_in_the_store(void **state)
+{
+    static const char *const keys[] = {"configmaps/default/bad", "clusterroles/bad", "clusterrolebindings/bad",
+                                       "storageclasses/bad", "poddisruptionbudgets/default/bad"};
+    static const char *const values[] = {
+        "{\"metadata\":{\"name\":\"bad\"},\"data\":{oops}}",
+        "{\"metadata\":{\"name\":\"bad\"},\"rules\":[,]}",
+        "{\"metadata\":{\"name\":\"bad\"},\"subjects\":[tru]}",
+        "{\"metadata\":{\"name\":\"bad\",\"annotations\":{\"a\" \"b\"}}}",
+        "{\"metadata\":{\"name\":\"bad\"},\"spec\":{\"minAvailable\":01}}",
+    };
+    static const char *const forms[] = {"application/json", "application/json;as=Table;g=meta.k8s.io;v=v1",
+                                        "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"};
+    struct fixture *f = *state;
+    make(f, "good", "x", "1");
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct buf key = {0};
+        buf_printf(&key, "/registry/%s", keys[i]);
+        direct_put(&f->d, buf_slice(&key), slice_str(values[i]));
+        buf_release(&key);
+    }
+    direct_run_ms(&f->d, 100);
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct client c = {.status = 0};
+        struct json_doc *d = json_doc_new();
+        struct json *v = NULL;
+        client_send(f, &c, "GET " CM, forms[i], NULL, SLICE(""));
+        assert_int_equal(c.status, 200);
+        assert_ok(json_parse(d, buf_slice(&c.answer), &v, NULL));
+        assert_non_null(strstr(c.answer.data, "\"good\""));
+        assert_null(strstr(c.answer.data, "\"bad\""));
+        client_release(&c);
+        json_doc_free(d);
+    }
+    struct client other = {.status = 0};
+    memcpy(other.peer.common_name, "jane", 5);
+    client_send(f, &other, "GET " CM, "application/json", NULL, SLICE(""));
+    assert_int_equal(other.status, 403);
+    client_release(&other);
+    assert_int_equal(ask(f, "POST /api/v1/namespaces/default/persistentvolumeclaims",
+                         "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{"
+                         "\"requests\":{\"storage\":\"1Gi\"}}}}",
+                         NULL, NULL),
+                     201);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_compression, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gets_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gets_of_a_stale_cache, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_hand_in_the_store, setup, teardown),
     };
     return RUN_TESTS(tests);
 }

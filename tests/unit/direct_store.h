@@ -166,23 +166,32 @@ static void direct_publish(struct direct *d, const struct kv_event *events, size
     mem_free(mine);
 }
 
+/* A hand in the store: nobody was asked. */
+static UNUSED void direct_put(struct direct *d, struct slice key, struct slice value)
+{
+    struct arena a = {0};
+    struct kv_txn_result result;
+    const struct kv_event *events = NULL;
+    size_t n = 0;
+    const struct kv_op put = {.kind = KV_OP_PUT, .put = {.key = key, .value = value}};
+    int status =
+        mvcc_apply(d->mvcc, &(struct kv_txn){.success = &put, .success_count = 1}, &a, &result, &events, &n, NULL);
+    ASSERT(status == 0);
+    direct_publish(d, events, n, mvcc_revision(d->mvcc));
+    arena_clear(&a);
+}
+
 /* Puts what the transaction's first comparison is about: as it is, or what it would put. */
 static void direct_rival(struct direct *d, const struct kv_txn *txn)
 {
     struct arena a = {0};
     struct kv_range_result was;
-    struct kv_txn_result result;
-    const struct kv_event *events = NULL;
-    size_t n = 0;
     struct slice key = txn->compares[0].span.key;
     d->rivals--;
     int status = mvcc_range(d->mvcc, &(struct kv_range){.span = {key, {NULL, 0}}}, &a, &was, NULL);
     ASSERT(status == 0);
     struct slice value = was.kv_count > 0 ? was.kvs[0].value : txn->success[0].put.value;
-    const struct kv_op put = {.kind = KV_OP_PUT, .put = {.key = key, .value = value}};
-    status = mvcc_apply(d->mvcc, &(struct kv_txn){.success = &put, .success_count = 1}, &a, &result, &events, &n, NULL);
-    ASSERT(status == 0);
-    direct_publish(d, events, n, mvcc_revision(d->mvcc));
+    direct_put(d, key, value);
     arena_clear(&a);
 }
 
