@@ -115,7 +115,7 @@ static void note_duplicate(struct decoder *x, const struct place *p, const struc
 
 /* ---- members of an object, by their fields ---- */
 
-#define FIELDS_MAX 128 /* of one type with all that it inlines; the tables' test asserts it */
+#define FIELDS_MAX 128 /* of one type with all that it inlines: twice what the largest has */
 
 static size_t field_count(const struct type *t)
 {
@@ -524,7 +524,7 @@ static int decode_object(struct decoder *x, const struct place *at, const struct
 {
     struct json *made[FIELDS_MAX];
     size_t slot = 0, n = field_count(t);
-    ASSERT(n <= FIELDS_MAX); /* a table's own size; api_facts walks them all */
+    ASSERT(n <= FIELDS_MAX); /* a table's own size */
     if (json_type(in) != JSON_OBJECT)
         return wrong_type(x, at, &(struct field){.name = "", .type = FIELD_OBJECT, .object = t}, in, "");
     memset(made, 0, n * sizeof made[0]);

@@ -50,18 +50,23 @@ static void create_again(struct api_request *r)
     }
 }
 
+/* True when it is over: the store did not answer, or what was decided is done. A dry run shows what it was decided on. */
+static bool settled(struct api_request *r, const struct store_call *call, int status, const struct err *why)
+{
+    bool over = status != 0 || call->txn.succeeded;
+    if (status != 0)
+        request_fail_store(r, status, why);
+    else if (over)
+        write_answer(r, r->write->dry_run ? r->write->revision : call->header.revision);
+    return over;
+}
+
 static void create_done(struct api_request *r, struct store_call *call, int status, const struct err *why)
 {
     struct write *w = r->write;
     bool raced = false;
-    if (status != 0) {
-        request_fail_store(r, status, why);
+    if (settled(r, call, status, why))
         return;
-    }
-    if (call->txn.succeeded) {
-        write_answer(r, w->dry_run ? 0 : call->header.revision);
-        return;
-    }
     if (call->txn.results[0].range.kv_count > 0) {
         create_again(r);
         return;
@@ -105,14 +110,8 @@ static void change_done(struct api_request *r, struct store_call *call, int stat
 {
     struct write *w = r->write;
     bool raced = false;
-    if (status != 0) {
-        request_fail_store(r, status, why);
+    if (settled(r, call, status, why))
         return;
-    }
-    if (call->txn.succeeded) {
-        write_answer(r, w->dry_run ? w->revision : call->header.revision);
-        return;
-    }
     metric_add(r->api->count.conflicts, 1);
     const struct kv_range_result *now = &call->txn.results[0].range;
     const struct claim *lost = claims_lost(r, call, &raced);
